@@ -1,0 +1,182 @@
+"""The output folder: finished archives and the SHA256SUMS that covers exactly them.
+
+Order keeps it true at every instant, also when the process is killed: an archive that changes first loses its line,
+then is renamed into place, then gets its new line. No line ever disagrees with the file it names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock
+from filelock import Timeout as LockTimeout
+
+from bundler.adapters.archive import Written, open_archive
+from bundler.adapters.store import sync_folder
+from bundler.errors import BundleError, IntegrityError
+from bundler.model.bundle import MANIFEST
+from bundler.progress import Progress
+from bundler.sidecars import archive_manifest, sha256sums
+
+_TEMPORARY = ".aiws-bundle-"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A finished archive as it was when its digest was last computed, as git's index remembers files."""
+
+    size: int
+    modified_ns: int
+    inode: int
+    sha256: str
+    inputs: str
+
+
+class Dist:
+    """One output folder. What is remembered of it stands in `state`, outside the folder; losing it costs time only."""
+
+    def __init__(self, folder: Path, state: Path) -> None:
+        self.folder = folder
+        key = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:32]
+        self._state_path = state / f"{key}.json"
+        self._lock_path = state / f"{key}.lock"
+        self._seen: dict[str, _Seen] = {}
+
+    @contextmanager
+    def opened(self, progress: Progress) -> Iterator[None]:
+        """Own the folder while the context is open: other processes wait. Clears what a killed one left behind."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._state_path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._lock_path)
+        try:
+            lock.acquire(timeout=0)
+        except LockTimeout:
+            progress.say(f"waiting for another aiws-bundle that fills {self.folder}")
+            lock.acquire()
+        try:
+            for leftover in self.folder.glob(f"{_TEMPORARY}*"):
+                leftover.unlink(missing_ok=True)
+            self._seen = self._load()
+            self._settle()
+            yield
+        finally:
+            lock.release()
+
+    def current(self, name: str, inputs: str) -> Written | None:
+        """Return the finished archive if it is whole and was made from `inputs`, else None."""
+        path = self.folder / name
+        listed = self._sums().get(name)
+        if listed is None or not path.is_file():
+            return None
+        seen = self._fresh(name)
+        if seen is None:
+            if _digest(path) != listed:
+                return None
+            seen = self._note(name, listed, _inputs_of(path))
+        if seen.inputs != inputs or seen.sha256 != listed:
+            return None
+        return Written(seen.size, seen.sha256)
+
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[BinaryIO]:
+        """Open a hidden file beside `name` to write its next content; it is gone after the context unless placed."""
+        temporary = self._temporary(name)
+        try:
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def place(self, name: str, written: Written, inputs: str) -> None:
+        """Put the archive that `replacing` wrote in place, and its line into SHA256SUMS."""
+        sums = self._sums()
+        path = self.folder / name
+        if sums.get(name, written.sha256) != written.sha256:
+            self._write_sums({other: digest for other, digest in sums.items() if other != name})
+        self._temporary(name).replace(path)
+        sync_folder(self.folder)
+        self._note(name, written.sha256, inputs)
+        self._write_sums({**sums, name: written.sha256})
+
+    def _settle(self) -> None:
+        """Make SHA256SUMS cover exactly the archives that are there; keep a line that an archive disagrees with."""
+        try:
+            before = self._sums()
+        except IntegrityError:
+            before = {}
+        after = {}
+        for path in sorted(self.folder.glob("*.tar.gz")):
+            if not path.is_file() or path.name.startswith("."):
+                continue
+            seen = self._fresh(path.name)
+            after[path.name] = before.get(path.name) or (seen.sha256 if seen else _digest(path))
+        if after != before or (self.folder / sha256sums.NAME).is_file() != bool(after):
+            self._write_sums(after)
+
+    def _sums(self) -> Mapping[str, str]:
+        path = self.folder / sha256sums.NAME
+        return sha256sums.parse(path.read_text("utf-8", "replace"), str(path)) if path.is_file() else {}
+
+    def _write_sums(self, digests: Mapping[str, str]) -> None:
+        path = self.folder / sha256sums.NAME
+        if not digests:
+            path.unlink(missing_ok=True)
+            return
+        with self.replacing(sha256sums.NAME) as file:
+            file.write(sha256sums.render(digests).encode())
+        self._temporary(sha256sums.NAME).replace(path)
+        sync_folder(self.folder)
+
+    def _temporary(self, name: str) -> Path:
+        return self.folder / f"{_TEMPORARY}{name}.tmp"
+
+    def _fresh(self, name: str) -> _Seen | None:
+        """What is remembered of an archive, if the file has not been touched since."""
+        seen = self._seen.get(name)
+        stat = (self.folder / name).stat()
+        same = seen and (seen.size, seen.modified_ns, seen.inode) == (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        return seen if same else None
+
+    def _note(self, name: str, sha256: str, inputs: str) -> _Seen:
+        stat = (self.folder / name).stat()
+        seen = self._seen[name] = _Seen(stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256, inputs)
+        temporary = self._state_path.with_suffix(".tmp")
+        temporary.write_text(json.dumps({n: asdict(s) for n, s in self._seen.items()}), encoding="utf-8")
+        temporary.replace(self._state_path)
+        return seen
+
+    def _load(self) -> dict[str, _Seen]:
+        try:
+            stored = json.loads(self._state_path.read_text(encoding="utf-8"))
+            return {name: _Seen(**facts) for name, facts in stored.items() if (self.folder / name).is_file()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _inputs_of(path: Path) -> str:
+    """The inputs that an archive says it was made from, or nothing: manifest.json is its first file."""
+    try:
+        with open_archive(path, path.name) as reader:
+            for member in reader.members():
+                if member.path.endswith(f"/{MANIFEST}"):
+                    return archive_manifest.parse(b"".join(reader.read())).inputs
+                if member.kind == "file":
+                    break
+    except BundleError:
+        pass
+    return ""

@@ -1,0 +1,257 @@
+"""HTTP, and the `file://` mirrors that stand in for it: the only place that opens a connection."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from bundler import __version__
+from bundler.errors import IntegrityError, UnreachableError, UsageError
+
+CHUNK = 1 << 18
+_ATTEMPTS = 5
+_LONGEST_PATIENCE = 60.0
+_TIMEOUT = httpx.Timeout(30.0, connect=15.0, pool=None)
+T = TypeVar("T")
+
+
+class TransientError(UnreachableError):
+    """Worth another try: a dropped connection, a time-out, 429 or 5xx. `wait` is what the server asked for, in s."""
+
+    def __init__(self, message: str, hint: str = "", wait: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.wait = wait
+
+
+class RangeRefusedError(TransientError):
+    """The server has nothing at the offset that was asked for (416): what is there already is not of this file."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Addresses that start with `source` are asked for at `target` instead. Safe where a digest pins the bytes."""
+
+    source: str
+    target: str
+
+    @classmethod
+    def parse(cls, text: str) -> Mirror:
+        """Parse `FROM=TO`. Raises UsageError if either is not an address."""
+        for scheme in ("https://", "http://", "file://"):
+            source, separator, target = text.partition(f"={scheme}")
+            if separator and source.startswith(("https://", "http://")):
+                return cls(source, scheme + target)
+        raise UsageError(f"mirror {text!r} is not FROM=TO", "both are addresses, TO may be file:///folder/")
+
+
+@dataclass(frozen=True)
+class Body:
+    """An answer under way: `start` is the offset of the first byte, `total` the size of the whole, if known."""
+
+    start: int
+    total: int | None
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole answer: its bytes, its media type, and the address it came from in the end."""
+
+    content: bytes
+    media_type: str
+    address: str
+
+
+class Http:
+    """A pool of connections with mirrors, credentials by origin and bounded retries. Threads may share it."""
+
+    def __init__(self, mirrors: Sequence[Mirror] = (), connections: int = 16) -> None:
+        self._mirrors = tuple(mirrors)
+        self._credentials: dict[str, tuple[str, str]] = {}
+        netrc = Path.home() / ".netrc"
+        self._client = httpx.Client(
+            timeout=_TIMEOUT,
+            follow_redirects=True,
+            auth=httpx.NetRCAuth() if netrc.is_file() else None,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            headers={"User-Agent": f"aiws-bundle/{__version__}", "Accept-Encoding": "identity"},
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    def sign_in(self, address: str) -> str:
+        """Remember the user and password inside `address` for its origin; return the address without them."""
+        parts = urlsplit(address)
+        if parts.username is None:
+            return address
+        clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
+        self._credentials[_origin(clean)] = (unquote(parts.username), unquote(parts.password or ""))
+        return clean
+
+    def get(self, address: str, accept: str, limit: int) -> Page:
+        """Fetch a page of at most `limit` bytes, with retries. Raises UnreachableError, IntegrityError."""
+        return retrying(lambda: self._get(address, accept, limit))
+
+    def _get(self, address: str, accept: str, limit: int) -> Page:
+        content = bytearray()
+        # Pages compress well, unlike archives: let the server do so.
+        with self._answer(address, {"Accept": accept, "Accept-Encoding": "gzip"}) as response:
+            for chunk in _translated(response.iter_bytes(CHUNK), address):
+                content += chunk
+                if len(content) > limit:
+                    raise IntegrityError(f"{redact(address)}: the answer is larger than {limit} bytes")
+            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            return Page(bytes(content), media_type, str(response.url))
+
+    @contextmanager
+    def stream(self, address: str, start: int = 0) -> Iterator[Body]:
+        """Open one try at `address` from byte `start`; a server may begin at 0 all the same (see `Body.start`).
+
+        Raises TransientError, UnreachableError; so may the chunks.
+        """
+        actual = self.mirrored(address)
+        if actual.startswith("file://"):
+            with _open_file(actual) as file:
+                size = file.seek(0, 2)
+                begin = file.seek(start if start <= size else 0)
+                yield Body(begin, size, iter(lambda: file.read(CHUNK), b""))
+            return
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        with self._answer(actual, headers) as response:
+            begin, total = _extent(response)
+            yield Body(begin, total, _translated(response.iter_raw(CHUNK), actual))
+
+    def mirrored(self, address: str) -> str:
+        """Return where `address` is really asked for; the longest matching mirror wins."""
+        fitting = [mirror for mirror in self._mirrors if address.startswith(mirror.source)]
+        best = max(fitting, key=lambda mirror: len(mirror.source), default=None)
+        return best.target + address.removeprefix(best.source) if best else address
+
+    @contextmanager
+    def _answer(self, address: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        auth = self._credentials.get(_origin(address))
+        try:
+            with self._client.stream(
+                "GET", address, headers=dict(headers), auth=auth if auth else httpx.USE_CLIENT_DEFAULT
+            ) as response:
+                _raise_for_status(response, address)
+                yield response
+        except httpx.HTTPError as error:
+            raise _translate(error, address) from error
+        except httpx.InvalidURL as error:
+            raise UnreachableError(f"{redact(address)} is not an address: {error}") from error
+
+
+def retrying(work: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
+    """Call `work` until it does not raise TransientError, at most `attempts` times, waiting longer each time."""
+    tries = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=_wait,
+        retry=retry_if_exception_type(TransientError),
+        reraise=True,
+    )
+    return tries(work)
+
+
+_backoff = wait_random_exponential(multiplier=0.25, max=8)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.wait if isinstance(error, TransientError) else None
+    return asked if asked is not None else _backoff(state)
+
+
+def redact(address: str) -> str:
+    """Return an address fit for print: without user, password, query and fragment."""
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def _open_file(address: str) -> BinaryIO:
+    path = Path(unquote(urlsplit(address).path))
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UnreachableError(f"{path}: {error.strerror}", "check the --mirror or AIWS_MIRRORS that led there") from error
+
+
+def _extent(response: httpx.Response) -> tuple[int, int | None]:
+    """Read where a body starts and how large the whole is (RFC 9110, sections 8.6 and 14.4)."""
+    length = response.headers.get("Content-Length", "")
+    if response.status_code != httpx.codes.PARTIAL_CONTENT:
+        return 0, int(length) if length.isdigit() else None
+    unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
+    span, _, total = rest.partition("/")
+    first = span.partition("-")[0]
+    if unit != "bytes" or not first.isdigit():
+        raise TransientError(f"{redact(str(response.url))}: 206 without a usable Content-Range")
+    return int(first), int(total) if total.isdigit() else None
+
+
+def _raise_for_status(response: httpx.Response, address: str) -> None:
+    code = response.status_code
+    if response.is_success:
+        return
+    shown = f"{redact(address)} answered {code} {response.reason_phrase}".rstrip()
+    if code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        raise RangeRefusedError(shown)
+    if code in (408, 425, 429) or code >= 500:
+        wait = _retry_after(response)
+        if wait is not None and wait > _LONGEST_PATIENCE:
+            raise UnreachableError(shown, f"the server asks to come back in {wait:.0f} s")
+        raise TransientError(shown, "the server is overloaded or broken; try again later", wait)
+    if code in (401, 403, 407):
+        raise UnreachableError(shown, "credentials are missing or refused; see README, indexes and mirrors")
+    raise UnreachableError(shown, "it is not there; is a mirror or index configured that lacks it?")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the server asks to wait (RFC 9110, section 10.2.3), or None."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _translated(chunks: Iterator[bytes], address: str) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except httpx.HTTPError as error:
+        raise _translate(error, address) from error
+
+
+def _translate(error: httpx.HTTPError, address: str) -> UnreachableError:
+    """Turn httpx's exceptions into ours."""
+    shown, reason = redact(address), str(error) or type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "behind a company proxy, point SSL_CERT_FILE at its certificate"
+            return UnreachableError(f"{shown}: the server's certificate is not trusted ({cause.verify_message})", hint)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.TimeoutException):
+        return TransientError(f"{shown}: no answer in time", "is the network up? a mirror may be nearer")
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.DecodingError):
+        return UnreachableError(f"{shown}: {reason}")
+    return TransientError(f"{shown}: {reason}", "is the network up, and the proxy set?")

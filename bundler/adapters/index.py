@@ -1,0 +1,170 @@
+"""The package index: where it is (the clients' own configuration) and where it keeps a file (PEP 503, 691, 700)."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from bundler.adapters.http import Http, redact
+from bundler.adapters.process import Runner
+from bundler.errors import UnreachableError
+from bundler.model.lock import LockedWheel
+
+_JSON = "application/vnd.pypi.simple.v1+json"
+_ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_LARGEST_PAGE = 64 << 20
+# Pages of several megabytes become many times that while they are parsed.
+_PAGES_AT_ONCE = 2
+
+# pip's configuration, else the default that pip-tools exposes. In a process of its own: pip is large.
+_ASK_PIP = """
+from piptools.repositories import PyPIRepository
+from pip._internal.configuration import Configuration
+from pip._internal.exceptions import ConfigurationError
+configuration = Configuration(isolated=False)
+configuration.load()
+for key in ("install.index-url", "download.index-url", "global.index-url"):
+    try:
+        print(configuration.get_value(key))
+        break
+    except ConfigurationError:
+        pass
+else:
+    print(PyPIRepository.DEFAULT_INDEX_URL)
+"""
+
+
+def find_index(env: Mapping[str, str], run: Runner) -> str:
+    """Return the address of the index that uv or pip is configured for, else their default.
+
+    In this order: UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL, pip's configuration files, the default.
+    Raises UnreachableError if none can be found.
+    """
+    for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
+        if value := env.get(variable, "").strip():
+            return value.removeprefix("default=")
+    done = run([sys.executable, "-W", "ignore", "-c", _ASK_PIP], env, 60.0)
+    address = done.output.strip().splitlines()[-1] if done.output.strip() else ""
+    if done.code or not urlsplit(address).scheme:
+        raise UnreachableError(
+            f"no package index is known: pip's configuration could not be read\n{done.errors.strip()}",
+            "set PIP_INDEX_URL to your index",
+        )
+    return address
+
+
+@dataclass(frozen=True)
+class IndexFile:
+    """A file that an index lists."""
+
+    filename: str
+    address: str
+    sha256: str | None
+
+
+class Index:
+    """One index. Each project's page is asked for at most once; threads may share it."""
+
+    def __init__(self, http: Http, address: str) -> None:
+        self._http = http
+        self.address = http.sign_in(address).rstrip("/")
+        self._pages: dict[str, tuple[IndexFile, ...]] = {}
+        self._busy: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+        self._at_once = threading.Semaphore(_PAGES_AT_ONCE)
+        self._base: str | None = None
+        self._base_known = threading.Lock()
+        self._learned = False
+
+    def addresses(self, wheel: LockedWheel) -> Iterator[str]:
+        """Yield where `wheel` may be: first the lock's hint below this index's file store, then what its page says.
+
+        Raises UnreachableError if the page does not list it.
+        """
+        if wheel.hint and (base := self._file_store(wheel)):
+            yield f"{base}{wheel.hint}/{wheel.filename}"
+        yield self.look_up(wheel)
+
+    def look_up(self, wheel: LockedWheel) -> str:
+        """Return the address of the file with the wheel's name and digest. Raises UnreachableError."""
+        named = [file for file in self.files(wheel.project) if file.filename == wheel.filename]
+        for file in named:
+            if file.sha256 in (wheel.sha256, None):
+                return file.address
+        where = redact(self.address)
+        if named:
+            raise UnreachableError(
+                f"{where} has {wheel.filename} with SHA-256 {named[0].sha256}, the lock wants {wheel.sha256}",
+                "the index serves another build; use the index that the lock was made with, or lock again",
+            )
+        raise UnreachableError(
+            f"{where} does not list {wheel.filename}", "was it removed? `aiws-bundle lock --upgrade` picks another"
+        )
+
+    def files(self, project: str) -> tuple[IndexFile, ...]:
+        """Return every file that the index lists for a project. Raises UnreachableError."""
+        with self._guard:
+            busy = self._busy.setdefault(project, threading.Lock())
+        with busy:
+            if project not in self._pages:
+                with self._at_once:
+                    self._pages[project] = self._read(project)
+            return self._pages[project]
+
+    def _read(self, project: str) -> tuple[IndexFile, ...]:
+        address = f"{self.address}/{project}/"
+        page = self._http.get(address, _ACCEPT, _LARGEST_PAGE)
+        try:
+            if page.media_type == _JSON:
+                return _from_json(page.content, page.address)
+            return _from_html(page.content, page.address)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnreachableError(
+                f"{redact(address)}: the answer is no index page", "is the index address a 'simple' index?"
+            ) from error
+
+    def _file_store(self, wheel: LockedWheel) -> str | None:
+        """Learn from one looked-up wheel where this index keeps files, if it files them as the hints say."""
+        with self._base_known:
+            if not self._learned:
+                self._learned = True
+                tail = f"{wheel.hint}/{wheel.filename}"
+                address = self.look_up(wheel)
+                self._base = address.removesuffix(tail) if address.endswith(f"/{tail}") else None
+            return self._base
+
+
+def _from_json(content: bytes, base: str) -> tuple[IndexFile, ...]:
+    return tuple(
+        IndexFile(str(file["filename"]), urljoin(base, str(file["url"])), dict(file.get("hashes", {})).get("sha256"))
+        for file in json.loads(content)["files"]
+        if str(file["filename"]).endswith(".whl")
+    )
+
+
+def _from_html(content: bytes, base: str) -> tuple[IndexFile, ...]:
+    anchors = _Anchors()
+    anchors.feed(content.decode("utf-8", "replace"))
+    files = []
+    for reference in anchors.references:
+        address, fragment = urldefrag(urljoin(base, reference))
+        filename = unquote(urlsplit(address).path.rpartition("/")[2])
+        algorithm, _, digest = fragment.partition("=")
+        if filename.endswith(".whl"):
+            files.append(IndexFile(filename, address, digest.lower() if algorithm == "sha256" else None))
+    return tuple(files)
+
+
+class _Anchors(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.references: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.references += [value for name, value in attrs if name == "href" and value]

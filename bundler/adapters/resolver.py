@@ -1,0 +1,83 @@
+"""uv, which resolves requirements for machines other than this one."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bundler.adapters.http import redact
+from bundler.adapters.process import Runner
+from bundler.errors import LockError
+from bundler.model.request import Request
+
+# The newest manylinux that uv knows by name; a target with a newer glibc runs every older wheel.
+_NEWEST_KNOWN_GLIBC = 40
+_TIMEOUT_SECONDS = 600.0
+# Of uv's settings only those about reaching the index may act: any other would change what a lock holds.
+_PASSED_SETTINGS = {
+    "UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS", "UV_INSECURE_HOST",
+    "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_KEYRING_PROVIDER", "UV_OFFLINE",
+}  # fmt: skip
+
+
+class Resolver:
+    """`uv pip compile` for a foreign interpreter."""
+
+    def __init__(self, run: Runner, env: Mapping[str, str], index: str) -> None:
+        from uv import find_uv_bin
+
+        self._run, self._uv, self._index = run, find_uv_bin(), index
+        kept = {name: value for name, value in env.items() if not name.startswith("UV_") or name in _PASSED_SETTINGS}
+        # By environment, not argument: an index address may hold a password, and arguments are public.
+        self._env = {**kept, "UV_DEFAULT_INDEX": index, "NO_COLOR": "1"}
+
+    def version(self) -> str:
+        """`uv 0.13.9`."""
+        return " ".join(self._run([self._uv, "--version"], self._env, 60.0).output.split()[:2])
+
+    def resolve(
+        self, request: Request, constraints: Sequence[str], exclude_newer: str, preferences: str | None
+    ) -> str:
+        """Return a PEP 751 lock with every wheel that may serve each package that `request` leads to.
+
+        `preferences` is such a lock whose versions are kept where they still fit. Raises LockError with uv's reasons.
+        """
+        with tempfile.TemporaryDirectory(prefix="aiws-bundle-lock-") as name:
+            folder = Path(name)
+            wanted, limits, output = folder / "wanted.txt", folder / "limits.txt", folder / "pylock.toml"
+            wanted.write_text("".join(f"{line}\n" for line in request.requirements), encoding="utf-8")
+            limits.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
+            if preferences is not None:
+                output.write_text(preferences, encoding="utf-8")
+            done = self._run(self._argv(request, wanted, limits, output, exclude_newer), self._env, _TIMEOUT_SECONDS)
+            if done.code:
+                raise LockError(f"{request.target.name}: cannot be resolved\n{self._cleaned(done.errors, folder)}")
+            return output.read_text(encoding="utf-8")
+
+    def _argv(self, request: Request, wanted: Path, limits: Path, output: Path, exclude_newer: str) -> list[str]:
+        glibc = min(request.python.glibc_minor, _NEWEST_KNOWN_GLIBC)
+        return [
+            self._uv, "pip", "compile", str(wanted),
+            "--constraints", str(limits),
+            "--python-platform", f"{request.python.machine}-manylinux_2_{glibc}",
+            "--python-version", request.python.version,
+            "--only-binary", ":all:",
+            "--generate-hashes",
+            "--format", "pylock.toml",
+            "--exclude-newer", exclude_newer,
+            "--output-file", str(output),
+            "--no-python-downloads", "--no-config", "--no-header", "--quiet",
+        ]  # fmt: skip
+
+    def _cleaned(self, text: str, folder: Path) -> str:
+        """uv's words without this run's folder and the index's credentials."""
+        parts = urlsplit(self._index)
+        secretless = text.replace(str(folder), "").replace(self._index, redact(self._index))
+        if parts.username:
+            secretless = secretless.replace(parts.netloc, urlsplit(redact(self._index)).netloc)
+        if parts.password:
+            secretless = secretless.replace(parts.password, "****")
+        return re.sub(r"^\s*$\n?", "", secretless, flags=re.MULTILINE).rstrip()

@@ -1,0 +1,207 @@
+"""The store: downloaded files by SHA-256. A file appears in it only complete and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from filelock import FileLock
+
+from bundler.adapters.http import Http, RangeRefusedError, TransientError, redact, retrying
+from bundler.errors import IntegrityError, UnreachableError
+from bundler.progress import Task
+
+_LARGEST_UNSIZED = 1 << 30
+# A download slower than this on the whole is given up for this try: some servers trickle for ever.
+_SLOWEST_BYTES_PER_SECOND = 10_000
+_GRACE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A file by what it is: its SHA-256, its size if known, and the name that messages use."""
+
+    name: str
+    sha256: str
+    size: int | None
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+class Store:
+    """A folder of verified files, shared by any number of processes."""
+
+    def __init__(self, root: Path, cancelled: Callable[[], bool] = lambda: False) -> None:
+        self.root = root
+        self._cancelled = cancelled
+
+    def path(self, sha256: str) -> Path:
+        """Where the file with this digest is, or would be."""
+        return self.root / "sha256" / sha256[:2] / sha256
+
+    def has(self, blob: Blob) -> bool:
+        """Say whether the file is there, in full size."""
+        try:
+            size = self.path(blob.sha256).stat().st_size
+        except OSError:
+            return False
+        return blob.size is None or size == blob.size
+
+    def discard(self, sha256: str) -> None:
+        """Drop a file, for example one whose disk went bad."""
+        self.path(sha256).unlink(missing_ok=True)
+
+    def fetch(self, blob: Blob, addresses: Iterator[str], http: Http, task: Task) -> Path:
+        """Return the file's path, downloading it from the first of `addresses` that has it.
+
+        Raises IntegrityError if the bytes are not what `blob` says, UnreachableError if no address has them.
+        """
+        final = self.path(blob.sha256)
+        if self.has(blob):
+            task.advance(final.stat().st_size)
+            return final
+        partial = self.root / "partial" / blob.sha256
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{partial}.lock"):
+            if self.has(blob):
+                task.advance(final.stat().st_size)
+                return final
+            self._download(blob, addresses, http, partial, task)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            partial.replace(final)
+            sync_folder(final.parent)
+        return final
+
+    def _download(self, blob: Blob, addresses: Iterator[str], http: Http, partial: Path, task: Task) -> None:
+        """Try each address in turn; the last one's error is the one that is raised."""
+        last: UnreachableError | IntegrityError | None = None
+        for address in addresses:
+            attempt = _Attempt(blob, address, http, partial, task, self._cancelled)
+            try:
+                retrying(attempt)
+                return
+            except (UnreachableError, IntegrityError) as error:
+                last = error
+        raise last or UnreachableError(f"{blob.name}: no address is known for it")
+
+    def entries(self) -> Iterator[Path]:
+        """Every complete file; each one's name is its digest."""
+        return (self.root / "sha256").glob("??/*")
+
+    def leftovers(self) -> Iterator[Path]:
+        """Every unfinished download and its lock file."""
+        return (self.root / "partial").glob("*")
+
+    def prune(self, keep: Iterable[str]) -> tuple[int, int]:
+        """Remove all but the digests in `keep`, and unfinished downloads. Returns files and bytes removed."""
+        kept, files, size = frozenset(keep), 0, 0
+        for path in [*self.entries(), *self.leftovers()]:
+            if path.parent.name != "partial" and path.name in kept:
+                continue
+            size += path.stat().st_size
+            files += path.suffix != ".lock"
+            path.unlink(missing_ok=True)
+        return files, size
+
+
+class _Attempt:
+    """One address: each call is a try that goes on where the last one stopped."""
+
+    def __init__(
+        self, blob: Blob, address: str, http: Http, partial: Path, task: Task, cancelled: Callable[[], bool]
+    ) -> None:
+        self._blob, self._address, self._http, self._task = blob, address, http, task
+        self._partial, self._cancelled = partial, cancelled
+        self._counted = 0
+        self._limit = blob.size if blob.size is not None else _LARGEST_UNSIZED
+
+    def __call__(self) -> None:
+        with self._partial.open("ab+") as file:
+            try:
+                resumed = self._fill(file)
+            except RangeRefusedError:
+                file.truncate(0)
+                raise
+            file.flush()
+            actual = _digest(self._partial) if resumed else self._hash.hexdigest()
+            if actual == self._blob.sha256:
+                os.fsync(file.fileno())
+                return
+            file.truncate(0)
+            self._count(0)
+        if resumed:  # the part that was there may have been another file's: once more from the start
+            raise TransientError(f"{self._blob.name}: a resumed download did not fit together")
+        raise IntegrityError(
+            f"{self._blob.name}: SHA-256 mismatch\n  expected {self._blob.sha256}\n  actual   {actual}\n"
+            f"  from     {redact(self._address)}",
+            "the file was replaced since it was locked, or a mirror serves something else",
+        )
+
+    def _fill(self, file: BinaryIO) -> bool:
+        """Append to `file` what it lacks; say whether anything was there before."""
+        have = file.seek(0, os.SEEK_END)
+        if have >= self._limit:
+            file.truncate(0)
+            have = 0
+        deadline = time.monotonic() + _GRACE_SECONDS + self._limit / _SLOWEST_BYTES_PER_SECOND
+        with self._http.stream(self._address, have) as body:
+            if body.start not in (0, have):
+                file.truncate(0)
+                raise TransientError(f"{redact(self._address)}: the server resumed at the wrong place")
+            if body.start != have:
+                file.truncate(0)
+            if body.total is not None and self._blob.size is not None and body.total != self._blob.size:
+                file.truncate(0)
+                raise self._wrong_size(body.total)
+            self._hash: _Hash = hashlib.sha256()
+            self._count(body.start)
+            size = body.start
+            for chunk in body.chunks:
+                size += len(chunk)
+                if size > self._limit:
+                    file.truncate(0)
+                    raise self._wrong_size(size)
+                if self._cancelled():
+                    raise UnreachableError("interrupted")
+                if time.monotonic() > deadline:
+                    raise TransientError(f"{redact(self._address)}: slower than {_SLOWEST_BYTES_PER_SECOND} bytes/s")
+                file.write(chunk)
+                self._hash.update(chunk)
+                self._count(size)
+        if self._blob.size is not None and size < self._blob.size:
+            raise TransientError(f"{redact(self._address)}: ended after {size} of {self._blob.size} bytes")
+        return body.start > 0
+
+    def _wrong_size(self, actual: int) -> IntegrityError:
+        self._count(0)
+        return IntegrityError(
+            f"{self._blob.name}: size mismatch\n  expected {self._limit} bytes\n  actual   {actual} bytes or more\n"
+            f"  from     {redact(self._address)}",
+            "the file was replaced since it was locked, or a mirror serves something else",
+        )
+
+    def _count(self, size: int) -> None:
+        self._task.advance(size - self._counted)
+        self._counted = size
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,67 @@
+"""The folder of manifests and locks: the only place that knows where they stand."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from bundler.errors import UsageError
+from bundler.model.target import Target
+
+_LARGEST_TEXT = 16 << 20
+
+
+class Workspace:
+    """Reads manifests and locks as text, and writes locks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def find(cls, chosen: Path | None, start: Path) -> Workspace:
+        """Return the chosen folder, or the nearest `manifests/` at or above `start`. Raises UsageError."""
+        candidates = [chosen] if chosen else [folder / "manifests" for folder in (start, *start.parents)]
+        for folder in candidates:
+            if (folder / "targets.yaml").is_file():
+                return cls(folder)
+        where = f"{chosen} holds" if chosen else f"neither {start} nor a folder above it has"
+        raise UsageError(f"{where} no manifests", "run inside a checkout, or give --manifests DIR")
+
+    def manifest_texts(self) -> Mapping[str, str]:
+        """File name -> text of every manifest."""
+        return {path.name: _read(path) for path in sorted(self.folder.glob("*.yaml"))}
+
+    def lock_path(self, target: Target) -> Path:
+        """Where a target's lock stands, or would."""
+        return self.folder / "locks" / f"pylock.{target.slug}.toml"
+
+    def lock_text(self, target: Target) -> str | None:
+        """A target's lock, or None if there is none."""
+        path = self.lock_path(target)
+        return _read(path) if path.is_file() else None
+
+    def write_lock(self, target: Target, text: str) -> None:
+        """Put a lock in place at once."""
+        path = self.lock_path(target)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", delete=False, encoding="utf-8") as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LARGEST_TEXT:
+            raise UsageError(f"{path} is larger than {_LARGEST_TEXT >> 20} MiB")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error

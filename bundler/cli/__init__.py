@@ -1,0 +1,182 @@
+"""The command line: one file a command; the only floor that prints or exits. Commands are imported when they run."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bundler import __version__
+from bundler.errors import BundleError, from_os
+
+if TYPE_CHECKING:
+    from bundler.pipeline.settings import Settings
+
+# One line a command: its name, its file below cli/, its help in one line.
+_COMMANDS = {
+    "build": "Build runtime archives from the committed locks.",
+    "lock": "Resolve targets and write their locks.",
+    "check": "Check manifests and locks: every problem at once.",
+    "targets": "List the targets, and what each needs.",
+    "verify": "Prove that archives and dist folders are whole.",
+    "inspect": "Show what is inside an archive.",
+    "cache": "Show or tidy the store of downloaded files.",
+}
+
+
+class _Commands(click.Group):
+    """Knows every command's name and help without importing it, so that `--help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"bundler.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - one line a command, above
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            nearest = get_close_matches(args[0], _COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {nearest[0]!r}?" if nearest else ""))
+        return super().resolve_command(ctx, args)
+
+
+class Options:
+    """The options before the command; `settings` makes what a pipeline call needs of them."""
+
+    def __init__(
+        self, manifests: Path | None, cache_dir: Path | None, json: bool, quiet: bool, verbose: bool, bars: bool
+    ) -> None:
+        self.manifests, self.json, self.quiet, self.verbose, self.bars = manifests, json, quiet, verbose, bars
+        self._cache_dir = cache_dir
+
+    @property
+    def cache_dir(self) -> Path:
+        """The chosen cache folder, else the user's own."""
+        if self._cache_dir:
+            return self._cache_dir
+        from platformdirs import user_cache_path
+
+        return user_cache_path("aiws-bundle", appauthor=False)
+
+    def settings(self, mirrors: tuple[str, ...] = (), jobs: int = 16) -> Settings:
+        """Everything that a pipeline call needs."""
+        from bundler.pipeline.settings import Settings
+        from bundler.progress import choose
+
+        return Settings(
+            manifests=self.manifests,
+            cache_dir=self.cache_dir.absolute(),
+            env=dict(os.environ),
+            progress=choose(quiet=self.quiet, json=self.json, bars=self.bars),
+            mirrors=mirrors,
+            jobs=jobs,
+        )
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=(
+        "Exit codes: 0 done; 1 the work failed; 2 wrong usage, manifest or lock; 3 integrity: a digest disagrees; "
+        "4 something could not be reached; 130 interrupted."
+    ),
+)
+@click.version_option(__version__, prog_name="aiws-bundle")
+@click.option(
+    "--manifests",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of manifests. [default: the nearest manifests/ here or above]",
+)
+@click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="AIWS_CACHE_DIR",
+    show_envvar=True,
+    help="Folder of downloaded files. [default: the user's cache]",
+)
+@click.option("--json", is_flag=True, help="Print one JSON document on standard output and nothing else.")
+@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more, and the traceback of an error that is a bug.")
+@click.option("--no-progress", is_flag=True, help="Print plain lines, never bars.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    manifests: Path | None,
+    cache_dir: Path | None,
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    no_progress: bool,
+) -> None:
+    """Build offline release bundles: locked, proven, deterministic, verifiable."""
+    ctx.obj = Options(manifests, cache_dir, json, quiet, verbose, bars=not no_progress)
+
+
+def main() -> None:
+    """Run the command line; end the process with a documented exit code and never a traceback."""
+    code = _run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        pass
+    # A download that waits for a silent server must not hold up the end; the store is safe at any point.
+    os._exit(code)
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        result = cli.main(argv, prog_name="aiws-bundle", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("\naiws-bundle: interrupted; finished archives stay, downloads go on where they stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except BundleError as error:
+        complain(error)
+        return error.exit_code
+    except OSError as error:
+        complain(from_os(error))
+        return 1
+    except Exception as error:
+        return _bug(error, argv)
+
+
+def complain(error: BundleError) -> None:
+    """Print an error for people: what happened, to what, what to do next."""
+    print(f"aiws-bundle: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  hint: {error.hint}", file=sys.stderr)
+
+
+def _bug(error: Exception, argv: list[str]) -> int:
+    print(f"aiws-bundle: unexpected {type(error).__name__}: {error}", file=sys.stderr)
+    if {"-v", "--verbose"} & set(argv):
+        import traceback
+
+        traceback.print_exception(error)
+    else:
+        print("  hint: this is a bug; run again with -v before the command and report what it prints", file=sys.stderr)
+    return 1

@@ -1,0 +1,82 @@
+"""`aiws-bundle build`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bundler.cli import Options, complain
+from bundler.cli.output import error_json, print_json, print_table
+from bundler.pipeline.build import BuildReport, build
+
+
+@click.command("build")
+@click.argument("selectors", metavar="SELECTOR...", nargs=-1, required=True)
+@click.option("--component", "components", multiple=True, default=["litellm"], help="What to build. [default: litellm]")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("dist"), help="Folder for the archives."
+)
+@click.option("--offline", is_flag=True, help="Ask no network: use the store only.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=16, show_default=True, help="Downloads at once.")
+@click.option("--force", is_flag=True, help="Build anew what is finished already.")
+@click.option(
+    "--mirror",
+    "mirrors",
+    metavar="FROM=TO",
+    multiple=True,
+    help="Fetch addresses that start with FROM from TO; also in AIWS_MIRRORS. Digests are checked all the same.",
+)
+@click.pass_obj
+def command(
+    options: Options,
+    selectors: tuple[str, ...],
+    components: tuple[str, ...],
+    out: Path,
+    offline: bool,
+    jobs: int,
+    force: bool,
+    mirrors: tuple[str, ...],
+) -> int:
+    """Build runtime archives from the committed locks.
+
+    A SELECTOR is debian-12-amd64, debian-12, debian, linux-amd64, arm64 or all.
+    """
+    settings = options.settings(mirrors, jobs)
+    report = build(settings, selectors, components, out, offline=offline, force=force)
+    if options.json:
+        print_json(_json(report))
+    else:
+        _show(report)
+    return report.exit_code
+
+
+def _show(report: BuildReport) -> None:
+    rows = [("target", "state", "MB", "archive")]
+    for outcome in report.outcomes:
+        size = f"{outcome.size / 1e6:.1f}" if outcome.size else "-"
+        rows.append((outcome.target, outcome.state, size, str(report.folder / outcome.asset)))
+    print_table(rows, right=(2,))
+    for outcome in report.outcomes:
+        if outcome.error:
+            sys.stdout.flush()
+            print(f"\n{outcome.target} failed:", file=sys.stderr)
+            complain(outcome.error)
+
+
+def _json(report: BuildReport) -> dict[str, object]:
+    return {
+        "folder": str(report.folder),
+        "archives": [
+            {
+                "target": outcome.target,
+                "asset": outcome.asset,
+                "state": outcome.state,
+                "size": outcome.size or None,
+                "sha256": outcome.sha256 or None,
+                "error": error_json(outcome.error),
+            }
+            for outcome in report.outcomes
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Pure nouns: frozen values, text <-> value, no input or output."""

@@ -1,0 +1,126 @@
+"""YAML text to plain data that remembers where every value stood, so that a problem can name its line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from bundler.errors import ManifestError, Problem
+
+Scalar: TypeAlias = str | int | float | bool | None
+Tree: TypeAlias = "Scalar | list[Tree] | dict[str, Tree]"
+Path: TypeAlias = tuple[str | int, ...]
+Mark: TypeAlias = tuple[int, int]
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MAX_DEPTH = 32
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed YAML file: its data and the line and column (from 1) of each value by path."""
+
+    name: str
+    data: Tree
+    marks: dict[Path, Mark]
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """Describe something wrong at `path`, or at the nearest enclosing value that has a place."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.marks:
+                return Problem(self.name, *self.marks[path[:end]], message)
+        return Problem(self.name, 1, 1, message)
+
+
+class _Builder:
+    """Turns YAML nodes into data; refuses what manifests have no use for: duplicate keys, aliases, odd keys."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.marks: dict[Path, Mark] = {}
+        self.problems: list[Problem] = []
+        self._scalars = yaml.constructor.SafeConstructor()
+
+    def build(self, node: yaml.Node, path: Path = ()) -> Tree:
+        mark = node.start_mark
+        if len(path) > _MAX_DEPTH:
+            self._problem(node, f"nested deeper than {_MAX_DEPTH} levels")
+            return None
+        if path in self.marks:
+            return None
+        self.marks[path] = (mark.line + 1, mark.column + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> Tree:
+        result: dict[str, Tree] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._problem(key_node, "a key must be a plain word")
+                continue
+            key = str(key_node.value)
+            if key in result:
+                self._problem(key_node, f"duplicate key {key!r}")
+                continue
+            result[key] = self.build(value_node, (*path, key))
+        return result
+
+    def _scalar(self, node: yaml.Node) -> Tree:
+        try:
+            value = self._scalars.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            self._problem(node, str(getattr(error, "problem", error)))
+            return None
+        if value is None or isinstance(value, (str, int, float, bool)):
+            return value
+        return str(node.value)  # dates and the like stay the text that was written
+
+    def _problem(self, node: yaml.Node, message: str) -> None:
+        mark = node.start_mark
+        self.problems.append(Problem(self.name, mark.line + 1, mark.column + 1, message))
+
+
+def parse_yaml(text: str, name: str) -> Document:
+    """Parse one YAML document; `name` is what problems call the file. Raises ManifestError with every place."""
+    try:
+        events = list(yaml.parse(text, Loader=_LOADER))
+        aliases = [event for event in events if isinstance(event, yaml.AliasEvent)]
+        if aliases:
+            mark = aliases[0].start_mark
+            raise ManifestError([Problem(name, mark.line + 1, mark.column + 1, "aliases are not allowed here")])
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        place = error.problem_mark or error.context_mark
+        line, column = (place.line + 1, place.column + 1) if place else (1, 1)
+        raise ManifestError([Problem(name, line, column, f"not YAML: {error.problem or error.context}")]) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ManifestError([Problem(name, 1, 1, f"not YAML: {error}")]) from error
+    builder = _Builder(name)
+    data = builder.build(node) if node is not None else None
+    if builder.problems:
+        raise ManifestError(builder.problems)
+    return Document(name, data, builder.marks)
+
+
+T = TypeVar("T")
+
+
+def validate(document: Document, model: TypeAdapter[T]) -> T:
+    """Turn a document into the model's value. Raises ManifestError with every problem, each with its line."""
+    try:
+        return model.validate_python(document.data)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise ManifestError([_problem(document, item["loc"], item["msg"]) for item in found]) from error
+
+
+def _problem(document: Document, location: tuple[int | str, ...], message: str) -> Problem:
+    where = ".".join(str(part) for part in location if part != "[key]")
+    text = message.removeprefix("Value error, ")
+    return document.problem(location, f"{where}: {text}" if where else text)

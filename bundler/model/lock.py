@@ -1,0 +1,192 @@
+"""Locks: every version, file name, size and SHA-256 of a target's wheelhouse, as a PEP 751 `pylock.<target>.toml`.
+
+A lock names no index. Each wheel has `name`, `path` (its bare file name), `size` and `hashes`; where to fetch it is
+found when it is fetched. What PEP 751 has no place for stands in the `tool.aiws-bundle` tables.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import ClassVar
+
+import tomli_w
+from packaging.markers import Marker
+from packaging.pylock import Package, PackageWheel, Pylock, PylockValidationError
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from bundler.errors import LockError
+from bundler.model.paths import is_plain_name
+from bundler.model.request import Request
+
+TOOL = "aiws-bundle"
+# The public index files a wheel below the BLAKE2b-256 digest of its bytes (Warehouse); any index may do the same.
+_HINT = re.compile(r"^packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}$")
+_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+_LARGEST_WHEEL = 1 << 31
+
+
+@dataclass(frozen=True)
+class LockedWheel:
+    """One wheel, exactly. `hint` is a folder, relative to an index's file store, that is worth trying first."""
+
+    project: str
+    version: str
+    filename: str
+    size: int
+    sha256: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class LockFacts:
+    """The `tool.aiws-bundle` table: what the lock was made from and by."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", alias_generator=lambda name: name.replace("_", "-")
+    )
+    target: str
+    manifest_sha256: str
+    requirement: str
+    requirements: tuple[str, ...]
+    python: str
+    portable: bool
+    glibc: str
+    resolver: str
+    exclude_newer: str
+    set: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A resolved wheelhouse: what it is for, and its wheels sorted by project."""
+
+    facts: LockFacts
+    wheels: tuple[LockedWheel, ...]
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> Lock:
+        """Parse a lock; `name` is what errors call it. Raises LockError."""
+        try:
+            pylock = Pylock.from_dict(tomllib.loads(text))
+            facts = _facts_adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
+            return cls(facts, tuple(_wheel(package) for package in pylock.packages))
+        except (tomllib.TOMLDecodeError, PylockValidationError, ValidationError, ValueError) as error:
+            raise LockError(
+                f"{name} is not a lock that aiws-bundle wrote: {error}", f"run `aiws-bundle lock {_target_of(name)}`"
+            ) from error
+
+    def render(self, folder: str = "") -> str:
+        """Return the lock's text; wheel paths start with `folder`."""
+        pylock = Pylock(
+            lock_version=Version("1.0"),
+            environments=[Marker(self._environment())],
+            requires_python=SpecifierSet(f">={self.facts.python},=={_minor(self.facts.python)}.*"),
+            created_by=TOOL,
+            packages=[_package(wheel, folder) for wheel in self.wheels],
+            tool={TOOL: _facts_adapter().dump_python(self.facts, by_alias=True)},
+        )
+        pylock.validate()
+        header = "# Written by `aiws-bundle lock`; edit the manifests instead.\n"
+        return header + tomli_w.dumps(dict(pylock.to_dict()))
+
+    def _environment(self) -> str:
+        machine = "aarch64" if self.facts.target.endswith("arm64") else "x86_64"
+        return f"sys_platform == 'linux' and platform_machine == '{machine}' and implementation_name == 'cpython'"
+
+    def staleness(self, request: Request) -> str | None:
+        """Say why this lock does not serve `request`, or None if it does."""
+        if self.facts.target != request.target.name:
+            return f"it was made for {self.facts.target}"
+        if self.facts.manifest_sha256 != request.digest():
+            return f"the manifests changed: {_difference(self.facts, request)}"
+        return None
+
+    def effective(self, request: Request) -> Request:
+        """`request` with the versions that `lock --set` chose for this lock."""
+        return request.with_versions(self.facts.set)
+
+
+def _difference(facts: LockFacts, request: Request) -> str:
+    pairs = {
+        "Python": (facts.python, request.python.version),
+        "glibc": (facts.glibc, f"2.{request.python.glibc_minor}"),
+        "portable": (str(facts.portable).lower(), str(request.portable).lower()),
+        "requirements": (", ".join(facts.requirements), ", ".join(request.with_versions(facts.set).requirements)),
+    }
+    changed = [f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new]
+    return "; ".join(changed) or "another choice"
+
+
+def _wheel(package: Package) -> LockedWheel:
+    wheels = list(package.wheels or ())
+    if len(wheels) != 1 or package.version is None:
+        raise ValueError(f"{package.name}: exactly one wheel and a version are expected")
+    (wheel,) = wheels
+    digest = wheel.hashes.get("sha256", "")
+    if not is_plain_name(wheel.filename) or not _SHA256.match(digest):
+        raise ValueError(f"{package.name}: a plain file name and a SHA-256 are expected")
+    if wheel.size is None or not 0 < wheel.size < _LARGEST_WHEEL:
+        raise ValueError(f"{package.name}: a size from 1 byte to 2 GiB is expected")
+    hint = dict((package.tool or {}).get(TOOL, {})).get("hint")
+    if hint is not None and not (isinstance(hint, str) and _HINT.match(hint)):
+        raise ValueError(f"{package.name}: a hint is a folder below packages/")
+    return LockedWheel(package.name, str(package.version), wheel.filename, wheel.size, digest, hint)
+
+
+def _package(wheel: LockedWheel, folder: str) -> Package:
+    return Package(
+        name=canonicalize_name(wheel.project),
+        version=Version(wheel.version),
+        wheels=[
+            PackageWheel(
+                name=wheel.filename,
+                path=folder + wheel.filename,
+                size=wheel.size,
+                hashes={"sha256": wheel.sha256},
+            )
+        ],
+        tool={TOOL: {"hint": wheel.hint}} if wheel.hint else None,
+    )
+
+
+def hint_of(address: str) -> str | None:
+    """Return the folder of a wheel's address if it is one that names the content, whatever the host; else None."""
+    match = re.search(r"/(packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60})/[^/]+$", address)
+    return match.group(1) if match else None
+
+
+@cache
+def _facts_adapter() -> TypeAdapter[LockFacts]:
+    return TypeAdapter(LockFacts)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _target_of(name: str) -> str:
+    return name.removeprefix("pylock.").removesuffix(".toml")
+
+
+def facts_for(request: Request, resolver: str, exclude_newer: str, versions: Mapping[str, str]) -> LockFacts:
+    """Return the facts of a lock about to be written for `request` (as the manifests have it) and `--set` versions."""
+    effective = request.with_versions(versions)
+    return LockFacts(
+        target=request.target.name,
+        manifest_sha256=request.digest(),
+        requirement=effective.requirement,
+        requirements=effective.requirements,
+        python=request.python.version,
+        portable=request.portable,
+        glibc=f"2.{request.python.glibc_minor}",
+        resolver=resolver,
+        exclude_newer=exclude_newer,
+        set=dict(versions),
+    )

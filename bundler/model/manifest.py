@@ -1,0 +1,253 @@
+"""Manifests: the choices people edit. YAML text in, frozen values out; every problem is reported with its line.
+
+A JSON Schema for each file is generated from these classes (`bundler.model.schema`).
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
+
+from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from bundler.errors import ManifestError, Problem
+from bundler.model.document import Document, parse_yaml, validate
+from bundler.model.target import MACHINES, Arch, Target, select
+
+_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
+
+# What may stand in runtime.env, which bash reads with `source`: nothing here can expand, split or end a word.
+SPEC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9][A-Za-z0-9,._-]*\])?==[A-Za-z0-9][A-Za-z0-9.+_-]*$"
+
+
+def _template(*fields: str) -> AfterValidator:
+    def check(value: str) -> str:
+        try:
+            used = [field for _, field, spec, conversion in string.Formatter().parse(value) if field is not None]
+            odd = [part for part in string.Formatter().parse(value) if part[2] or part[3]]
+        except ValueError as error:
+            raise ValueError(f"not a template: {error}") from error
+        unknown = sorted(set(used) - set(fields)) + [str(part[1]) for part in odd]
+        if unknown:
+            raise ValueError(f"unknown field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in fields)}")
+        missing = [field for field in fields if field not in used]
+        if missing:
+            raise ValueError(f"{{{missing[0]}}} is missing, so two targets would share a name")
+        if "/" in value:
+            raise ValueError("an asset's name holds no '/'")
+        return value
+
+    return AfterValidator(check)
+
+
+def _requirement(value: str) -> str:
+    try:
+        parsed = Requirement(value)
+    except InvalidRequirement as error:
+        raise ValueError(f"not a requirement: {error}".splitlines()[0]) from error
+    if parsed.url or parsed.marker:
+        raise ValueError("a requirement here is a name and versions; no address, no marker")
+    return value
+
+
+Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64)]
+Repository: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200)]
+Spec: TypeAlias = Annotated[str, StringConstraints(pattern=SPEC_PATTERN, max_length=200), AfterValidator(_requirement)]
+Wanted: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_requirement)]
+PythonVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}\.[0-9]{1,3}$")]
+Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Address: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+/\S+$", max_length=2000)]
+DistroName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,31}$")]
+DistroVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?$")]
+
+
+@dataclass(frozen=True)
+class DistroEntry:
+    """What a distro's release ships: its glibc, and its Python's patch version or `portable` if that is of no use."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
+    python: PythonVersion | Literal["portable"]
+
+
+@dataclass(frozen=True)
+class TargetsFile:
+    """`targets.yaml`: every host the bundles are for."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    distros: dict[DistroName, dict[DistroVersion, DistroEntry]]
+    arches: Annotated[tuple[Arch, ...], Field(min_length=1)]
+
+    def targets(self) -> tuple[Target, ...]:
+        """Every distro, version and architecture, in the order of the file."""
+        return tuple(
+            Target(
+                distro=distro,
+                version=version,
+                arch=arch,
+                glibc_minor=int(entry.glibc.removeprefix("2.")),
+                system_python=None if entry.python == "portable" else entry.python,
+            )
+            for distro, versions in self.distros.items()
+            for version, entry in versions.items()
+            for arch in self.arches
+        )
+
+
+@dataclass(frozen=True)
+class Override:
+    """Choices that differ for the targets that `targets` selects; a later override wins over an earlier one."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    targets: Annotated[tuple[str, ...], Field(min_length=1)]
+    requirement: Spec | None = None
+    python: Literal["portable", "system"] | None = None
+
+
+@dataclass(frozen=True)
+class Wheelhouse:
+    """A component that is a folder of wheels and, where needed, a portable Python (`litellm.yaml`).
+
+    `requirement` goes to runtime.env; `extra_requirements` are what consumers install beside it; `bootstrap` is
+    what the installer needs before it can install.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    kind: Literal["wheelhouse"]
+    component: Word
+    repository: Repository
+    asset: Annotated[str, StringConstraints(max_length=200), _template("distro", "version", "arch")]
+    requirement: Spec
+    extra_requirements: tuple[Wanted, ...] = ()
+    bootstrap: tuple[Wanted, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+    def asset_name(self, target: Target) -> str:
+        """The archive's file name for `target`."""
+        return self.asset.format(distro=target.distro, version=target.version, arch=target.arch)
+
+
+@dataclass(frozen=True)
+class ReleaseAsset:
+    """A component that another repository releases as finished archives (`console.yaml`, `bridge.yaml`, `qmd.yaml`)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    kind: Literal["release-asset"]
+    component: Word
+    repository: Repository
+    tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    asset: Annotated[str, StringConstraints(max_length=200), _template("os", "arch")]
+    targets: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^(linux|darwin)-(amd64|arm64)$")], ...], Field(min_length=1)
+    ]
+
+
+@dataclass(frozen=True)
+class PythonPin:
+    """One portable CPython archive: where it is and what it must be."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    address: Address
+    sha256: Sha256
+
+
+@dataclass(frozen=True)
+class PortablePython:
+    """`python.yaml`: the portable CPython that bundles carry where the target's own will not do.
+
+    `leave_out` are gitignore patterns, matched below the archive's top folder, of what a runtime does not need.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    version: PythonVersion
+    tag: Word
+    pins: dict[Arch, PythonPin]
+    leave_out: tuple[str, ...] = ()
+
+
+Component: TypeAlias = Annotated[Wheelhouse | ReleaseAsset, Field(discriminator="kind")]
+T = TypeVar("T")
+
+
+@cache
+def adapter_of(model: type[T]) -> TypeAdapter[T]:
+    """The validator of a manifest class, made once."""
+    return TypeAdapter(model)
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """All manifests of a folder. `wheelhouses` and `release_assets` are keyed by file stem (`litellm`, `console`)."""
+
+    targets: tuple[Target, ...]
+    wheelhouses: Mapping[str, Wheelhouse]
+    release_assets: Mapping[str, ReleaseAsset]
+    python: PortablePython
+
+    @classmethod
+    def parse(cls, texts: Mapping[str, str]) -> Manifests:
+        """Parse the manifests from file name -> text. Raises ManifestError holding every problem of every file."""
+        problems: list[Problem] = [
+            Problem(name, 0, 0, "is missing") for name in ("targets.yaml", "python.yaml") if name not in texts
+        ]
+        parsed: dict[str, TargetsFile | PortablePython | Wheelhouse | ReleaseAsset] = {}
+        documents: dict[str, Document] = {}
+        for name, text in sorted(texts.items()):
+            try:
+                documents[name] = parse_yaml(text, name)
+                parsed[name] = _parse_one(documents[name])
+            except ManifestError as error:
+                problems.extend(error.problems)
+        targets_file, python = parsed.pop("targets.yaml", None), parsed.pop("python.yaml", None)
+        targets = targets_file.targets() if isinstance(targets_file, TargetsFile) else ()
+        wheelhouses = {name.removesuffix(".yaml"): m for name, m in parsed.items() if isinstance(m, Wheelhouse)}
+        assets = {name.removesuffix(".yaml"): m for name, m in parsed.items() if isinstance(m, ReleaseAsset)}
+        if isinstance(python, PortablePython) and targets:
+            for stem, wheelhouse in wheelhouses.items():
+                problems += _cross_check(documents[f"{stem}.yaml"], wheelhouse, targets, python)
+        if problems or not isinstance(python, PortablePython):
+            raise ManifestError(sorted(problems, key=lambda p: (p.file, p.line, p.column)))
+        return cls(targets, wheelhouses, assets, python)
+
+
+def _parse_one(document: Document) -> TargetsFile | PortablePython | Wheelhouse | ReleaseAsset:
+    if document.name == "targets.yaml":
+        return validate(document, adapter_of(TargetsFile))
+    if document.name == "python.yaml":
+        return validate(document, adapter_of(PortablePython))
+    kind = document.data.get("kind") if isinstance(document.data, dict) else None
+    if kind == "wheelhouse":
+        return validate(document, adapter_of(Wheelhouse))
+    if kind == "release-asset":
+        return validate(document, adapter_of(ReleaseAsset))
+    raise ManifestError([document.problem(("kind",), "kind: is wheelhouse or release-asset")])
+
+
+def _cross_check(
+    document: Document, wheelhouse: Wheelhouse, targets: tuple[Target, ...], python: PortablePython
+) -> list[Problem]:
+    """What no single value shows: overrides that select nothing, a Python that cannot be had."""
+    problems = []
+    for index, override in enumerate(wheelhouse.overrides):
+        try:
+            chosen = select(targets, override.targets)
+        except ManifestError:
+            raise
+        except Exception as error:
+            hint = getattr(error, "hint", "")
+            problems.append(document.problem(("overrides", index, "targets"), f"{error} ({hint})"))
+            continue
+        if override.python == "system":
+            lacking = [target.name for target in chosen if target.system_python is None]
+            if lacking:
+                place = ("overrides", index, "python")
+                problems.append(document.problem(place, f"{lacking[0]} has no system Python to use (targets.yaml)"))
+    unpinned = sorted({target.arch for target in targets} - set(python.pins)) if python.pins else sorted(MACHINES)
+    needs = any(t.system_python is None for t in targets) or any(o.python == "portable" for o in wheelhouse.overrides)
+    if needs and unpinned:
+        problems.append(Problem("python.yaml", 0, 0, f"pins: no portable Python for {unpinned[0]}, which a target needs"))
+    return problems

@@ -1,0 +1,52 @@
+"""The metadata inside a wheel (core metadata specification; PEP 427 says where it stands)."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import BinaryIO
+
+from packaging.metadata import parse_email
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from bundler.errors import IntegrityError
+from bundler.model.closure import Wheel
+
+_LARGEST_METADATA = 4 << 20
+
+
+def read_wheel(stream: BinaryIO, filename: str) -> Wheel:
+    """Read a wheel's own metadata from its bytes. Raises IntegrityError if it is not a wheel of its file name."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            member = archive.getinfo(_metadata_path(archive, filename))
+            if member.file_size > _LARGEST_METADATA:
+                raise IntegrityError(f"{filename}: its METADATA is larger than {_LARGEST_METADATA >> 20} MiB")
+            text = archive.read(member)
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError, ValueError, RuntimeError) as error:
+        raise IntegrityError(f"{filename} is not a readable wheel: {error}") from error
+    return parse_metadata(text, filename)
+
+
+def parse_metadata(text: bytes, filename: str) -> Wheel:
+    """Parse a METADATA file's bytes. Raises IntegrityError if it speaks of another project than `filename`."""
+    headers, _, _ = text.replace(b"\r\n", b"\n").partition(b"\n\n")  # the description is long and of no use here
+    raw, _ = parse_email(headers)
+    try:
+        project, version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        raise IntegrityError(str(error)) from error
+    if canonicalize_name(raw.get("name", "")) != project or raw.get("version") is None:
+        raise IntegrityError(f"{filename}: its METADATA speaks of {raw.get('name')!r}")
+    return Wheel(filename, tuple(raw.get("requires_dist", ())), raw.get("requires_python"))
+
+
+def _metadata_path(archive: zipfile.ZipFile, filename: str) -> str:
+    found = [
+        name
+        for name in archive.namelist()
+        if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
+        and canonicalize_name(name.split("-")[0]) == canonicalize_name(filename.split("-")[0])
+    ]
+    if len(found) != 1:
+        raise IntegrityError(f"{filename}: has {len(found)} METADATA files for its project, not one")
+    return found[0]

@@ -1,0 +1,47 @@
+"""Paths inside archives, which are never trusted: what a member may be called and where a link may lead."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+_PLAIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+!-]*$")
+_LONGEST_PATH = 1024
+_LONGEST_NAME = 255
+
+
+def is_plain_name(name: str) -> bool:
+    """Say whether `name` is a bare file name that is safe on any system: no separator, no space, no leading dot."""
+    return bool(_PLAIN.match(name)) and len(name) <= _LONGEST_NAME
+
+
+def path_fault(path: str) -> str | None:
+    """Say what makes a member's path unsafe to extract, or None. A folder's trailing slash is allowed."""
+    parts = path.rstrip("/").split("/")
+    if not path.strip("/"):
+        return "it is empty"
+    if path.startswith("/"):
+        return "it is absolute"
+    if ".." in parts:
+        return "it climbs with '..'"
+    if "" in parts or "." in parts:
+        return "it is not in normal form"
+    if "\\" in path or any(ord(char) < 32 or ord(char) == 127 for char in path):
+        return "it holds a backslash or a control character"
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if len(encoded) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in parts):
+        return "it is too long"
+    return None
+
+
+def link_fault(path: str, target: str, top: str) -> str | None:
+    """Say why the symbolic link at `path` may not point to `target`, or None. It must stay inside folder `top`."""
+    if not target or target.startswith("/") or "\\" in target or any(ord(char) < 32 for char in target):
+        return f"it points to {target!r}"
+    landing = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    if landing != top and not landing.startswith(f"{top}/"):
+        return f"it points out of {top}/, to {target!r}"
+    return None

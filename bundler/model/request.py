@@ -1,0 +1,104 @@
+"""What one target's host will ask a wheelhouse for: the manifests seen from a single target."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from bundler.errors import UsageError
+from bundler.model.interpreter import Interpreter
+from bundler.model.manifest import Manifests, Override
+from bundler.model.target import Target, select
+
+
+@dataclass(frozen=True)
+class Request:
+    """All requirements of a component on a target, and the Python that will serve them."""
+
+    component: str
+    target: Target
+    python: Interpreter
+    portable: bool
+    requirement: str
+    extra_requirements: tuple[str, ...]
+    bootstrap: tuple[str, ...]
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Everything that must be installable, the component's own requirement first."""
+        return (self.requirement, *self.extra_requirements, *self.bootstrap)
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of these choices; a lock made for other choices is stale. Comments and layout do not count."""
+        facts = {
+            "component": self.component,
+            "target": self.target.name,
+            "glibc": self.python.glibc_minor,
+            "python": self.python.version,
+            "portable": self.portable,
+            "requirement": self.requirement,
+            "extra": self.extra_requirements,
+            "bootstrap": self.bootstrap,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def with_versions(self, versions: Mapping[str, str]) -> Request:
+        """The same request with the requirements that `versions` names pinned to those versions."""
+        return replace(
+            self,
+            requirement=_pinned(self.requirement, versions),
+            extra_requirements=tuple(_pinned(text, versions) for text in self.extra_requirements),
+            bootstrap=tuple(_pinned(text, versions) for text in self.bootstrap),
+        )
+
+
+def request_for(manifests: Manifests, component: str, target: Target) -> Request:
+    """Return what `component` (a wheelhouse's file stem) must offer on `target`."""
+    wheelhouse = manifests.wheelhouses[component]
+    requirement, python = wheelhouse.requirement, "system" if target.system_python else "portable"
+    for override in wheelhouse.overrides:
+        if _applies(override, manifests, target):
+            requirement = override.requirement or requirement
+            python = override.python or python
+    portable = python == "portable" or target.system_python is None
+    version = manifests.python.version if portable or target.system_python is None else target.system_python
+    return Request(
+        component=wheelhouse.component,
+        target=target,
+        python=Interpreter(version, target.machine, target.glibc_minor),
+        portable=portable,
+        requirement=requirement,
+        extra_requirements=wheelhouse.extra_requirements,
+        bootstrap=wheelhouse.bootstrap,
+    )
+
+
+def parse_versions(words: tuple[str, ...]) -> dict[str, str]:
+    """Parse `NAME=VERSION` words. Raises UsageError for one that is not."""
+    result = {}
+    for word in words:
+        name, _, version = word.partition("=")
+        try:
+            result[canonicalize_name(name, validate=True)] = str(Version(version.removeprefix("=")))
+        except (ValueError, InvalidVersion) as error:
+            raise UsageError(f"--set {word!r} is not NAME=VERSION", "for example --set litellm=1.90.0") from error
+    return dict(sorted(result.items()))
+
+
+def _applies(override: Override, manifests: Manifests, target: Target) -> bool:
+    return target in select(manifests.targets, override.targets)
+
+
+def _pinned(text: str, versions: Mapping[str, str]) -> str:
+    requirement = Requirement(text)
+    version = versions.get(canonicalize_name(requirement.name))
+    if version is None:
+        return text
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    return f"{requirement.name}{extras}=={version}"

@@ -1,0 +1,76 @@
+"""Targets: which distro, version and architecture a bundle is for, and the words people use to select them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from bundler.errors import UsageError
+
+Arch: TypeAlias = Literal["amd64", "arm64"]
+
+MACHINES: dict[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
+_SPELLINGS: dict[str, Arch] = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, order=True)
+class Target:
+    """One kind of host: `debian` `12` `amd64`, its glibc (minor version of 2.x) and its system Python.
+
+    `system_python` is the distro's own patch version, or None where it ships none that the components accept.
+    """
+
+    distro: str
+    version: str
+    arch: Arch
+    glibc_minor: int
+    system_python: str | None
+
+    @property
+    def name(self) -> str:
+        """The target's spelling in every name people see: `debian-12-amd64`."""
+        return f"{self.distro}-{self.version}-{self.arch}"
+
+    @property
+    def slug(self) -> str:
+        """The name without dots, as PEP 751 wants it in `pylock.<name>.toml`."""
+        return self.name.replace(".", "-")
+
+    @property
+    def machine(self) -> str:
+        """The kernel's and Python's word for the architecture."""
+        return MACHINES[self.arch]
+
+    def words(self) -> frozenset[str]:
+        """Every selector that includes this target."""
+        return frozenset(
+            {"all", "linux", f"linux-{self.arch}", self.arch, self.distro, f"{self.distro}-{self.arch}"}
+            | {f"{self.distro}-{self.version}", self.name}
+        )
+
+
+def select(targets: Sequence[Target], selectors: Sequence[str]) -> tuple[Target, ...]:
+    """Return the targets that any selector includes, in the order of `targets`.
+
+    Raises UsageError for a selector that includes none, naming the nearest words.
+    """
+    wanted = [_canonical(word) for word in selectors]
+    known = sorted({word for target in targets for word in target.words()})
+    for asked, word in zip(selectors, wanted, strict=True):
+        if word not in known:
+            nearest = difflib.get_close_matches(word, known, n=3, cutoff=0.4)
+            raise UsageError(
+                f"unknown target {asked!r}",
+                f"did you mean {' or '.join(nearest)}?" if nearest else f"one of: {', '.join(known)}",
+            )
+    return tuple(target for target in targets if not target.words().isdisjoint(wanted))
+
+
+def _canonical(word: str) -> str:
+    lowered = word.strip().lower()
+    for spelling, arch in _SPELLINGS.items():
+        if lowered == spelling or lowered.endswith(f"-{spelling}"):
+            return lowered.removesuffix(spelling) + arch
+    return lowered

@@ -1,0 +1,1 @@
+"""Each command as a short, readable sequence of steps; this floor wires the adapters."""

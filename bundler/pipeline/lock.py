@@ -1,0 +1,216 @@
+"""`lock`: resolve targets and write their locks; `lock --check`: say whether the locks still match the manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bundler.adapters.process import run
+from bundler.adapters.resolver import Resolver
+from bundler.adapters.store import Blob
+from bundler.adapters.workspace import Workspace
+from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError, UsageError, gravest
+from bundler.model.closure import Wheel
+from bundler.model.lock import Lock, LockedWheel
+from bundler.model.metadata import parse_metadata, read_wheel
+from bundler.model.request import Request, request_for
+from bundler.model.target import select
+from bundler.pipeline.settings import Network, Settings, load_manifests, wheelhouse_names
+from bundler.progress import Silent
+from bundler.steps.resolve import resolve
+
+_RESOLVERS = 2
+_LARGEST_METADATA = 4 << 20
+
+
+@dataclass(frozen=True)
+class LockOutcome:
+    """What became of one target's lock: `state` is current, stale, missing, locked, unchanged or failed."""
+
+    target: str
+    state: str
+    packages: int = 0
+    detail: str = ""
+    changes: tuple[str, ...] = ()
+    error: BundleError | None = None
+
+
+@dataclass(frozen=True)
+class LockReport:
+    """All outcomes, in the order of the targets."""
+
+    outcomes: tuple[LockOutcome, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the code of the gravest failure; 2 for a lock that is stale or missing."""
+        stale = [LockError(o.state) for o in self.outcomes if o.state in ("stale", "missing")]
+        return gravest([*(o.error for o in self.outcomes if o.error), *stale])
+
+
+def check_locks(settings: Settings, selectors: Sequence[str], components: tuple[str, ...]) -> LockReport:
+    """Compare locks with manifests; asks no network."""
+    workspace = settings.workspace()
+    return LockReport(
+        tuple(_state(workspace, request) for request in _requests(workspace, selectors, components))
+    )
+
+
+def lock(
+    settings: Settings,
+    selectors: Sequence[str],
+    components: tuple[str, ...],
+    *,
+    upgrade: bool = False,
+    exclude_newer: str | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> LockReport:
+    """Resolve every selected target whose lock does not match, or all with `upgrade`, `exclude_newer` or `versions`.
+
+    A target that fails keeps its old lock and does not stop the others.
+    """
+    workspace = settings.workspace()
+    requests = _requests(workspace, selectors, components)
+    moment = _moment(exclude_newer)
+    asked = upgrade or bool(exclude_newer) or bool(versions)
+    states = {request: _state(workspace, request) for request in requests}
+    waiting = [r for r in requests if asked or states[r].state != "current" or states[r].detail]
+    if not waiting:
+        return LockReport(tuple(states[request] for request in requests))
+    with settings.network() as network, ThreadPoolExecutor(_RESOLVERS) as pool:
+        work = _Work(
+            workspace,
+            Resolver(run, settings.env, network.index_address),
+            _Metadata(settings, network),
+            versions or {},
+            keep=not upgrade,
+            newest=moment,
+        )
+        for request in waiting:
+            settings.progress.say(f"resolving {request.target.name}")
+        states |= zip(waiting, pool.map(work.resolve, waiting), strict=True)
+    return LockReport(tuple(states[request] for request in requests))
+
+
+def _requests(workspace: Workspace, selectors: Sequence[str], components: tuple[str, ...]) -> list[Request]:
+    manifests = load_manifests(workspace)
+    targets = select(manifests.targets, selectors)
+    return [request_for(manifests, name, t) for name in wheelhouse_names(manifests, components) for t in targets]
+
+
+def _state(workspace: Workspace, request: Request) -> LockOutcome:
+    name = request.target.name
+    text = workspace.lock_text(request.target)
+    if text is None:
+        return LockOutcome(name, "missing", detail="there is no lock")
+    try:
+        parsed = Lock.parse(text, workspace.lock_path(request.target).name)
+    except LockError as error:
+        return LockOutcome(name, "stale", detail=error.message)
+    if reason := parsed.staleness(request):
+        return LockOutcome(name, "stale", len(parsed.wheels), reason)
+    overridden = ", ".join(f"{project}={version}" for project, version in parsed.facts.set.items())
+    return LockOutcome(name, "current", len(parsed.wheels), f"made with --set {overridden}" if overridden else "")
+
+
+def _parsed(workspace: Workspace, request: Request) -> Lock | None:
+    text = workspace.lock_text(request.target)
+    try:
+        return Lock.parse(text, "") if text else None
+    except LockError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all targets of one run share. `keep`: versions of the old lock are kept where they still fit."""
+
+    workspace: Workspace
+    resolver: Resolver
+    metadata: _Metadata
+    versions: Mapping[str, str]
+    keep: bool
+    newest: str | None
+
+    def resolve(self, request: Request) -> LockOutcome:
+        """Resolve one target and write its lock if it changed."""
+        name, before = request.target.name, _parsed(self.workspace, request)
+        kept = before if self.keep else None
+        newest = self.newest or (kept.facts.exclude_newer if kept else _today())
+        try:
+            made = resolve(
+                request, self.resolver, self.metadata, versions=self.versions, exclude_newer=newest, previous=kept
+            )
+        except BundleError as error:
+            return LockOutcome(name, "failed", error=error)
+        if made.render() == self.workspace.lock_text(request.target):
+            return LockOutcome(name, "unchanged", len(made.wheels))
+        self.workspace.write_lock(request.target, made.render())
+        return LockOutcome(name, "locked", len(made.wheels), changes=_changes(before, made))
+
+
+class _Metadata:
+    """Reads the metadata of wheels being locked: the small file beside each (PEP 658), else the wheel itself."""
+
+    def __init__(self, settings: Settings, network: Network) -> None:
+        self._store, self._network, self._jobs = settings.store(), network, settings.jobs
+        self._known: dict[str, Wheel] = {}
+
+    def __call__(self, wheels: Sequence[tuple[LockedWheel, str]]) -> list[Wheel]:
+        """Return what each wheel, seen at the given address, says of itself."""
+        with ThreadPoolExecutor(self._jobs) as pool:
+            return list(pool.map(self._one, wheels))
+
+    def _one(self, pair: tuple[LockedWheel, str]) -> Wheel:
+        wheel, address = pair
+        if wheel.sha256 not in self._known:
+            self._known[wheel.sha256] = self._beside(wheel, address) or self._inside(wheel, address)
+        return self._known[wheel.sha256]
+
+    def _beside(self, wheel: LockedWheel, address: str) -> Wheel | None:
+        try:
+            page = self._network.http.get(f"{address}.metadata", "*/*", _LARGEST_METADATA)
+            return parse_metadata(page.content, wheel.filename)
+        except (UnreachableError, IntegrityError):
+            return None
+
+    def _inside(self, wheel: LockedWheel, address: str) -> Wheel:
+        blob = Blob(wheel.filename, wheel.sha256, wheel.size)
+        with Silent().task("", 0) as task:
+            path = self._store.fetch(blob, iter([address]), self._network.http, task)
+        with path.open("rb") as file:
+            return read_wheel(file, wheel.filename)
+
+
+def _changes(before: Lock | None, after: Lock) -> tuple[str, ...]:
+    """Say which versions a new lock changes, a line each."""
+    old = {wheel.project: wheel.version for wheel in before.wheels} if before else {}
+    new = {wheel.project: wheel.version for wheel in after.wheels}
+    lines = []
+    for project in sorted({*old, *new}):
+        was, now = old.get(project), new.get(project)
+        if was and now and was != now:
+            lines.append(f"{project} {was} -> {now}")
+        elif not (was and now):
+            lines.append(f"+ {project} {now}" if now else f"- {project} {was}")
+    return tuple(lines)
+
+
+def _moment(text: str | None) -> str | None:
+    """Parse a date or a time with zone to the RFC 3339 text that locks hold. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--exclude-newer {text!r} is not a date", "for example 2026-11-20") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _today() -> str:
+    """The last midnight (UTC), so that a day's locks agree."""
+    return f"{datetime.now(UTC):%Y-%m-%dT00:00:00Z}"

@@ -1,0 +1,117 @@
+"""What every command is told, and the adapters made from it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bundler.errors import UsageError
+from bundler.model.manifest import Manifests
+from bundler.progress import Progress
+
+if TYPE_CHECKING:
+    from bundler.adapters.http import Http
+    from bundler.adapters.index import Index
+    from bundler.adapters.store import Store
+    from bundler.adapters.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options and environment that all commands share."""
+
+    manifests: Path | None
+    cache_dir: Path
+    env: Mapping[str, str]
+    progress: Progress
+    mirrors: tuple[str, ...] = ()
+    jobs: int = 16
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def workspace(self) -> Workspace:
+        """The manifests' folder. Raises UsageError if there is none."""
+        from bundler.adapters.workspace import Workspace
+
+        return Workspace.find(self.manifests, Path.cwd())
+
+    def store(self) -> Store:
+        """The store in the cache folder."""
+        from bundler.adapters.store import Store
+
+        return Store(self.cache_dir, self.cancelled.is_set)
+
+    def epoch(self) -> int:
+        """The time of every file in an archive: SOURCE_DATE_EPOCH (reproducible-builds.org), else 1980-01-01."""
+        value = self.env.get("SOURCE_DATE_EPOCH", "").strip() or "315532800"
+        if not value.isdigit() or int(value) > 0xFFFFFFFF:
+            raise UsageError(f"SOURCE_DATE_EPOCH {value!r} is not a number of seconds since 1970")
+        return int(value)
+
+    def all_mirrors(self) -> tuple[str, ...]:
+        """Mirrors from the command line, which win, and from AIWS_MIRRORS."""
+        return (*self.mirrors, *self.env.get("AIWS_MIRRORS", "").split())
+
+    @contextmanager
+    def network(self) -> Iterator[Network]:
+        """Open connections to the index and everything else; closed after the context."""
+        from bundler.adapters.http import Http, Mirror
+
+        with ThreadPoolExecutor(1, "find-index") as pool:
+            where = pool.submit(self._find_index)  # asks pip, in another process: begin at once
+            http = Http([Mirror.parse(text) for text in self.all_mirrors()], self.jobs)
+            try:
+                yield Network(http, where)
+            finally:
+                http.close()
+
+    def _find_index(self) -> str:
+        from bundler.adapters.index import find_index
+        from bundler.adapters.process import run
+
+        return find_index(self.env, run)
+
+
+class Network:
+    """HTTP, and the index once somebody needs it."""
+
+    def __init__(self, http: Http, where: Future[str]) -> None:
+        self.http = http
+        self._where = where
+        self._index: Index | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def index_address(self) -> str:
+        """The index's address, with its credentials if it has any."""
+        return self._where.result()
+
+    @property
+    def index(self) -> Index:
+        """The package index that the clients are configured for. Raises UnreachableError if none is known."""
+        from bundler.adapters.index import Index
+
+        with self._lock:
+            if self._index is None:
+                self._index = Index(self.http, self.index_address)
+            return self._index
+
+
+def load_manifests(workspace: Workspace) -> Manifests:
+    """Parse all manifests of a folder. Raises ManifestError with every problem."""
+    return Manifests.parse(workspace.manifest_texts())
+
+
+def wheelhouse_names(manifests: Manifests, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the wheelhouses among `asked` components (file stems). Raises UsageError for others."""
+    for name in asked:
+        if name in manifests.release_assets:
+            raise UsageError(f"{name} is released by {manifests.release_assets[name].repository} and not locked yet")
+        if name not in manifests.wheelhouses:
+            known = ", ".join(sorted([*manifests.wheelhouses, *manifests.release_assets]))
+            raise UsageError(f"unknown component {name!r}", f"there are: {known}")
+    return tuple(dict.fromkeys(asked))

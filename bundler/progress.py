@@ -1,0 +1,138 @@
+"""How long work tells a person how far it is: nothing, plain lines (CI) or live bars (a terminal)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+
+class Task(Protocol):
+    """One piece of work under way."""
+
+    def advance(self, amount: int) -> None:
+        """Add `amount` (bytes or things) to what is done; negative when work must be done again."""
+
+
+class Progress(Protocol):
+    """Where steps say what they do. All methods may be called from any thread."""
+
+    def say(self, text: str) -> None:
+        """Tell one finished thing as a line."""
+
+    def task(self, label: str, total: int) -> AbstractContextManager[Task]:
+        """Show work of `total` bytes while the context is open."""
+
+
+class _Ignored:
+    def advance(self, amount: int) -> None:
+        pass
+
+
+class Silent:
+    """Says nothing: for `--quiet`, `--json` and tests."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Task]:
+        """Show nothing."""
+        yield _Ignored()
+
+
+class Lines:
+    """Plain lines on standard error: for CI logs and pipes. A task is one line when it ends, and one a 10 s."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        with self._lock:
+            print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Task]:
+        """Print the label when the work is done, and how far it is meanwhile."""
+        task = _LineTask(self, label, total)
+        yield task
+        self.say(f"{label}: {megabytes(total)} in {time.monotonic() - task.started:.1f} s")
+
+
+class _LineTask:
+    def __init__(self, lines: Lines, label: str, total: int) -> None:
+        self._lines, self._label, self._total = lines, label, total
+        self._done = 0
+        self.started = self._told = time.monotonic()
+
+    def advance(self, amount: int) -> None:
+        self._done += amount
+        now = time.monotonic()
+        if now - self._told >= 10:
+            self._told = now
+            self._lines.say(f"{self._label}: {self._done * 100 // max(self._total, 1)} % of {megabytes(self._total)}")
+
+
+class Terminal:
+    """Live bars on a terminal, drawn by rich."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._bars: RichProgress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._open = 0
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """Print one line above the bars."""
+        self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Task]:
+        """Draw one bar while the work lasts."""
+        with self._lock:
+            self._open += 1
+            if self._open == 1:
+                self._bars.start()
+        bar = self._bars.add_task(label, total=total)
+        try:
+            yield _BarTask(self._bars, bar)
+        finally:
+            self._bars.remove_task(bar)
+            with self._lock:
+                self._open -= 1
+                if self._open == 0:
+                    self._bars.stop()
+
+
+class _BarTask:
+    def __init__(self, bars: RichProgress, bar: TaskID) -> None:
+        self._bars, self._bar = bars, bar
+
+    def advance(self, amount: int) -> None:
+        self._bars.advance(self._bar, amount)
+
+
+def choose(*, quiet: bool, json: bool, bars: bool) -> Progress:
+    """Pick what fits: nothing with `quiet` or `json`, bars on a terminal that wants them, else lines."""
+    if quiet or json:
+        return Silent()
+    if bars and sys.stderr.isatty() and not os.environ.get("CI"):
+        return Terminal()
+    return Lines()
+
+
+def megabytes(size: int) -> str:
+    """Spell a number of bytes for people: `152.7 MB` (10^6)."""
+    return f"{size / 1e6:.1f} MB"

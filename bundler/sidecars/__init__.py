@@ -1,0 +1,1 @@
+"""One format a file: its writer and its checker, pure bytes <-> values."""

@@ -1,0 +1,109 @@
+"""manifest.json: what an archive is, what it was made from, and every other file in it with size and SHA-256."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
+
+from bundler.errors import IntegrityError
+from bundler.model.bundle import Entry, File, Link
+from bundler.model.interpreter import Interpreter
+from bundler.model.manifest import PythonVersion, Sha256
+from bundler.model.target import MACHINES, Arch
+
+_CONFIG = ConfigDict(extra="ignore", strict=False)
+
+
+@dataclass(frozen=True)
+class PythonFacts:
+    """The Python that the wheels are for: its version, whether the archive carries it, and the host's glibc."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    version: PythonVersion
+    source: Literal["system", "portable"]
+    glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """One file of the archive: regular (size, SHA-256) or a symbolic link (its target)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    path: str
+    size: int | None = None
+    sha256: Sha256 | None = None
+    executable: bool = False
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class ArchiveManifest:
+    """The file's facts. `inputs` is the digest of all that decided the archive's bytes."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    component: str
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    distro: str
+    version: str
+    arch: Arch
+    inputs: Sha256
+    requirement: str
+    requirements: tuple[str, ...]
+    python: PythonFacts
+    files: tuple[ListedFile, ...] = ()
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The Python that will serve the wheels on the host."""
+        glibc_minor = int(self.python.glibc.removeprefix("2."))
+        return Interpreter(self.python.version, MACHINES[self.arch], glibc_minor)
+
+
+def render(facts: ArchiveManifest, entries: Sequence[Entry]) -> bytes:
+    """Return manifest.json's bytes for the other entries of the archive."""
+    document = {
+        "component": facts.component,
+        "commit": facts.commit,
+        "distro": facts.distro,
+        "version": facts.version,
+        "arch": facts.arch,
+        "inputs": facts.inputs,
+        "requirement": facts.requirement,
+        "requirements": list(facts.requirements),
+        "python": {
+            "version": facts.python.version,
+            "source": facts.python.source,
+            "glibc": facts.python.glibc,
+        },
+        "files": [listed for entry in entries if (listed := _listed(entry))],
+    }
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def parse(content: bytes) -> ArchiveManifest:
+    """Parse manifest.json. Raises IntegrityError."""
+    try:
+        return _adapter().validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise IntegrityError(f"manifest.json: {where}: {first['msg']}") from error
+
+
+def _listed(entry: Entry) -> dict[str, str | int | bool] | None:
+    if isinstance(entry, Link):
+        return {"path": entry.path, "link": entry.target}
+    if not isinstance(entry, File):
+        return None
+    listed: dict[str, str | int | bool] = {"path": entry.path, "size": entry.size, "sha256": entry.sha256}
+    return {**listed, "executable": True} if entry.executable else listed
+
+
+@cache
+def _adapter() -> TypeAdapter[ArchiveManifest]:
+    return TypeAdapter(ArchiveManifest)

@@ -1,0 +1,1 @@
+"""Verbs: values in, values out; effects only through the adapters that are passed in."""

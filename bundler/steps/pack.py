@@ -1,0 +1,89 @@
+"""From a request, its lock and verified files to the archive's content, proven before a byte is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bundler.errors import ProofError
+from bundler.model.bundle import (
+    LOCK,
+    MANIFEST,
+    PYTHON,
+    RUNTIME_ENV,
+    WHEELS,
+    WHEELS_FROM_LOCK,
+    Bundle,
+    Entry,
+    File,
+    Folder,
+    Slice,
+    text_file,
+    top_of,
+)
+from bundler.model.closure import Wheel, prove
+from bundler.model.lock import Lock, LockedWheel
+from bundler.model.metadata import read_wheel
+from bundler.model.recipe import Recipe
+from bundler.model.request import Request
+from bundler.sidecars import archive_manifest, runtime_env
+from bundler.sidecars.archive_manifest import ArchiveManifest, PythonFacts
+
+PathOf = Callable[[str], Path]
+ReadWheel = Callable[[LockedWheel], Wheel]
+
+
+def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> None:
+    """Prove that the lock's wheels, as `read` finds them, are what the host will ask for. Raises ProofError."""
+    wheels = [read(locked) for locked in lock.wheels]
+    if findings := prove(request.requirements, wheels, request.python):
+        raise ProofError(request.target.name, findings, f"`aiws-bundle lock {request.target.name}` resolves anew")
+
+
+def wheel_reader(path_of: PathOf) -> ReadWheel:
+    """Read a locked wheel's metadata from its file; each file once, however many targets share it."""
+    known: dict[str, Wheel] = {}
+
+    def read(locked: LockedWheel) -> Wheel:
+        if locked.sha256 not in known:
+            with path_of(locked.sha256).open("rb") as file:
+                known[locked.sha256] = read_wheel(file, locked.filename)
+        return known[locked.sha256]
+
+    return read
+
+
+def plan(recipe: Recipe, lock: Lock, path_of: PathOf, python: Sequence[Entry]) -> Bundle:
+    """Return the archive's content: wheels, Python tree, metadata, and the manifest that lists them."""
+    request = lock.effective(recipe.request)
+    entries: list[Entry] = [
+        Folder(PYTHON),
+        *python,
+        text_file(RUNTIME_ENV, runtime_env.render(request.component, request.requirement)),
+        text_file(LOCK, lock.render(WHEELS_FROM_LOCK).encode()),
+    ]
+    entries += [
+        File(f"{WHEELS}/{w.filename}", w.size, w.sha256, Slice(str(path_of(w.sha256)), 0, w.size)) for w in lock.wheels
+    ]
+    top = top_of(request.component)
+    listed = Bundle.of(top, entries).entries
+    manifest = archive_manifest.render(_facts(recipe, request), listed)
+    return Bundle.of(top, (*listed, text_file(MANIFEST, manifest)))
+
+
+def _facts(recipe: Recipe, request: Request) -> ArchiveManifest:
+    return ArchiveManifest(
+        component=request.component,
+        commit=recipe.lock_sha256[:40],
+        distro=request.target.distro,
+        version=request.target.version,
+        arch=request.target.arch,
+        inputs=recipe.inputs(),
+        requirement=request.requirement,
+        requirements=request.requirements,
+        python=PythonFacts(
+            version=request.python.version,
+            source="portable" if request.portable else "system",
+            glibc=f"2.{request.python.glibc_minor}",
+        ),
+    )

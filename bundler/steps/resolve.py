@@ -1,0 +1,92 @@
+"""From a request to its lock: uv resolves, packaging picks each package's wheel, the closure is proven."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+
+from packaging.markers import Environment
+from packaging.pylock import Package, PackageWheel, Pylock, PylockSelectError, PylockValidationError
+from packaging.requirements import Requirement
+from packaging.tags import Tag, create_compatible_tags_selector
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from bundler.adapters.resolver import Resolver
+from bundler.errors import LockError, ProofError
+from bundler.model.closure import Wheel, describe, prove
+from bundler.model.lock import Lock, LockedWheel, facts_for, hint_of
+from bundler.model.request import Request
+
+MetadataOf = Callable[[Sequence[tuple[LockedWheel, str]]], list[Wheel]]
+
+
+def resolve(
+    request: Request,
+    resolver: Resolver,
+    metadata_of: MetadataOf,
+    *,
+    versions: Mapping[str, str],
+    exclude_newer: str,
+    previous: Lock | None,
+) -> Lock:
+    """Return a new lock for `request`. `versions` are pinned (`--set`); `previous` versions are kept where they fit.
+
+    Raises LockError if no set of wheels fits, ProofError if the set does not close on the target.
+    """
+    wanted = request.with_versions(versions)
+    text = resolver.resolve(wanted, _constraints(wanted, versions), exclude_newer, previous.render() if previous else None)
+    chosen = _choose(text, request)
+    facts = facts_for(request, resolver.version(), exclude_newer, versions)
+    lock = Lock(facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)))
+    if findings := prove(wanted.requirements, metadata_of(chosen), request.python):
+        raise ProofError(request.target.name, findings)
+    return lock
+
+
+def _constraints(request: Request, versions: Mapping[str, str]) -> list[str]:
+    """`--set` for projects that no requirement of ours names: they are reached through others."""
+    named = {canonicalize_name(Requirement(text).name) for text in request.requirements}
+    return [f"{name}=={version}" for name, version in versions.items() if name not in named]
+
+
+def _choose(text: str, request: Request) -> Sequence[tuple[LockedWheel, str]]:
+    """Pick the wheel of each package for the target's own markers and tags, with the address it was seen at."""
+    environment: Environment = request.python.environment()
+    tags: Sequence[Tag] = request.python.tags
+    try:
+        pylock = Pylock.from_dict(tomllib.loads(text))
+        picked = list(pylock.select(environment=environment, tags=tags))
+    except PylockSelectError as error:
+        raise LockError(f"{request.target.name}: {error}{_wheels_there(pylock, request)}") from error
+    except (PylockValidationError, tomllib.TOMLDecodeError) as error:
+        raise LockError(f"{request.target.name}: uv wrote a lock that cannot be read: {error}") from error
+    return [_locked(package, source, request) for package, source in picked]
+
+
+def _locked(package: Package, source: object, request: Request) -> tuple[LockedWheel, str]:
+    """Name exactly one wheel. Raises LockError if the package comes as anything else."""
+    if not isinstance(source, PackageWheel) or package.version is None or source.size is None or "sha256" not in source.hashes:
+        raise LockError(f"{request.target.name}: {package.name} does not come as a wheel of known size and SHA-256")
+    address = source.url or ""
+    wheel = LockedWheel(
+        project=package.name,
+        version=str(package.version),
+        filename=source.filename,
+        size=source.size,
+        sha256=source.hashes["sha256"],
+        hint=hint_of(address),
+    )
+    return wheel, address
+
+
+def _wheels_there(pylock: Pylock, request: Request) -> str:
+    """List the packages that have wheels, but none for the target, with the tags that exist."""
+    select = create_compatible_tags_selector(request.python.tags)
+    lines = []
+    for package in pylock.packages:
+        names = [wheel.filename for wheel in package.wheels or ()]
+        if names and not list(select((name, parse_wheel_filename(name)[3]) for name in names)):
+            tags = sorted({"-".join(name.removesuffix(".whl").split("-")[-3:]) for name in names})
+            lines.append(f"{package.name} {package.version} has no wheel for {describe(request.python)}; there are:")
+            lines += [f"  {tag}" for tag in tags]
+    return "".join(f"\n{line}" for line in lines)
