@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol, cast
 
 import zstandard
 from zlib_ng import zlib_ng
@@ -60,6 +60,10 @@ class Written:
 
 class _Out(Protocol):
     def write(self, data: bytes, /) -> object: ...
+
+
+class _In(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class _Gzip:
@@ -209,21 +213,21 @@ class Member:
 class Reader:
     """A tar under way. Iterate `members`; `read` gives the bytes of the file just yielded."""
 
-    def __init__(self, name: str, stream: BinaryIO) -> None:
+    def __init__(self, name: str, stream: _In) -> None:
         self._name = name
         self._counted = _Counted(name, stream)
-        self._file: BinaryIO | None = None
+        self._file: IO[bytes] | None = None
 
     def members(self) -> Iterator[Member]:
         """Yield every member in order. Raises IntegrityError for what no archive of ours or of CPython's holds."""
         seen: dict[str, str] = {}
+        only_read = cast("IO[bytes]", self._counted)
         try:
-            with tarfile.open(fileobj=self._counted, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
+            with tarfile.open(fileobj=only_read, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
                 for info in tar:
                     member = self._checked(info, seen)
                     self._counted.allow(member.size)
-                    extracted = tar.extractfile(info) if member.kind == "file" else None
-                    self._file = extracted  # type: ignore[assignment]  # an IO[bytes] that only reads
+                    self._file = tar.extractfile(info) if member.kind == "file" else None
                     yield member
                     tar.members.clear()  # type: ignore[attr-defined]  # else tarfile keeps every header
             self._counted.drain()
@@ -244,6 +248,11 @@ class Reader:
     def tar_sha256(self) -> str:
         """The digest of the uncompressed tar, once `members` has ended."""
         return self._counted.digest.hexdigest()
+
+    @property
+    def tar_size(self) -> int:
+        """The size of the uncompressed tar in bytes, once `members` has ended."""
+        return self._counted.size
 
     def _checked(self, info: tarfile.TarInfo, seen: dict[str, str]) -> Member:
         path = info.name
@@ -275,22 +284,22 @@ _FAULTS = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zstandard.Z
 class _Counted:
     """A stream that hashes and counts what is read, and refuses more than the members so far account for."""
 
-    def __init__(self, name: str, stream: BinaryIO) -> None:
+    def __init__(self, name: str, stream: _In) -> None:
         self._name, self._stream = name, stream
         self.digest = hashlib.sha256()
-        self._read = 0
+        self.size = 0
         self._allowed = _HEADER_ALLOWANCE
 
     def allow(self, size: int) -> None:
         """A member of `size` bytes begins; headers of up to 1 MiB may follow it."""
-        self._allowed = self._read + size + _HEADER_ALLOWANCE
+        self._allowed = self.size + size + _HEADER_ALLOWANCE
         if self._allowed > _LARGEST_TAR:
             raise IntegrityError(f"{self._name}: unpacks to more than {_LARGEST_TAR >> 30} GiB")
 
     def read(self, size: int) -> bytes:
         data = self._stream.read(size)
-        self._read += len(data)
-        if self._read > self._allowed:
+        self.size += len(data)
+        if self.size > self._allowed:
             raise IntegrityError(f"{self._name}: holds more data than its members account for")
         self.digest.update(data)
         return data
@@ -298,8 +307,8 @@ class _Counted:
     def drain(self) -> None:
         """Read what follows the last member: padding, and the checksum of the compression."""
         while data := self._stream.read(_CHUNK):
-            self._read += len(data)
-            if data.strip(b"\0") or self._read > self._allowed:
+            self.size += len(data)
+            if data.strip(b"\0") or self.size > self._allowed:
                 raise IntegrityError(f"{self._name}: data follows the end of the archive")
             self.digest.update(data)
 
@@ -312,10 +321,10 @@ def open_archive(path: Path, name: str) -> Iterator[Reader]:
         file.seek(0)
         if magic[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=file, mode="rb") as stream:
-                yield Reader(name, stream)  # type: ignore[arg-type]  # reads like a BinaryIO
+                yield Reader(name, stream)
         elif magic == b"\x28\xb5\x2f\xfd":
             decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
             with decompressor.stream_reader(file, read_across_frames=True) as stream:
-                yield Reader(name, stream)  # type: ignore[arg-type]
+                yield Reader(name, stream)
         else:
             raise IntegrityError(f"{name}: neither gzip nor zstandard")

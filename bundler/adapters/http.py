@@ -190,7 +190,9 @@ def _open_file(address: str) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise UnreachableError(f"{path}: {error.strerror}", "check the --mirror or AIWS_MIRRORS that led there") from error
+        raise UnreachableError(
+            f"{path}: {error.strerror}", "check the --mirror or AIWS_MIRRORS that led there"
+        ) from error
 
 
 def _extent(response: httpx.Response) -> tuple[int, int | None]:

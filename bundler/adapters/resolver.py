@@ -38,9 +38,7 @@ class Resolver:
         """`uv 0.13.9`."""
         return " ".join(self._run([self._uv, "--version"], self._env, 60.0).output.split()[:2])
 
-    def resolve(
-        self, request: Request, constraints: Sequence[str], exclude_newer: str, preferences: str | None
-    ) -> str:
+    def resolve(self, request: Request, constraints: Sequence[str], exclude_newer: str, preferences: str | None) -> str:
         """Return a PEP 751 lock with every wheel that may serve each package that `request` leads to.
 
         `preferences` is such a lock whose versions are kept where they still fit. Raises LockError with uv's reasons.
@@ -73,7 +71,7 @@ class Resolver:
         ]  # fmt: skip
 
     def _cleaned(self, text: str, folder: Path) -> str:
-        """uv's words without this run's folder and the index's credentials."""
+        """Uv's words without this run's folder and the index's credentials."""
         parts = urlsplit(self._index)
         secretless = text.replace(str(folder), "").replace(self._index, redact(self._index))
         if parts.username:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundler.errors import UsageError
@@ -41,6 +41,11 @@ class Workspace:
         """A target's lock, or None if there is none."""
         path = self.lock_path(target)
         return _read(path) if path.is_file() else None
+
+    def stray_locks(self, targets: Sequence[Target]) -> list[Path]:
+        """Locks that belong to none of `targets`."""
+        known = {self.lock_path(target) for target in targets}
+        return [path for path in sorted((self.folder / "locks").glob("pylock.*.toml")) if path not in known]
 
     def write_lock(self, target: Target, text: str) -> None:
         """Put a lock in place at once."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options, complain
-from bundler.cli.output import error_json, print_json, print_table
+from bundler.cli.output import Json, error_json, print_json, print_table
 from bundler.pipeline.build import BuildReport, build
 
 
@@ -65,7 +65,7 @@ def _show(report: BuildReport) -> None:
             complain(outcome.error)
 
 
-def _json(report: BuildReport) -> dict[str, object]:
+def _json(report: BuildReport) -> Json:
     return {
         "folder": str(report.folder),
         "archives": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bundler.cli import Options, complain
-from bundler.cli.output import error_json, print_json, print_table
+from bundler.cli.output import Json, error_json, print_json, print_table
 from bundler.errors import UsageError
 from bundler.model.request import parse_versions
 from bundler.pipeline.lock import LockReport, check_locks, lock
@@ -66,7 +66,7 @@ def _show(report: LockReport) -> None:
             complain(outcome.error)
 
 
-def _json(report: LockReport) -> dict[str, object]:
+def _json(report: LockReport) -> Json:
     return {
         "locks": [
             {

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from bundler.errors import BundleError
 
-Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 
 def print_json(document: Json) -> None:

@@ -123,7 +123,7 @@ def _fault(requirement: Requirement, wheel: Wheel | None, python: Interpreter) -
 
 def _needs(wheel: Wheel, extra: str, python: Interpreter, findings: Findings) -> Iterator[Requirement]:
     """The requirements that `wheel` adds for `extra` ('' is the wheel without extras)."""
-    environment = {**python.environment(), "extra": extra}
+    environment: dict[str, str] = {**python.environment(), "extra": extra}  # type: ignore[dict-item]
     for text in wheel.requires_dist:
         try:
             requirement = _parsed(text)

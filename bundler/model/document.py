@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -51,7 +51,7 @@ class _Builder:
             return None
         if path in self.marks:
             return None
-        self.marks[path] = (mark.line + 1, mark.column + 1)
+        self.marks[path] = _place(mark)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -82,8 +82,7 @@ class _Builder:
         return str(node.value)  # dates and the like stay the text that was written
 
     def _problem(self, node: yaml.Node, message: str) -> None:
-        mark = node.start_mark
-        self.problems.append(Problem(self.name, mark.line + 1, mark.column + 1, message))
+        self.problems.append(Problem(self.name, *_place(node.start_mark), message))
 
 
 def parse_yaml(text: str, name: str) -> Document:
@@ -92,13 +91,11 @@ def parse_yaml(text: str, name: str) -> Document:
         events = list(yaml.parse(text, Loader=_LOADER))
         aliases = [event for event in events if isinstance(event, yaml.AliasEvent)]
         if aliases:
-            mark = aliases[0].start_mark
-            raise ManifestError([Problem(name, mark.line + 1, mark.column + 1, "aliases are not allowed here")])
+            raise ManifestError([Problem(name, *_place(aliases[0].start_mark), "aliases are not allowed here")])
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
-        line, column = (place.line + 1, place.column + 1) if place else (1, 1)
-        raise ManifestError([Problem(name, line, column, f"not YAML: {error.problem or error.context}")]) from error
+        raise ManifestError([Problem(name, *_place(place), f"not YAML: {error.problem or error.context}")]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ManifestError([Problem(name, 1, 1, f"not YAML: {error}")]) from error
     builder = _Builder(name)
@@ -106,6 +103,15 @@ def parse_yaml(text: str, name: str) -> Document:
     if builder.problems:
         raise ManifestError(builder.problems)
     return Document(name, data, builder.marks)
+
+
+class _HasPlace(Protocol):
+    line: int
+    column: int
+
+
+def _place(mark: _HasPlace | None) -> Mark:
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 T = TypeVar("T")

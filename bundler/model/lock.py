@@ -32,6 +32,15 @@ _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _LARGEST_WHEEL = 1 << 31
 
 
+class MalformedLockError(LockError):
+    """A lock file that aiws-bundle did not write; `line` counts from 1, 0 if unknown."""
+
+    def __init__(self, name: str, reason: str, line: int) -> None:
+        target = name.rpartition("/")[2].removeprefix("pylock.").removesuffix(".toml")
+        super().__init__(f"{name} is not a lock that aiws-bundle wrote: {reason}", f"run `aiws-bundle lock {target}`")
+        self.reason, self.line = f"not a lock that aiws-bundle wrote: {reason}", line
+
+
 @dataclass(frozen=True)
 class LockedWheel:
     """One wheel, exactly. `hint` is a folder, relative to an index's file store, that is worth trying first."""
@@ -77,10 +86,9 @@ class Lock:
             pylock = Pylock.from_dict(tomllib.loads(text))
             facts = _facts_adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
             return cls(facts, tuple(_wheel(package) for package in pylock.packages))
-        except (tomllib.TOMLDecodeError, PylockValidationError, ValidationError, ValueError) as error:
-            raise LockError(
-                f"{name} is not a lock that aiws-bundle wrote: {error}", f"run `aiws-bundle lock {_target_of(name)}`"
-            ) from error
+        except (PylockValidationError, ValidationError, ValueError) as error:
+            place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as tomllib says it
+            raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0) from error
 
     def render(self, folder: str = "") -> str:
         """Return the lock's text; wheel paths start with `folder`."""
@@ -90,7 +98,7 @@ class Lock:
             requires_python=SpecifierSet(f">={self.facts.python},=={_minor(self.facts.python)}.*"),
             created_by=TOOL,
             packages=[_package(wheel, folder) for wheel in self.wheels],
-            tool={TOOL: _facts_adapter().dump_python(self.facts, by_alias=True)},
+            tool={TOOL: _facts_adapter().dump_python(self.facts, by_alias=True, exclude_defaults=True)},
         )
         pylock.validate()
         header = "# Written by `aiws-bundle lock`; edit the manifests instead.\n"
@@ -171,8 +179,12 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _target_of(name: str) -> str:
-    return name.removeprefix("pylock.").removesuffix(".toml")
+def _plain(error: Exception) -> str:
+    """An error in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"tool.{TOOL}.{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)
 
 
 def facts_for(request: Request, resolver: str, exclude_newer: str, versions: Mapping[str, str]) -> LockFacts:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
-from bundler.errors import ManifestError, Problem
+from bundler.errors import ManifestError, Problem, UsageError
 from bundler.model.document import Document, parse_yaml, validate
 from bundler.model.target import MACHINES, Arch, Target, select
 
@@ -169,13 +168,11 @@ class PortablePython:
     leave_out: tuple[str, ...] = ()
 
 
-Component: TypeAlias = Annotated[Wheelhouse | ReleaseAsset, Field(discriminator="kind")]
 T = TypeVar("T")
 
 
-@cache
 def adapter_of(model: type[T]) -> TypeAdapter[T]:
-    """The validator of a manifest class, made once."""
+    """The validator of a manifest class."""
     return TypeAdapter(model)
 
 
@@ -235,11 +232,9 @@ def _cross_check(
     for index, override in enumerate(wheelhouse.overrides):
         try:
             chosen = select(targets, override.targets)
-        except ManifestError:
-            raise
-        except Exception as error:
-            hint = getattr(error, "hint", "")
-            problems.append(document.problem(("overrides", index, "targets"), f"{error} ({hint})"))
+        except UsageError as error:
+            message = f"overrides.{index}.targets: {error.message}; {error.hint}"
+            problems.append(document.problem(("overrides", index, "targets"), message))
             continue
         if override.python == "system":
             lacking = [target.name for target in chosen if target.system_python is None]
@@ -249,5 +244,5 @@ def _cross_check(
     unpinned = sorted({target.arch for target in targets} - set(python.pins)) if python.pins else sorted(MACHINES)
     needs = any(t.system_python is None for t in targets) or any(o.python == "portable" for o in wheelhouse.overrides)
     if needs and unpinned:
-        problems.append(Problem("python.yaml", 0, 0, f"pins: no portable Python for {unpinned[0]}, which a target needs"))
+        problems.append(Problem("python.yaml", 0, 0, f"pins: none for {unpinned[0]}, which a target needs"))
     return problems

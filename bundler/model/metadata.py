@@ -32,7 +32,7 @@ def parse_metadata(text: bytes, filename: str) -> Wheel:
     headers, _, _ = text.replace(b"\r\n", b"\n").partition(b"\n\n")  # the description is long and of no use here
     raw, _ = parse_email(headers)
     try:
-        project, version, _, _ = parse_wheel_filename(filename)
+        project, _, _, _ = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise IntegrityError(str(error)) from error
     if canonicalize_name(raw.get("name", "")) != project or raw.get("version") is None:
@@ -44,7 +44,8 @@ def _metadata_path(archive: zipfile.ZipFile, filename: str) -> str:
     found = [
         name
         for name in archive.namelist()
-        if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
+        if name.count("/") == 1
+        and name.endswith(".dist-info/METADATA")
         and canonicalize_name(name.split("-")[0]) == canonicalize_name(filename.split("-")[0])
     ]
     if len(found) != 1:

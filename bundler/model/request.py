@@ -16,6 +16,9 @@ from bundler.model.interpreter import Interpreter
 from bundler.model.manifest import Manifests, Override
 from bundler.model.target import Target, select
 
+# Consumers upgrade pip first and then call it with --resume-retries, which exists from 25.1.
+INSTALLER = "pip>=25.1"
+
 
 @dataclass(frozen=True)
 class Request:

@@ -53,9 +53,7 @@ class LockReport:
 def check_locks(settings: Settings, selectors: Sequence[str], components: tuple[str, ...]) -> LockReport:
     """Compare locks with manifests; asks no network."""
     workspace = settings.workspace()
-    return LockReport(
-        tuple(_state(workspace, request) for request in _requests(workspace, selectors, components))
-    )
+    return LockReport(tuple(_state(workspace, request) for request in _requests(workspace, selectors, components)))
 
 
 def lock(

@@ -33,4 +33,4 @@ def _variable(component: str) -> str:
 
 def _check(requirement: str) -> None:
     if not _SPEC.fullmatch(requirement):
-        raise IntegrityError(f"runtime.env: {requirement!r} is not a plain pinned requirement such as litellm[proxy]==1.89.0")
+        raise IntegrityError(f"runtime.env: {requirement!r} is not a plain requirement such as litellm[proxy]==1.89.0")

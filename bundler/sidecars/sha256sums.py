@@ -24,7 +24,7 @@ def parse(text: str, where: str = NAME) -> dict[str, str]:
     for number, line in enumerate(text.split("\n")[:-1], 1):
         match = _LINE.match(line)
         if not match:
-            raise IntegrityError(f"{where}:{number}: not 64 hex digits, two spaces and a bare file name: {line[:100]!r}")
+            raise IntegrityError(f"{where}:{number}: not 64 hex digits, two spaces, a bare file name: {line[:100]!r}")
         digest, name = match.groups()
         if name in result:
             raise IntegrityError(f"{where}:{number}: {name} is listed twice")

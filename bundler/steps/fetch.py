@@ -75,10 +75,21 @@ class Fetching:
         for one in wanted:
             try:
                 self.futures[one.blob.sha256].result()
+            except UnreachableError as error:
+                errors.append(_hinted(error, one))
             except BundleError as error:
                 errors.append(error)
         if errors:
             raise _summary(errors, len(wanted))
+
+
+def _hinted(error: UnreachableError, wanted: Wanted) -> UnreachableError:
+    """Tell what helps when a pinned address is out of reach: its digest makes any copy as good."""
+    if not isinstance(wanted.origin, str):
+        return error
+    folder, _, name = wanted.origin.rpartition("/")
+    hint = f"put {name} into a folder and give --mirror {folder}/=file:///FOLDER/ (or a mirror nearby)"
+    return UnreachableError(error.message, hint)
 
 
 def _summary(errors: Sequence[BundleError], total: int) -> BundleError:

@@ -25,7 +25,7 @@ from bundler.model.closure import Wheel, prove
 from bundler.model.lock import Lock, LockedWheel
 from bundler.model.metadata import read_wheel
 from bundler.model.recipe import Recipe
-from bundler.model.request import Request
+from bundler.model.request import INSTALLER, Request
 from bundler.sidecars import archive_manifest, runtime_env
 from bundler.sidecars.archive_manifest import ArchiveManifest, PythonFacts
 
@@ -36,7 +36,7 @@ ReadWheel = Callable[[LockedWheel], Wheel]
 def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> None:
     """Prove that the lock's wheels, as `read` finds them, are what the host will ask for. Raises ProofError."""
     wheels = [read(locked) for locked in lock.wheels]
-    if findings := prove(request.requirements, wheels, request.python):
+    if findings := prove((*request.requirements, INSTALLER), wheels, request.python):
         raise ProofError(request.target.name, findings, f"`aiws-bundle lock {request.target.name}` resolves anew")
 
 

@@ -39,9 +39,7 @@ def take_runtime(archive: Path, python: PortablePython, arch: Arch, spool: Binar
     return tuple(entries)
 
 
-def _kept(
-    reader: Reader, name: str, folder: str, left_out: Callable[[str], bool], spool: BinaryIO
-) -> Iterator[Entry]:
+def _kept(reader: Reader, name: str, folder: str, left_out: Callable[[str], bool], spool: BinaryIO) -> Iterator[Entry]:
     """Entries for the members to keep. Hard links become files of the same bytes."""
     files: dict[str, File] = {}
     spelled: dict[str, str] = {}

@@ -15,7 +15,7 @@ from bundler.adapters.resolver import Resolver
 from bundler.errors import LockError, ProofError
 from bundler.model.closure import Wheel, describe, prove
 from bundler.model.lock import Lock, LockedWheel, facts_for, hint_of
-from bundler.model.request import Request
+from bundler.model.request import INSTALLER, Request
 
 MetadataOf = Callable[[Sequence[tuple[LockedWheel, str]]], list[Wheel]]
 
@@ -34,11 +34,12 @@ def resolve(
     Raises LockError if no set of wheels fits, ProofError if the set does not close on the target.
     """
     wanted = request.with_versions(versions)
-    text = resolver.resolve(wanted, _constraints(wanted, versions), exclude_newer, previous.render() if previous else None)
+    preferences = previous.render() if previous else None
+    text = resolver.resolve(wanted, _constraints(wanted, versions), exclude_newer, preferences)
     chosen = _choose(text, request)
     facts = facts_for(request, resolver.version(), exclude_newer, versions)
     lock = Lock(facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)))
-    if findings := prove(wanted.requirements, metadata_of(chosen), request.python):
+    if findings := prove((*wanted.requirements, INSTALLER), metadata_of(chosen), request.python):
         raise ProofError(request.target.name, findings)
     return lock
 
@@ -65,8 +66,10 @@ def _choose(text: str, request: Request) -> Sequence[tuple[LockedWheel, str]]:
 
 def _locked(package: Package, source: object, request: Request) -> tuple[LockedWheel, str]:
     """Name exactly one wheel. Raises LockError if the package comes as anything else."""
-    if not isinstance(source, PackageWheel) or package.version is None or source.size is None or "sha256" not in source.hashes:
-        raise LockError(f"{request.target.name}: {package.name} does not come as a wheel of known size and SHA-256")
+    if not isinstance(source, PackageWheel) or package.version is None:
+        raise LockError(f"{request.target.name}: {package.name} does not come as a wheel")
+    if source.size is None or "sha256" not in source.hashes:
+        raise LockError(f"{request.target.name}: the index tells neither size nor SHA-256 of {source.filename}")
     address = source.url or ""
     wheel = LockedWheel(
         project=package.name,

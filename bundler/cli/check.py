@@ -1,0 +1,41 @@
+"""`aiws-bundle check`."""
+
+from __future__ import annotations
+
+import click
+
+from bundler.cli import Options
+from bundler.cli.output import Json, print_json
+from bundler.pipeline.check import CheckReport, check
+
+
+@click.command("check")
+@click.pass_obj
+def command(options: Options) -> int:
+    """Check manifests and locks: every problem at once, with file and line. Asks no network."""
+    report = check(options.settings())
+    if options.json:
+        print_json(_json(report))
+    else:
+        _show(report)
+    return report.exit_code
+
+
+def _show(report: CheckReport) -> None:
+    for problem in report.problems:
+        print(problem)
+    for note in report.notes:
+        print(f"note: {note}")
+    count = len(report.problems)
+    print(f"{count} problem{'s' if count != 1 else ''}" if count else "manifests and locks are sound")
+
+
+def _json(report: CheckReport) -> Json:
+    return {
+        "ok": not report.problems,
+        "problems": [
+            {"file": problem.file, "line": problem.line, "column": problem.column, "message": problem.message}
+            for problem in report.problems
+        ],
+        "notes": list(report.notes),
+    }

@@ -1,0 +1,49 @@
+"""`aiws-bundle targets`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from bundler.cli import Options
+from bundler.cli.output import Json, print_json, print_table
+from bundler.pipeline.check import TargetFacts, targets
+
+
+@click.command("targets")
+@click.argument("selectors", metavar="[SELECTOR]...", nargs=-1)
+@click.option("--github-matrix", is_flag=True, help="Print one line of JSON for a GitHub Actions matrix.")
+@click.pass_obj
+def command(options: Options, selectors: tuple[str, ...], github_matrix: bool) -> int:
+    """List the targets, and what each needs; without SELECTOR, all."""
+    found = targets(options.settings(), selectors or ("all",))
+    if github_matrix:
+        print(json.dumps({"include": [facts.matrix() for facts in found]}))
+    elif options.json:
+        print_json({"targets": [_json(facts) for facts in found]})
+    else:
+        rows = [("target", "glibc", "Python", "requirement", "lock")]
+        rows += [(f.target.name, _glibc(f), _python(f), f.request.requirement, f.lock) for f in found]
+        print_table(rows)
+    return 0
+
+
+def _glibc(facts: TargetFacts) -> str:
+    return f"2.{facts.target.glibc_minor}"
+
+
+def _python(facts: TargetFacts) -> str:
+    return f"{facts.request.python.version}{' portable' if facts.request.portable else ''}"
+
+
+def _json(facts: TargetFacts) -> Json:
+    return {
+        **facts.matrix(),
+        "glibc": _glibc(facts),
+        "python": facts.request.python.version,
+        "portable": facts.request.portable,
+        "requirement": facts.request.requirement,
+        "requirements": list(facts.request.requirements),
+        "lock": facts.lock,
+    }

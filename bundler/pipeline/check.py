@@ -1,0 +1,138 @@
+"""`check` and `targets`: what the manifests and locks say, and everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from bundler.adapters.workspace import Workspace
+from bundler.errors import LockError, ManifestError, Problem
+from bundler.model.closure import describe
+from bundler.model.lock import Lock, MalformedLockError
+from bundler.model.manifest import Manifests
+from bundler.model.request import Request, request_for
+from bundler.model.target import Target, select
+from bundler.pipeline.settings import Settings, load_manifests
+
+_RUNNERS = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Everything wrong, by file and line, and what is sound but not finished."""
+
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """2 if anything is wrong."""
+        return 2 if self.problems else 0
+
+
+def check(settings: Settings) -> CheckReport:
+    """Check all manifests and locks. Raises UsageError if there is no folder of manifests."""
+    workspace = settings.workspace()
+    try:
+        manifests = load_manifests(workspace)
+    except ManifestError as error:
+        return CheckReport(error.problems, ())
+    problems = [
+        problem
+        for component in manifests.wheelhouses
+        for target in manifests.targets
+        for problem in _lock_problems(workspace, request_for(manifests, component, target))
+    ]
+    for path in workspace.stray_locks(manifests.targets):
+        problems.append(Problem(f"locks/{path.name}", 0, 0, "belongs to no target; remove it"))
+    notes = [f"{stem} is not locked: its releases are not resolved yet" for stem in manifests.release_assets]
+    return CheckReport(tuple(problems), tuple(notes))
+
+
+def _lock_problems(workspace: Workspace, request: Request) -> Iterator[Problem]:
+    name = f"locks/{workspace.lock_path(request.target).name}"
+    text = workspace.lock_text(request.target)
+    again = f"run `aiws-bundle lock {request.target.name}`"
+    if text is None:
+        yield Problem(name, 0, 0, f"is missing; {again}")
+        return
+    try:
+        lock = Lock.parse(text, name)
+    except MalformedLockError as error:
+        yield Problem(name, error.line, 0, f"{error.reason}; {again}")
+        return
+    if reason := lock.staleness(request):
+        yield Problem(name, 0, 0, f"is stale: {reason}; {again}")
+        return
+    yield from (Problem(name, _line_of(text, what), 0, message) for what, message in _unfit(lock, request))
+
+
+def _unfit(lock: Lock, request: Request) -> Iterator[tuple[str, str]]:
+    """What a lock shows without its wheels: the file name at fault and why."""
+    supported = frozenset(request.python.tags)
+    versions = {}
+    for wheel in lock.wheels:
+        _, version, _, tags = parse_wheel_filename(wheel.filename)
+        versions[wheel.project] = version
+        if tags.isdisjoint(supported):
+            yield wheel.filename, f"{wheel.filename} does not run on {describe(request.python)}"
+    for text in lock.effective(request).requirements:
+        wanted = Requirement(text)
+        found = versions.get(canonicalize_name(wanted.name))
+        if found is None or not wanted.specifier.contains(found, prereleases=True):
+            yield f'"{wanted.name}"', f"{text} is wanted, {found or 'none'} is locked"
+
+
+def _line_of(text: str, what: str) -> int:
+    return text.count("\n", 0, text.find(what)) + 1 if what in text else 1
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """One target as the manifests see it, for one component."""
+
+    target: Target
+    request: Request
+    asset: str
+    lock: str
+
+    def matrix(self) -> dict[str, str]:
+        """The target as one entry of a GitHub Actions matrix, for a job in the distro's own container."""
+        return {
+            "target": self.target.name,
+            "distro": self.target.distro,
+            "version": self.target.version,
+            "arch": self.target.arch,
+            "runner": _RUNNERS[self.target.arch],
+            "container": f"{self.target.distro}:{self.target.version}",
+            "asset": self.asset,
+        }
+
+
+def targets(settings: Settings, selectors: Sequence[str]) -> tuple[TargetFacts, ...]:
+    """List the selected targets of every wheelhouse. Raises UsageError, ManifestError."""
+    workspace = settings.workspace()
+    manifests = load_manifests(workspace)
+    return tuple(
+        _facts(workspace, manifests, component, target)
+        for component in manifests.wheelhouses
+        for target in select(manifests.targets, selectors)
+    )
+
+
+def _facts(workspace: Workspace, manifests: Manifests, component: str, target: Target) -> TargetFacts:
+    request = request_for(manifests, component, target)
+    asset = manifests.wheelhouses[component].asset_name(target)
+    text = workspace.lock_text(target)
+    state = "missing"
+    if text is not None:
+        try:
+            lock = Lock.parse(text, workspace.lock_path(target).name)
+            fresh = f"{len(lock.wheels)} wheels, {lock.facts.exclude_newer[:10]}"
+            state = "stale" if lock.staleness(request) else fresh
+        except LockError:
+            state = "malformed"
+    return TargetFacts(target, request, asset, state)

@@ -1,0 +1,114 @@
+"""`verify` and `inspect` of local archives and output folders."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.errors import BundleError, UnreachableError, UsageError
+from bundler.model.bundle import MANIFEST
+from bundler.progress import Progress
+from bundler.sidecars import archive_manifest, sha256sums
+from bundler.sidecars.archive_manifest import ArchiveManifest
+from bundler.steps.verify_archive import Contents, Verdict, read_contents, verify_archive
+
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """An archive's own facts and what was read of it; nothing is judged."""
+
+    path: Path
+    facts: ArchiveManifest
+    contents: Contents
+
+
+def inspect(path: Path) -> Inspection:
+    """Read an archive. Raises UnreachableError if it is not there, IntegrityError if it cannot be read."""
+    if not path.is_file():
+        raise UnreachableError(f"{path} is not a file", "give an archive that `build` made")
+    contents = read_contents(path)
+    return Inspection(path, archive_manifest.parse(contents.texts.get(MANIFEST, b"")), contents)
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Verdicts by path, and what is wrong with the folders around the archives."""
+
+    verdicts: tuple[tuple[Path, Verdict], ...]
+    folder_findings: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """3 if a digest, list or layout disagrees; 1 if only a closure fails; else 0."""
+        if self.folder_findings or any(verdict.integrity for _, verdict in self.verdicts):
+            return 3
+        return 1 if any(verdict.closure for _, verdict in self.verdicts) else 0
+
+
+def verify(paths: Sequence[Path], progress: Progress) -> VerifyReport:
+    """Verify archives, and folders with all archives in them and the SHA256SUMS that covers them.
+
+    Raises UsageError for a path that is neither, UnreachableError for one that is not there.
+    """
+    archives: list[Path] = []
+    findings: list[str] = []
+    for path in paths:
+        if path.is_dir():
+            inside, wrong = _folder(path)
+            archives += inside
+            findings += wrong
+        elif path.is_file():
+            archives.append(path)
+            findings += _beside(path)
+        else:
+            raise UnreachableError(f"{path} is not there", "give an archive or a folder of archives")
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        verdicts = []
+        for path, verdict in zip(archives, pool.map(verify_archive, archives), strict=True):
+            progress.say(f"verified {path}: {'ok' if verdict.good else 'NOT ok'}")
+            verdicts.append((path, verdict))
+    return VerifyReport(tuple(verdicts), tuple(findings))
+
+
+def _folder(folder: Path) -> tuple[list[Path], list[str]]:
+    """The archives of a folder, and where it disagrees with its SHA256SUMS."""
+    there = {path.name: path for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
+    sums = there.pop(sha256sums.NAME, None)
+    archives = [path for name, path in there.items() if name.endswith(".tar.gz") and path.is_file()]
+    if sums is None:
+        if not archives:
+            raise UsageError(f"{folder} holds no archives")
+        return archives, [f"{folder}: missing: {sha256sums.NAME}"]
+    try:
+        listed = sha256sums.parse(sums.read_text("utf-8", "replace"), str(sums))
+    except BundleError as error:
+        return archives, [error.message]
+    findings = [f"{folder / name}: missing, but listed in {sha256sums.NAME}" for name in listed if name not in there]
+    findings += [f"{there[name]}: surplus: not listed in {sha256sums.NAME}" for name in there if name not in listed]
+    findings += [wrong for name in listed if name in there for wrong in _compare(there[name], listed[name])]
+    return archives, findings
+
+
+def _beside(path: Path) -> list[str]:
+    """Compare one archive with the SHA256SUMS beside it, if there is one that lists it."""
+    sums = path.parent / sha256sums.NAME
+    if not sums.is_file():
+        return []
+    try:
+        listed = sha256sums.parse(sums.read_text("utf-8", "replace"), str(sums))
+    except BundleError as error:
+        return [error.message]
+    return _compare(path, listed[path.name]) if path.name in listed else []
+
+
+def _compare(path: Path, expected: str) -> list[str]:
+    with path.open("rb") as file:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual == expected:
+        return []
+    return [f"{path}: SHA-256 differs from {sha256sums.NAME}\n    expected {expected}\n    actual   {actual}"]

@@ -1,0 +1,192 @@
+"""Prove an archive whole: its own file list, the contract's layout, the lock inside, and the closure of its wheels."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from bundler.adapters.archive import Member, Reader, open_archive
+from bundler.errors import BundleError, IntegrityError
+from bundler.model.bundle import LOCK, MANIFEST, PYTHON, RUNTIME_ENV, WHEELS, top_of
+from bundler.model.closure import Wheel, prove
+from bundler.model.lock import Lock
+from bundler.model.metadata import read_wheel
+from bundler.model.paths import link_fault
+from bundler.model.request import INSTALLER
+from bundler.sidecars import archive_manifest, runtime_env
+from bundler.sidecars.archive_manifest import ArchiveManifest, ListedFile
+
+_LARGEST_TEXT = 64 << 20
+_TEXTS = (MANIFEST, RUNTIME_ENV, LOCK)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an archive holds, as read: paths are relative to the top folder."""
+
+    top: str
+    files: dict[str, ListedFile]
+    folders: frozenset[str]
+    texts: dict[str, bytes]
+    wheels: tuple[Wheel, ...]
+    tar_sha256: str
+    tar_size: int
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`integrity`: what disagrees with what the archive says of itself; `closure`: what a host would miss."""
+
+    name: str
+    facts: ArchiveManifest | None
+    contents: Contents | None
+    integrity: tuple[str, ...] = ()
+    closure: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Nothing was found."""
+        return not self.integrity and not self.closure
+
+
+@dataclass
+class _Reading:
+    files: dict[str, ListedFile] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    wheels: list[Wheel] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def read_contents(path: Path) -> Contents:
+    """Read a whole archive once. Raises IntegrityError if it is damaged or unsafe to extract."""
+    reading = _Reading()
+    top = ""
+    with open_archive(path, path.name) as reader:
+        for member in reader.members():
+            folder, _, inner = member.path.partition("/")
+            top = top or folder
+            if folder != top:
+                raise IntegrityError(f"{path.name}: more than one top folder, {top} and {folder}")
+            _take(reading, reader, member, inner, top)
+        return Contents(
+            top=top,
+            files=reading.files,
+            folders=frozenset(reading.folders),
+            texts=reading.texts,
+            wheels=tuple(reading.wheels),
+            tar_sha256=reader.tar_sha256,
+            tar_size=reader.tar_size,
+            unreadable=tuple(reading.unreadable),
+        )
+
+
+def _take(reading: _Reading, reader: Reader, member: Member, inner: str, top: str) -> None:
+    if member.kind == "folder":
+        reading.folders.add(inner)
+    elif member.kind == "link":
+        if fault := link_fault(member.path, member.target, top):
+            raise IntegrityError(f"refused link {member.path!r}: {fault}")
+        reading.files[inner] = ListedFile(inner, link=member.target)
+    elif member.kind == "file":
+        digest = hashlib.sha256()
+        with tempfile.SpooledTemporaryFile(max_size=1 << 20) as copy:
+            keep = inner in _TEXTS or inner.endswith(".whl")
+            for data in reader.read():
+                digest.update(data)
+                if keep:
+                    copy.write(data)
+            copy.seek(0)
+            if inner in _TEXTS:
+                reading.texts[inner] = copy.read(_LARGEST_TEXT)
+            elif keep:
+                try:
+                    reading.wheels.append(read_wheel(copy, PurePosixPath(inner).name))  # type: ignore[arg-type]
+                except IntegrityError as error:
+                    reading.unreadable.append(error.message)
+        reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)
+    else:
+        raise IntegrityError(f"refused member {member.path!r}: a hard link")
+
+
+def verify_archive(path: Path) -> Verdict:
+    """Verify one archive; what is wrong is in the verdict. Raises OSError if it cannot be read at all."""
+    name, facts, contents = path.name, None, None
+    try:
+        contents = read_contents(path)
+        facts = archive_manifest.parse(contents.texts.get(MANIFEST, b""))
+        integrity = (
+            *_named(name, facts),
+            *contents.unreadable,
+            *_listed(facts, contents),
+            *_laid_out(facts, contents),
+            *_agreeing(facts, contents),
+        )
+    except BundleError as error:
+        return Verdict(name, facts, contents, (error.message,))
+    closure = prove((*facts.requirements, INSTALLER), contents.wheels, facts.interpreter)
+    return Verdict(name, facts, contents, integrity, closure)
+
+
+def _named(name: str, facts: ArchiveManifest) -> Iterator[str]:
+    if not name.endswith(f"-{facts.distro}-{facts.version}-{facts.arch}.tar.gz"):
+        yield f"the file's name does not say what is inside: {facts.distro} {facts.version} {facts.arch}"
+
+
+def _listed(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
+    """Compare the archive's files with its own list."""
+    listed = {file.path: file for file in facts.files}
+    there = {path: file for path, file in contents.files.items() if path != MANIFEST}
+    for path in sorted(listed.keys() - there.keys()):
+        yield f"missing: {path} is listed in {MANIFEST}, but not there"
+    for path in sorted(there.keys() - listed.keys()):
+        yield f"surplus: {path} is there, but not listed in {MANIFEST}"
+    for path in sorted(listed.keys() & there.keys()):
+        expected, actual = listed[path], there[path]
+        for word in ("size", "sha256", "link", "executable"):
+            wanted, found = getattr(expected, word), getattr(actual, word)
+            if wanted != found:
+                yield f"{path}: {word} differs\n    expected {wanted}\n    actual   {found}"
+
+
+def _laid_out(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
+    """Compare the archive's shape with what the consumers rely on."""
+    if contents.top != top_of(facts.component):
+        yield f"the top folder is {contents.top}, not {top_of(facts.component)}"
+    for path in _TEXTS:
+        if path not in contents.texts:
+            yield f"missing: {path}"
+    for folder in (WHEELS, PYTHON):
+        if folder not in contents.folders:
+            yield f"missing: the folder {folder}"
+    for path in contents.files:
+        if path.startswith(f"{WHEELS}/") and (path.count("/") != WHEELS.count("/") + 1 or not path.endswith(".whl")):
+            yield f"surplus: {path}; {WHEELS} holds wheels, flat"
+        if path.endswith("/EXTERNALLY-MANAGED"):
+            yield f"surplus: {path} keeps pip from installing"
+    carried = [path for path in contents.files if path.startswith(f"{PYTHON}/")]
+    program = f"/bin/python{facts.interpreter.minor}"
+    runs = any(p.endswith(program) and contents.files[p].executable for p in carried)
+    if facts.python.source == "portable" and not runs:
+        yield f"missing: no executable …{program} below {PYTHON}, where the installer looks for it"
+    if facts.python.source == "system" and carried:
+        yield f"surplus: {PYTHON} is not empty, so the installer would take a Python that the wheels are not for"
+
+
+def _agreeing(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
+    """Compare the metadata files with each other and with the wheels."""
+    if RUNTIME_ENV in contents.texts:
+        requirement = runtime_env.parse(contents.texts[RUNTIME_ENV], facts.component)
+        if requirement != facts.requirement or facts.requirement not in facts.requirements:
+            yield f"{RUNTIME_ENV} asks for {requirement}, {MANIFEST} for {facts.requirement}"
+    if LOCK in contents.texts:
+        lock = Lock.parse(contents.texts[LOCK].decode("utf-8", "replace"), LOCK)
+        locked = {f"{WHEELS}/{wheel.filename}": wheel.sha256 for wheel in lock.wheels}
+        there = {p: file.sha256 for p, file in contents.files.items() if p.startswith(f"{WHEELS}/")}
+        for path in sorted(locked.keys() | there.keys()):
+            if locked.get(path) != there.get(path):
+                yield f"{path}: the lock inside says {locked.get(path)}, the file is {there.get(path)}"
