@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from netrc import NetrcParseError
 from pathlib import Path
 from typing import BinaryIO, TypeVar
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -22,6 +25,10 @@ CHUNK = 1 << 18
 _ATTEMPTS = 5
 _LONGEST_PATIENCE = 60.0
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0, pool=None)
+# A page that is not there by then is given up for this try: some servers trickle for ever.
+_PAGE_SECONDS = 120.0
+_SETTINGS_HINT = "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR and ~/.netrc"
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.IGNORECASE)
 T = TypeVar("T")
 
 
@@ -34,7 +41,7 @@ class TransientError(UnreachableError):
 
 
 class RangeRefusedError(TransientError):
-    """The server has nothing at the offset that was asked for (416): what is there already is not of this file."""
+    """The server cannot go on at the offset that was asked for: what is there already is of no use with it."""
 
 
 @dataclass(frozen=True)
@@ -76,24 +83,34 @@ class Http:
     """A pool of connections with mirrors, credentials by origin and bounded retries. Threads may share it."""
 
     def __init__(self, mirrors: Sequence[Mirror] = (), connections: int = 16) -> None:
-        self._mirrors = tuple(mirrors)
-        self._credentials: dict[str, tuple[str, str]] = {}
+        """Open nothing yet. Raises UsageError if the environment's proxies, certificates or .netrc are of no use."""
+        self._credentials: dict[tuple[str, str, int], tuple[str, str]] = {}
+        self._mirrors = tuple(Mirror(mirror.source, self.sign_in(mirror.target)) for mirror in mirrors)
         netrc = Path.home() / ".netrc"
-        self._client = httpx.Client(
-            timeout=_TIMEOUT,
-            follow_redirects=True,
-            auth=httpx.NetRCAuth() if netrc.is_file() else None,
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            headers={"User-Agent": f"aiws-bundle/{__version__}", "Accept-Encoding": "identity"},
-        )
+        try:
+            self._client = httpx.Client(
+                timeout=_TIMEOUT,
+                follow_redirects=True,
+                auth=httpx.NetRCAuth(str(netrc)) if netrc.is_file() else None,
+                limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+                headers={"User-Agent": f"aiws-bundle/{__version__}", "Accept-Encoding": "identity"},
+            )
+        except (OSError, ValueError, ImportError, NetrcParseError) as error:
+            raise UsageError(f"the network settings cannot be used: {error}", _SETTINGS_HINT) from error
 
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
 
     def sign_in(self, address: str) -> str:
-        """Remember the user and password inside `address` for its origin; return the address without them."""
-        parts = urlsplit(address)
+        """Remember the user and password inside `address` for its origin; return the address without them.
+
+        Raises UsageError if it is none.
+        """
+        try:
+            parts = _split(address)
+        except ValueError as error:
+            raise UsageError(f"{redact(address)} is not an address", "see README, indexes and mirrors") from error
         if parts.username is None:
             return address
         clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
@@ -105,13 +122,15 @@ class Http:
         return retrying(lambda: self._get(address, accept, limit))
 
     def _get(self, address: str, accept: str, limit: int) -> Page:
-        content = bytearray()
+        content, deadline = bytearray(), time.monotonic() + _PAGE_SECONDS
         # Pages compress well, unlike archives: let the server do so.
         with self._answer(address, {"Accept": accept, "Accept-Encoding": "gzip"}) as response:
             for chunk in _translated(response.iter_bytes(CHUNK), address):
                 content += chunk
                 if len(content) > limit:
                     raise IntegrityError(f"{redact(address)}: the answer is larger than {limit} bytes")
+                if time.monotonic() > deadline:
+                    raise TransientError(f"{redact(address)}: not there after {_PAGE_SECONDS:.0f} s")
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             return Page(bytes(content), media_type, str(response.url))
 
@@ -150,8 +169,8 @@ class Http:
                 yield response
         except httpx.HTTPError as error:
             raise _translate(error, address) from error
-        except httpx.InvalidURL as error:
-            raise UnreachableError(f"{redact(address)} is not an address: {error}") from error
+        except (httpx.InvalidURL, UnicodeError) as error:  # of a host, perhaps one that was redirected to
+            raise UnreachableError(f"{redact(address)} is not an address") from error
 
 
 def retrying(work: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
@@ -176,13 +195,27 @@ def _wait(state: RetryCallState) -> float:
 
 def redact(address: str) -> str:
     """Return an address fit for print: without user, password, query and fragment."""
-    parts = urlsplit(address)
+    try:
+        parts = _split(address)
+    except ValueError:  # a slash in a password, for one, ends the host: show what follows the last @ only
+        return address.rpartition("@")[2].partition("?")[0]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _origin(address: str) -> str:
+def _split(address: str) -> SplitResult:
+    """Take an address apart. Raises ValueError if its host or port makes no sense."""
     parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    _ = parts.port  # read when it is asked for
+    return parts
+
+
+def _origin(address: str) -> tuple[str, str, int]:
+    """Scheme, host and port: whom credentials are for. Raises UnreachableError if `address` is none."""
+    try:
+        parts = _split(address)
+    except ValueError as error:
+        raise UnreachableError(f"{redact(address)} is not an address") from error
+    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
 
 
 def _open_file(address: str) -> BinaryIO:
@@ -200,12 +233,11 @@ def _extent(response: httpx.Response) -> tuple[int, int | None]:
     length = response.headers.get("Content-Length", "")
     if response.status_code != httpx.codes.PARTIAL_CONTENT:
         return 0, int(length) if length.isdigit() else None
-    unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
-    span, _, total = rest.partition("/")
-    first = span.partition("-")[0]
-    if unit != "bytes" or not first.isdigit():
-        raise TransientError(f"{redact(str(response.url))}: 206 without a usable Content-Range")
-    return int(first), int(total) if total.isdigit() else None
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if match is None:
+        raise RangeRefusedError(f"{redact(str(response.url))}: 206 without a usable Content-Range")
+    first, total = match.groups()
+    return int(first), None if total == "*" else int(total)
 
 
 def _raise_for_status(response: httpx.Response, address: str) -> None:
@@ -228,11 +260,11 @@ def _raise_for_status(response: httpx.Response, address: str) -> None:
 def _retry_after(response: httpx.Response) -> float | None:
     """Seconds that the server asks to wait (RFC 9110, section 10.2.3), or None."""
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value)
     try:
+        if value.isdecimal():
+            return float(value)
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

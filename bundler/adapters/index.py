@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from bundler.adapters.http import Http, redact
+from bundler.adapters.http import Http, TransientError, redact
 from bundler.adapters.process import Runner
 from bundler.errors import UnreachableError
 from bundler.model.lock import LockedWheel
@@ -20,6 +21,10 @@ _ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _LARGEST_PAGE = 64 << 20
 # Pages of several megabytes become many times that while they are parsed.
 _PAGES_AT_ONCE = 2
+# uv lets an index's address begin with `NAME=`.
+_NAMED = re.compile(r"^[A-Za-z0-9._-]+=")
+# After so many pages in a row that no retry could get, an index counts as down: hundreds more would each take minutes.
+_DOWN_AFTER = 2
 
 # pip's configuration, else the default that pip-tools exposes. In a process of its own: pip is large.
 _ASK_PIP = """
@@ -27,7 +32,10 @@ from piptools.repositories import PyPIRepository
 from pip._internal.configuration import Configuration
 from pip._internal.exceptions import ConfigurationError
 configuration = Configuration(isolated=False)
-configuration.load()
+try:
+    configuration.load()
+except ConfigurationError:  # which may quote a line that holds a password
+    raise SystemExit("a file that `pip config debug` lists is malformed")
 for key in ("install.index-url", "download.index-url", "global.index-url"):
     try:
         print(configuration.get_value(key))
@@ -47,13 +55,13 @@ def find_index(env: Mapping[str, str], run: Runner) -> str:
     """
     for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         if value := env.get(variable, "").strip():
-            return value.removeprefix("default=")
+            return _NAMED.sub("", value)
     done = run([sys.executable, "-W", "ignore", "-c", _ASK_PIP], env, 60.0)
     address = done.output.strip().splitlines()[-1] if done.output.strip() else ""
     if done.code or not urlsplit(address).scheme:
+        reason = done.errors.strip().rpartition("\n")[2] or "it names no index"
         raise UnreachableError(
-            f"no package index is known: pip's configuration could not be read\n{done.errors.strip()}",
-            "set PIP_INDEX_URL to your index",
+            f"no package index is known: pip's configuration cannot be used: {reason}", "set PIP_INDEX_URL to your index"
         )
     return address
 
@@ -80,15 +88,19 @@ class Index:
         self._base: str | None = None
         self._base_known = threading.Lock()
         self._learned = False
+        self._failures: list[UnreachableError] = []
 
     def addresses(self, wheel: LockedWheel) -> Iterator[str]:
         """Yield where `wheel` may be: first the lock's hint below this index's file store, then what its page says.
 
         Raises UnreachableError if the page does not list it.
         """
+        hinted = None
         if wheel.hint and (base := self._file_store(wheel)):
-            yield f"{base}{wheel.hint}/{wheel.filename}"
-        yield self.look_up(wheel)
+            hinted = f"{base}{wheel.hint}/{wheel.filename}"
+            yield hinted
+        if (listed := self.look_up(wheel)) != hinted:
+            yield listed
 
     def look_up(self, wheel: LockedWheel) -> str:
         """Return the address of the file with the wheel's name and digest. Raises UnreachableError."""
@@ -118,12 +130,19 @@ class Index:
 
     def _read(self, project: str) -> tuple[IndexFile, ...]:
         address = f"{self.address}/{project}/"
-        page = self._http.get(address, _ACCEPT, _LARGEST_PAGE)
+        if len(self._failures) >= _DOWN_AFTER:
+            raise UnreachableError(self._failures[0].message, self._failures[0].hint)
+        try:
+            page = self._http.get(address, _ACCEPT, _LARGEST_PAGE)
+            self._failures.clear()
+        except TransientError as error:
+            self._failures.append(error)
+            raise
         try:
             if page.media_type == _JSON:
                 return _from_json(page.content, page.address)
             return _from_html(page.content, page.address)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UnreachableError(
                 f"{redact(address)}: the answer is no index page", "is the index address a 'simple' index?"
             ) from error

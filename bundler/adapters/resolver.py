@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 from bundler.adapters.http import redact
 from bundler.adapters.process import Runner
-from bundler.errors import LockError
+from bundler.errors import LockError, UnreachableError
 from bundler.model.request import Request
 
 # The newest manylinux that uv knows by name; a target with a newer glibc runs every older wheel.
 _NEWEST_KNOWN_GLIBC = 40
 _TIMEOUT_SECONDS = 600.0
+# How uv says that it is the network, not the requirements.
+_UNREACHABLE = ("Failed to fetch", "error sending request", "Could not connect", "Request failed after")
 # Of uv's settings only those about reaching the index may act: any other would change what a lock holds.
 _PASSED_SETTINGS = {
     "UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS", "UV_INSECURE_HOST",
@@ -52,7 +54,10 @@ class Resolver:
                 output.write_text(preferences, encoding="utf-8")
             done = self._run(self._argv(request, wanted, limits, output, exclude_newer), self._env, _TIMEOUT_SECONDS)
             if done.code:
-                raise LockError(f"{request.target.name}: cannot be resolved\n{self._cleaned(done.errors, folder)}")
+                reason = f"{request.target.name}: cannot be resolved\n{self._cleaned(done.errors, folder)}"
+                if any(words in done.errors for words in _UNREACHABLE):
+                    raise UnreachableError(reason, "is the index reachable? see README, indexes and mirrors")
+                raise LockError(reason)
             return output.read_text(encoding="utf-8")
 
     def _argv(self, request: Request, wanted: Path, limits: Path, output: Path, exclude_newer: str) -> list[str]:

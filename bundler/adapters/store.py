@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from bundler.adapters.http import Http, RangeRefusedError, TransientError, redact, retrying
 from bundler.errors import IntegrityError, UnreachableError
@@ -90,6 +90,8 @@ class Store:
                 return
             except (UnreachableError, IntegrityError) as error:
                 last = error
+        if partial.is_file() and not partial.stat().st_size:
+            partial.unlink()
         raise last or UnreachableError(f"{blob.name}: no address is known for it")
 
     def entries(self) -> Iterator[Path]:
@@ -101,15 +103,18 @@ class Store:
         return (self.root / "partial").glob("*")
 
     def prune(self, keep: Iterable[str]) -> tuple[int, int]:
-        """Remove all but the digests in `keep`, and unfinished downloads. Returns files and bytes removed."""
-        kept, files, size = frozenset(keep), 0, 0
-        for path in [*self.entries(), *self.leftovers()]:
-            if path.parent.name != "partial" and path.name in kept:
+        """Remove all but the digests in `keep`, and downloads that nobody is at. Returns files and bytes removed."""
+        kept = frozenset(keep)
+        sizes = [_removed(path) for path in self.entries() if path.name not in kept]
+        for lock in sorted({path.with_suffix(".lock") for path in self.leftovers()}):
+            try:
+                with FileLock(lock, timeout=0):
+                    sizes.append(_removed(lock.with_suffix("")))
+                    lock.unlink(missing_ok=True)  # whoever waits for it sees that it is gone, and makes a new one
+            except Timeout:
                 continue
-            size += path.stat().st_size
-            files += path.suffix != ".lock"
-            path.unlink(missing_ok=True)
-        return files, size
+        removed = [size for size in sizes if size is not None]
+        return len(removed), sum(removed)
 
 
 class _Attempt:
@@ -148,10 +153,13 @@ class _Attempt:
     def _fill(self, file: BinaryIO) -> bool:
         """Append to `file` what it lacks; say whether anything was there before."""
         have = file.seek(0, os.SEEK_END)
+        if have and have == self._blob.size:  # killed just before it was checked
+            self._count(have)
+            return True
         if have >= self._limit:
             file.truncate(0)
             have = 0
-        deadline = time.monotonic() + _GRACE_SECONDS + self._limit / _SLOWEST_BYTES_PER_SECOND
+        began = time.monotonic()
         with self._http.stream(self._address, have) as body:
             if body.start not in (0, have):
                 file.truncate(0)
@@ -160,7 +168,7 @@ class _Attempt:
                 file.truncate(0)
             if body.total is not None and self._blob.size is not None and body.total != self._blob.size:
                 file.truncate(0)
-                raise self._wrong_size(body.total)
+                raise self._wrong_size(f"{body.total}")
             self._hash: _Hash = hashlib.sha256()
             self._count(body.start)
             size = body.start
@@ -168,10 +176,10 @@ class _Attempt:
                 size += len(chunk)
                 if size > self._limit:
                     file.truncate(0)
-                    raise self._wrong_size(size)
+                    raise self._wrong_size(f"{size} or more")
                 if self._cancelled():
                     raise UnreachableError("interrupted")
-                if time.monotonic() > deadline:
+                if time.monotonic() - began > _GRACE_SECONDS + (size - body.start) / _SLOWEST_BYTES_PER_SECOND:
                     raise TransientError(f"{redact(self._address)}: slower than {_SLOWEST_BYTES_PER_SECOND} bytes/s")
                 file.write(chunk)
                 self._hash.update(chunk)
@@ -180,10 +188,10 @@ class _Attempt:
             raise TransientError(f"{redact(self._address)}: ended after {size} of {self._blob.size} bytes")
         return body.start > 0
 
-    def _wrong_size(self, actual: int) -> IntegrityError:
+    def _wrong_size(self, actual: str) -> IntegrityError:
         self._count(0)
         return IntegrityError(
-            f"{self._blob.name}: size mismatch\n  expected {self._limit} bytes\n  actual   {actual} bytes or more\n"
+            f"{self._blob.name}: size mismatch\n  expected {self._limit} bytes\n  actual   {actual}\n"
             f"  from     {redact(self._address)}",
             "the file was replaced since it was locked, or a mirror serves something else",
         )
@@ -191,6 +199,16 @@ class _Attempt:
     def _count(self, size: int) -> None:
         self._task.advance(size - self._counted)
         self._counted = size
+
+
+def _removed(path: Path) -> int | None:
+    """Remove a file; return how large it was, or None if it was not there."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    return size
 
 
 def _digest(path: Path) -> str:

@@ -130,7 +130,7 @@ def cli(
 
 def main() -> None:
     """Run the command line; end the process with a documented exit code and never a traceback."""
-    code = _run(sys.argv[1:])
+    code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -140,7 +140,8 @@ def main() -> None:
     os._exit(code)
 
 
-def _run(argv: list[str]) -> int:
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit code; everything that goes wrong is printed for people."""
     try:
         result = cli.main(argv, prog_name="aiws-bundle", standalone_mode=False)
         return result if isinstance(result, int) else 0

@@ -11,6 +11,9 @@ from typing import TypeAlias
 MANIFEST = "manifest.json"
 RUNTIME_ENV = "metadata/runtime.env"
 LOCK = "metadata/pylock.toml"
+REQUIREMENTS = "metadata/requirements.txt"
+FILE_LIST = "metadata/files.sha256"
+INSTALLER = "install.sh"
 WHEELS = "packages/pip"
 PYTHON = "packages/python"
 # From the lock's place in the archive to the wheels, as PEP 751 wants relative paths.
@@ -72,9 +75,9 @@ class Bundle:
         return cls(top, tuple(found[path] for path in sorted(found)))
 
 
-def text_file(path: str, content: bytes) -> File:
+def text_file(path: str, content: bytes, *, executable: bool = False) -> File:
     """A small file made here."""
-    return File(path, len(content), hashlib.sha256(content).hexdigest(), content)
+    return File(path, len(content), hashlib.sha256(content).hexdigest(), content, executable)
 
 
 def top_of(component: str) -> str:

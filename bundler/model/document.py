@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -36,7 +37,7 @@ class Document:
 
 
 class _Builder:
-    """Turns YAML nodes into data; refuses what manifests have no use for: duplicate keys, aliases, odd keys."""
+    """Turns YAML nodes into data; refuses what manifests have no use for: duplicate keys, odd keys."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -45,13 +46,7 @@ class _Builder:
         self._scalars = yaml.constructor.SafeConstructor()
 
     def build(self, node: yaml.Node, path: Path = ()) -> Tree:
-        mark = node.start_mark
-        if len(path) > _MAX_DEPTH:
-            self._problem(node, f"nested deeper than {_MAX_DEPTH} levels")
-            return None
-        if path in self.marks:
-            return None
-        self.marks[path] = _place(mark)
+        self.marks[path] = _place(node.start_mark)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -74,7 +69,7 @@ class _Builder:
     def _scalar(self, node: yaml.Node) -> Tree:
         try:
             value = self._scalars.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
             self._problem(node, str(getattr(error, "problem", error)))
             return None
         if value is None or isinstance(value, (str, int, float, bool)):
@@ -88,21 +83,35 @@ class _Builder:
 def parse_yaml(text: str, name: str) -> Document:
     """Parse one YAML document; `name` is what problems call the file. Raises ManifestError with every place."""
     try:
-        events = list(yaml.parse(text, Loader=_LOADER))
-        aliases = [event for event in events if isinstance(event, yaml.AliasEvent)]
-        if aliases:
-            raise ManifestError([Problem(name, *_place(aliases[0].start_mark), "aliases are not allowed here")])
+        refused = list(_refused(yaml.parse(text, Loader=_LOADER)))
+        if refused:
+            raise ManifestError([Problem(name, *place, message) for place, message in refused])
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
-        raise ManifestError([Problem(name, *_place(place), f"not YAML: {error.problem or error.context}")]) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ManifestError([Problem(name, 1, 1, f"not YAML: {error}")]) from error
+        reason = ", ".join(filter(None, (error.context, error.problem)))
+        raise ManifestError([Problem(name, *_place(place), f"not YAML: {reason}")]) from error
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise ManifestError([Problem(name, 1, 1, f"not YAML: {' '.join(str(error).split())}")]) from error
     builder = _Builder(name)
     data = builder.build(node) if node is not None else None
     if builder.problems:
         raise ManifestError(builder.problems)
     return Document(name, data, builder.marks)
+
+
+def _refused(events: Iterable[yaml.Event]) -> Iterator[tuple[Mark, str]]:
+    """What manifests have no use for, found before anything recursive sees it: composing deep YAML crashes Python."""
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            yield _place(event.start_mark), "aliases are not allowed here"
+        elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag:
+            yield _place(event.start_mark), "tags are not allowed here"
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            yield _place(event.start_mark), f"nested deeper than {_MAX_DEPTH} levels"
+            return
 
 
 class _HasPlace(Protocol):

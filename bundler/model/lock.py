@@ -27,8 +27,8 @@ from bundler.model.request import Request
 
 TOOL = "aiws-bundle"
 # The public index files a wheel below the BLAKE2b-256 digest of its bytes (Warehouse); any index may do the same.
-_HINT = re.compile(r"^packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}$")
-_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+_HINT = re.compile(r"packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_WHEEL = 1 << 31
 
 
@@ -138,12 +138,12 @@ def _wheel(package: Package) -> LockedWheel:
         raise ValueError(f"{package.name}: exactly one wheel and a version are expected")
     (wheel,) = wheels
     digest = wheel.hashes.get("sha256", "")
-    if not is_plain_name(wheel.filename) or not _SHA256.match(digest):
+    if not is_plain_name(wheel.filename) or not _SHA256.fullmatch(digest):
         raise ValueError(f"{package.name}: a plain file name and a SHA-256 are expected")
     if wheel.size is None or not 0 < wheel.size < _LARGEST_WHEEL:
         raise ValueError(f"{package.name}: a size from 1 byte to 2 GiB is expected")
     hint = dict((package.tool or {}).get(TOOL, {})).get("hint")
-    if hint is not None and not (isinstance(hint, str) and _HINT.match(hint)):
+    if hint is not None and not (isinstance(hint, str) and _HINT.fullmatch(hint)):
         raise ValueError(f"{package.name}: a hint is a folder below packages/")
     return LockedWheel(package.name, str(package.version), wheel.filename, wheel.size, digest, hint)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -21,6 +21,10 @@ _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("
 
 # What may stand in runtime.env, which bash reads with `source`: nothing here can expand, split or end a word.
 SPEC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9][A-Za-z0-9,._-]*\])?==[A-Za-z0-9][A-Za-z0-9.+_-]*$"
+
+
+VARIABLE_PATTERN = r"^[A-Z][A-Z0-9_]*$"
+VALUE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+:/-]*$"
 
 
 def _template(*fields: str) -> AfterValidator:
@@ -54,6 +58,8 @@ def _requirement(value: str) -> str:
 
 
 Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64)]
+VariableName: TypeAlias = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN, max_length=64)]
+VariableValue: TypeAlias = Annotated[str, StringConstraints(pattern=VALUE_PATTERN, max_length=200)]
 Repository: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200)]
 Spec: TypeAlias = Annotated[str, StringConstraints(pattern=SPEC_PATTERN, max_length=200), AfterValidator(_requirement)]
 Wanted: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_requirement)]
@@ -112,7 +118,7 @@ class Wheelhouse:
     """A component that is a folder of wheels and, where needed, a portable Python (`litellm.yaml`).
 
     `requirement` goes to runtime.env; `extra_requirements` are what consumers install beside it; `bootstrap` is
-    what the installer needs before it can install.
+    what the installer needs before it can install; `environment` is exported by runtime.env for the component to run.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
@@ -123,6 +129,7 @@ class Wheelhouse:
     requirement: Spec
     extra_requirements: tuple[Wanted, ...] = ()
     bootstrap: tuple[Wanted, ...] = ()
+    environment: Annotated[dict[VariableName, VariableValue], Field(default_factory=dict)] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
 
     def asset_name(self, target: Target) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from typing import BinaryIO
 
 from packaging.metadata import parse_email
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.version import Version
 
 from bundler.errors import IntegrityError
 from bundler.model.closure import Wheel
 
 _LARGEST_METADATA = 4 << 20
+_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What zipfile raises for broken input.
+_FAULTS = (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, EOFError, ValueError, RuntimeError)
 
 
 def read_wheel(stream: BinaryIO, filename: str) -> Wheel:
@@ -19,10 +24,12 @@ def read_wheel(stream: BinaryIO, filename: str) -> Wheel:
     try:
         with zipfile.ZipFile(stream) as archive:
             member = archive.getinfo(_metadata_path(archive, filename))
+            if member.compress_type not in _COMPRESSION or member.header_offset < 0:
+                raise IntegrityError(f"{filename} is not a readable wheel: its METADATA is not stored or deflated")
             if member.file_size > _LARGEST_METADATA:
                 raise IntegrityError(f"{filename}: its METADATA is larger than {_LARGEST_METADATA >> 20} MiB")
             text = archive.read(member)
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError, ValueError, RuntimeError) as error:
+    except _FAULTS as error:
         raise IntegrityError(f"{filename} is not a readable wheel: {error}") from error
     return parse_metadata(text, filename)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 
-_PLAIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+!-]*$")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _LONGEST_PATH = 1024
 _LONGEST_NAME = 255
 
 
 def is_plain_name(name: str) -> bool:
     """Say whether `name` is a bare file name that is safe on any system: no separator, no space, no leading dot."""
-    return bool(_PLAIN.match(name)) and len(name) <= _LONGEST_NAME
+    return bool(_PLAIN.fullmatch(name)) and len(name) <= _LONGEST_NAME
 
 
 def path_fault(path: str) -> str | None:

@@ -41,6 +41,7 @@ class Recipe:
         facts: dict[str, object] = {
             "format": _FORMAT,
             "request": self.request.digest(),
+            "environment": self.request.environment,
             "lock": self.lock_sha256,
             "epoch": self.epoch,
         }

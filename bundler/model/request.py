@@ -17,12 +17,12 @@ from bundler.model.manifest import Manifests, Override
 from bundler.model.target import Target, select
 
 # Consumers upgrade pip first and then call it with --resume-retries, which exists from 25.1.
-INSTALLER = "pip>=25.1"
+CONSUMERS_PIP = "pip>=25.1"
 
 
 @dataclass(frozen=True)
 class Request:
-    """All requirements of a component on a target, and the Python that will serve them."""
+    """All requirements of a component on a target, the Python that will serve them, and the variables it runs with."""
 
     component: str
     target: Target
@@ -31,6 +31,7 @@ class Request:
     requirement: str
     extra_requirements: tuple[str, ...]
     bootstrap: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -38,7 +39,7 @@ class Request:
         return (self.requirement, *self.extra_requirements, *self.bootstrap)
 
     def digest(self) -> str:
-        """SHA-256 (hex) of these choices; a lock made for other choices is stale. Comments and layout do not count."""
+        """SHA-256 (hex) of what a lock depends on; a lock made for other choices is stale. Comments do not count."""
         facts = {
             "component": self.component,
             "target": self.target.name,
@@ -79,6 +80,7 @@ def request_for(manifests: Manifests, component: str, target: Target) -> Request
         requirement=requirement,
         extra_requirements=wheelhouse.extra_requirements,
         bootstrap=wheelhouse.bootstrap,
+        environment=tuple(sorted(wheelhouse.environment.items())),
     )
 
 

@@ -1,36 +1,40 @@
-"""metadata/runtime.env: what bash reads with `source` before it installs. Nothing in it can execute or expand."""
+"""metadata/runtime.env: what bash reads with `source`. The first line is the component's requirement, for the
+consumers' installer; each further line exports a variable for the component to run with. Nothing in it can execute.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from bundler.errors import IntegrityError
-from bundler.model.manifest import SPEC_PATTERN
+from bundler.model.manifest import SPEC_PATTERN, VALUE_PATTERN, VARIABLE_PATTERN
 
-_SPEC = re.compile(SPEC_PATTERN)
+_SPEC, _VARIABLE, _VALUE = map(re.compile, (SPEC_PATTERN, VARIABLE_PATTERN, VALUE_PATTERN))
 
 
-def render(component: str, requirement: str) -> bytes:
-    """Return the file's bytes. Raises IntegrityError for a requirement that a shell could take for more than a word."""
-    _check(requirement)
-    return f"{_variable(component)}={requirement}\n".encode()
+def render(component: str, requirement: str, environment: Sequence[tuple[str, str]] = ()) -> bytes:
+    """Return the file's bytes. Raises IntegrityError for anything that a shell could take for more than a word."""
+    if not _SPEC.fullmatch(requirement):
+        raise IntegrityError(f"runtime.env: {requirement!r} is not a plain requirement such as litellm[proxy]==1.89.0")
+    for name, value in environment:
+        if not _VARIABLE.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise IntegrityError(f"runtime.env: {name}={value!r} is not a plain variable")
+    lines = [f"{_spec_name(component)}={requirement}", *(f"export {name}={value}" for name, value in environment)]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def parse(content: bytes, component: str) -> str:
     """Return the requirement. Raises IntegrityError for anything that `render` would not write."""
-    name, separator, value = content.decode("utf-8", "replace").removesuffix("\n").partition("=")
-    if not separator or name != _variable(component):
-        raise IntegrityError(f"runtime.env: expected {_variable(component)}=…")
-    _check(value)
-    if content != render(component, value):
-        raise IntegrityError("runtime.env: holds more than one plain line")
-    return value
+    first, *rest = content.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    name, _, requirement = first.partition("=")
+    if name != _spec_name(component):
+        raise IntegrityError(f"runtime.env: expected {_spec_name(component)}=…")
+    exported = [tuple(line.removeprefix("export ").partition("=")[::2]) for line in rest]
+    if content != render(component, requirement, [(name, value) for name, value in exported]):
+        raise IntegrityError("runtime.env: holds a line that is neither the requirement nor an export")
+    return requirement
 
 
-def _variable(component: str) -> str:
+def _spec_name(component: str) -> str:
     return f"{component.upper().replace('-', '_')}_PACKAGE_SPEC"
-
-
-def _check(requirement: str) -> None:
-    if not _SPEC.fullmatch(requirement):
-        raise IntegrityError(f"runtime.env: {requirement!r} is not a plain requirement such as litellm[proxy]==1.89.0")

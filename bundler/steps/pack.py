@@ -7,9 +7,12 @@ from pathlib import Path
 
 from bundler.errors import ProofError
 from bundler.model.bundle import (
+    FILE_LIST,
+    INSTALLER,
     LOCK,
     MANIFEST,
     PYTHON,
+    REQUIREMENTS,
     RUNTIME_ENV,
     WHEELS,
     WHEELS_FROM_LOCK,
@@ -25,8 +28,8 @@ from bundler.model.closure import Wheel, prove
 from bundler.model.lock import Lock, LockedWheel
 from bundler.model.metadata import read_wheel
 from bundler.model.recipe import Recipe
-from bundler.model.request import INSTALLER, Request
-from bundler.sidecars import archive_manifest, runtime_env
+from bundler.model.request import CONSUMERS_PIP, Request
+from bundler.sidecars import archive_manifest, file_list, installer, requirements, runtime_env
 from bundler.sidecars.archive_manifest import ArchiveManifest, PythonFacts
 
 PathOf = Callable[[str], Path]
@@ -36,7 +39,7 @@ ReadWheel = Callable[[LockedWheel], Wheel]
 def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> None:
     """Prove that the lock's wheels, as `read` finds them, are what the host will ask for. Raises ProofError."""
     wheels = [read(locked) for locked in lock.wheels]
-    if findings := prove((*request.requirements, INSTALLER), wheels, request.python):
+    if findings := prove((*request.requirements, CONSUMERS_PIP), wheels, request.python):
         raise ProofError(request.target.name, findings, f"`aiws-bundle lock {request.target.name}` resolves anew")
 
 
@@ -59,14 +62,17 @@ def plan(recipe: Recipe, lock: Lock, path_of: PathOf, python: Sequence[Entry]) -
     entries: list[Entry] = [
         Folder(PYTHON),
         *python,
-        text_file(RUNTIME_ENV, runtime_env.render(request.component, request.requirement)),
+        text_file(INSTALLER, installer.render(request), executable=True),
+        text_file(RUNTIME_ENV, runtime_env.render(request.component, request.requirement, request.environment)),
         text_file(LOCK, lock.render(WHEELS_FROM_LOCK).encode()),
+        text_file(REQUIREMENTS, requirements.render(lock)),
     ]
     entries += [
         File(f"{WHEELS}/{w.filename}", w.size, w.sha256, Slice(str(path_of(w.sha256)), 0, w.size)) for w in lock.wheels
     ]
     top = top_of(request.component)
-    listed = Bundle.of(top, entries).entries
+    digests = {entry.path: entry.sha256 for entry in entries if isinstance(entry, File)}
+    listed = Bundle.of(top, (*entries, text_file(FILE_LIST, file_list.render(digests)))).entries
     manifest = archive_manifest.render(_facts(recipe, request), listed)
     return Bundle.of(top, (*listed, text_file(MANIFEST, manifest)))
 

@@ -15,7 +15,7 @@ from bundler.adapters.resolver import Resolver
 from bundler.errors import LockError, ProofError
 from bundler.model.closure import Wheel, describe, prove
 from bundler.model.lock import Lock, LockedWheel, facts_for, hint_of
-from bundler.model.request import INSTALLER, Request
+from bundler.model.request import CONSUMERS_PIP, Request
 
 MetadataOf = Callable[[Sequence[tuple[LockedWheel, str]]], list[Wheel]]
 
@@ -39,7 +39,7 @@ def resolve(
     chosen = _choose(text, request)
     facts = facts_for(request, resolver.version(), exclude_newer, versions)
     lock = Lock(facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)))
-    if findings := prove((*wanted.requirements, INSTALLER), metadata_of(chosen), request.python):
+    if findings := prove((*wanted.requirements, CONSUMERS_PIP), metadata_of(chosen), request.python):
         raise ProofError(request.target.name, findings)
     return lock
 

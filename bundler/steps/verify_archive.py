@@ -10,17 +10,27 @@ from pathlib import Path, PurePosixPath
 
 from bundler.adapters.archive import Member, Reader, open_archive
 from bundler.errors import BundleError, IntegrityError
-from bundler.model.bundle import LOCK, MANIFEST, PYTHON, RUNTIME_ENV, WHEELS, top_of
+from bundler.model.bundle import (
+    FILE_LIST,
+    INSTALLER,
+    LOCK,
+    MANIFEST,
+    PYTHON,
+    REQUIREMENTS,
+    RUNTIME_ENV,
+    WHEELS,
+    top_of,
+)
 from bundler.model.closure import Wheel, prove
 from bundler.model.lock import Lock
 from bundler.model.metadata import read_wheel
 from bundler.model.paths import link_fault
-from bundler.model.request import INSTALLER
-from bundler.sidecars import archive_manifest, runtime_env
+from bundler.model.request import CONSUMERS_PIP
+from bundler.sidecars import archive_manifest, file_list, requirements, runtime_env
 from bundler.sidecars.archive_manifest import ArchiveManifest, ListedFile
 
 _LARGEST_TEXT = 64 << 20
-_TEXTS = (MANIFEST, RUNTIME_ENV, LOCK)
+_TEXTS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
 
 
 @dataclass(frozen=True)
@@ -95,15 +105,15 @@ def _take(reading: _Reading, reader: Reader, member: Member, inner: str, top: st
     elif member.kind == "file":
         digest = hashlib.sha256()
         with tempfile.SpooledTemporaryFile(max_size=1 << 20) as copy:
-            keep = inner in _TEXTS or inner.endswith(".whl")
+            wheel = inner.startswith(f"{WHEELS}/") and inner.endswith(".whl")
             for data in reader.read():
                 digest.update(data)
-                if keep:
+                if wheel or inner in _TEXTS:
                     copy.write(data)
             copy.seek(0)
             if inner in _TEXTS:
                 reading.texts[inner] = copy.read(_LARGEST_TEXT)
-            elif keep:
+            elif wheel:
                 try:
                     reading.wheels.append(read_wheel(copy, PurePosixPath(inner).name))  # type: ignore[arg-type]
                 except IntegrityError as error:
@@ -128,7 +138,7 @@ def verify_archive(path: Path) -> Verdict:
         )
     except BundleError as error:
         return Verdict(name, facts, contents, (error.message,))
-    closure = prove((*facts.requirements, INSTALLER), contents.wheels, facts.interpreter)
+    closure = prove((*facts.requirements, CONSUMERS_PIP), contents.wheels, facts.interpreter)
     return Verdict(name, facts, contents, integrity, closure)
 
 
@@ -190,3 +200,8 @@ def _agreeing(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
         for path in sorted(locked.keys() | there.keys()):
             if locked.get(path) != there.get(path):
                 yield f"{path}: the lock inside says {locked.get(path)}, the file is {there.get(path)}"
+        if requirements.differs(contents.texts.get(REQUIREMENTS, b""), lock):
+            yield f"{REQUIREMENTS}: is not what the lock inside makes it"
+    digests = {p: f.sha256 for p, f in contents.files.items() if f.sha256 and p not in (FILE_LIST, MANIFEST)}
+    if file_list.differs(contents.texts.get(FILE_LIST, b""), digests):
+        yield f"{FILE_LIST}: does not list exactly the other files and their digests"

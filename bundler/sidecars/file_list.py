@@ -1,0 +1,18 @@
+"""metadata/files.sha256: the archive's files as `sha256sum -c` reads them, for hosts that have nothing else.
+
+It lists every file but itself and manifest.json, which lists it; paths are relative to the archive's top folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def render(digests: Mapping[str, str]) -> bytes:
+    """Return the file's bytes for path -> SHA-256 (hex)."""
+    return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
+
+
+def differs(content: bytes, digests: Mapping[str, str]) -> bool:
+    """Say whether the file is anything but what `render` would write."""
+    return content != render(digests)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from packaging.pylock import Pylock
+
+from tests.world import WHEELHOUSE, World, make_wheel
+
+
+def lock_of(world: World, target: str) -> Path:
+    return world.root / "manifests" / "locks" / f"pylock.{target}.toml"
+
+
+def versions(world: World, target: str) -> dict[str, str]:
+    pylock = Pylock.from_dict(tomllib.loads(lock_of(world, target).read_text()))
+    return {package.name: str(package.version) for package in pylock.packages}
+
+
+def test_locks_hold_one_wheel_a_package_for_the_targets_own_python_and_machine(locked: World) -> None:
+    pylock = Pylock.from_dict(tomllib.loads(lock_of(locked, "debian-12-arm64").read_text()))
+    wheels = {str(package.name): [wheel.filename for wheel in package.wheels or ()] for package in pylock.packages}
+    assert wheels["orjson"] == ["orjson-3.1-cp311-cp311-manylinux_2_17_aarch64.whl"]
+    assert all(len(names) == 1 for names in wheels.values())
+    assert "async-timeout" in wheels, "needed below Python 3.11.3"
+    assert "async-timeout" not in versions(locked, "debian-13-amd64")
+
+
+def test_locks_name_no_host(locked: World) -> None:
+    for path in (locked.root / "manifests" / "locks").iterdir():
+        assert "127.0.0.1" not in path.read_text()
+        assert "://" not in path.read_text()
+
+
+def test_check_needs_no_network_and_tells_what_changed(locked: World) -> None:
+    locked.index.requests.clear()
+    assert locked.run("lock", "--check").code == 0
+    locked.write("litellm.yaml", WHEELHOUSE.replace("litellm[proxy]==1.0", "litellm[proxy]==1.1"))
+    done = locked.run("lock", "--check")
+    assert done.code == 2
+    assert "stale" in done.out
+    assert "litellm[proxy]==1.1" in done.out
+    assert locked.index.requests == []
+
+
+def test_a_lock_that_matches_is_left_alone(locked: World) -> None:
+    before = lock_of(locked, "debian-12-amd64").stat().st_mtime_ns
+    locked.index.requests.clear()
+    assert locked.run("lock").code == 0
+    assert lock_of(locked, "debian-12-amd64").stat().st_mtime_ns == before
+    assert locked.index.requests == []
+
+
+def test_versions_are_kept_until_upgrade(locked: World) -> None:
+    make_wheel(locked.index.folder, "aiohttp", "3.5", ["async-timeout; python_full_version < '3.11.3'"])
+    locked.write("litellm.yaml", WHEELHOUSE.replace("litellm[proxy]==1.0", "litellm[proxy]==1.1"))
+    assert locked.run("lock", "debian-12-amd64").code == 0
+    assert versions(locked, "debian-12-amd64")["aiohttp"] == "3.0"
+    done = locked.run("lock", "debian-12-amd64", "--upgrade")
+    assert "aiohttp 3.0 -> 3.5" in done.out
+    assert versions(locked, "debian-12-amd64")["aiohttp"] == "3.5"
+
+
+def test_set_overrides_for_one_run_and_the_lock_says_so(locked: World) -> None:
+    assert locked.run("lock", "debian-12-amd64", "--set", "litellm=1.1").code == 0
+    assert versions(locked, "debian-12-amd64")["litellm"] == "1.1"
+    assert "made with --set litellm=1.1" in locked.run("lock", "--check").out
+    assert locked.run("build", "debian-12-amd64").code == 0
+    assert "litellm[proxy]==1.1" in locked.run("verify", "dist").out
+    assert locked.run("lock", "debian-12-amd64").code == 0
+    assert versions(locked, "debian-12-amd64")["litellm"] == "1.0"
+
+
+def test_set_reaches_a_project_that_no_requirement_names(locked: World) -> None:
+    make_wheel(locked.index.folder, "aiohttp", "3.5", ["async-timeout"])
+    assert locked.run("lock", "debian-12-amd64", "--set", "aiohttp=3.5").code == 0
+    assert versions(locked, "debian-12-amd64")["aiohttp"] == "3.5"
+
+
+def test_exclude_newer_is_recorded(unlocked: World) -> None:
+    assert unlocked.run("lock", "debian-12-amd64", "--exclude-newer", "2026-02-03").code == 0
+    facts = tomllib.loads(lock_of(unlocked, "debian-12-amd64").read_text())["tool"]["aiws-bundle"]
+    assert facts["exclude-newer"] == "2026-02-03T00:00:00Z"
+    assert facts["resolver"].startswith("uv ")
+    done = unlocked.run("lock", "debian-12-amd64", "--exclude-newer", "2025-01-01")
+    assert done.code == 2, "nothing was uploaded before that"
+
+
+def test_a_package_without_a_wheel_for_the_target_is_named_with_the_tags_that_exist(unlocked: World) -> None:
+    (unlocked.index.folder / "orjson-3.1-cp311-cp311-manylinux_2_17_aarch64.whl").unlink()
+    done = unlocked.run("lock", "debian-12")
+    assert done.code == 2
+    assert "debian-12-arm64" in done.err
+    assert "orjson" in done.err
+    assert "manylinux_2_17_x86_64" in done.err
+    assert lock_of(unlocked, "debian-12-amd64").is_file()
+    assert not lock_of(unlocked, "debian-12-arm64").exists()
+
+
+def test_the_upper_bound_of_requires_python_counts(unlocked: World) -> None:
+    make_wheel(unlocked.index.folder, "litellm", "1.0", ["orjson; extra == 'proxy'"], requires_python=">=3.10,<3.13")
+    done = unlocked.run("lock", "debian-13-amd64")
+    assert done.code != 0
+    assert "<3.13,>=3.10" in done.err or ">=3.10,<3.13" in done.err
+    assert not lock_of(unlocked, "debian-13-amd64").exists()
+
+
+def test_an_unreachable_index_keeps_the_old_locks(locked: World) -> None:
+    before = lock_of(locked, "debian-12-amd64").read_text()
+    dead = "http://user:secret@127.0.0.1:9/simple/"
+    done = locked.run("lock", "debian-12-amd64", "--upgrade", PIP_INDEX_URL=dead, UV_HTTP_RETRIES="0")
+    assert done.code == 4
+    assert "secret" not in done.err
+    assert lock_of(locked, "debian-12-amd64").read_text() == before
+
+
+def test_wrong_words_are_usage_errors(locked: World) -> None:
+    assert locked.run("lock", "--set", "litellm").code == 2
+    assert locked.run("lock", "--check", "--upgrade").code == 2
+    assert locked.run("lock", "--exclude-newer", "soon").code == 2

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.world import World
+
+ASSET = "litellm-runtime-debian-12-amd64.tar.gz"
+TOP = "litellm-runtime"
+Change = Callable[[tarfile.TarInfo, bytes], tuple[tarfile.TarInfo, bytes] | None]
+
+
+@pytest.fixture
+def built(locked: World) -> World:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    return locked
+
+
+def rewrite(archive: Path, change: Change, add: dict[str, bytes] | None = None) -> None:
+    """Write an archive anew with members changed, left out or added; its SHA256SUMS goes."""
+    out = io.BytesIO()
+    with tarfile.open(archive) as old, tarfile.open(fileobj=out, mode="w") as new:
+        for info in old:
+            content = old.extractfile(info).read() if info.isreg() else b""  # type: ignore[union-attr]
+            if kept := change(info, content):
+                kept[0].size = len(kept[1])
+                new.addfile(kept[0], io.BytesIO(kept[1]))
+        for name, content in (add or {}).items():
+            info = tarfile.TarInfo(f"{TOP}/{name}")
+            info.size = len(content)
+            new.addfile(info, io.BytesIO(content))
+    archive.write_bytes(gzip.compress(out.getvalue(), 1))
+    (archive.parent / "SHA256SUMS").unlink(missing_ok=True)
+
+
+def without(part: str) -> Change:
+    return lambda info, content: None if part in info.name else (info, content)
+
+
+def replaced(part: str, old: bytes, new: bytes) -> Change:
+    return lambda info, content: (info, content.replace(old, new) if part in info.name else content)
+
+
+def test_a_fresh_archive_verifies(built: World) -> None:
+    done = built.run("verify", "dist", f"dist/{ASSET}")
+    assert done.code == 0
+    assert "6 wheels close on debian 12 amd64 (system Python 3.11.2)" in done.out
+    assert built.run("--json", "verify", "dist").json()["ok"] is True
+
+
+@pytest.mark.parametrize("offset", [0, 3, 12, 200, 5000, -1, -6])
+def test_a_flipped_bit_anywhere_is_found(built: World, offset: int) -> None:
+    archive = built.dist / ASSET
+    content = bytearray(archive.read_bytes())
+    content[offset] ^= 1
+    archive.write_bytes(content)
+    done = built.run("verify", "dist")
+    assert done.code == 3
+    assert "SHA-256 differs" in done.out
+
+
+def test_a_damaged_archive_is_found_without_checksums(built: World) -> None:
+    archive = built.dist / ASSET
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+    (built.dist / "SHA256SUMS").unlink()
+    assert built.run("verify", f"dist/{ASSET}").code == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (without("orjson"), "missing: packages/pip/orjson-3.1-cp311"),
+        (without("orjson"), "missing: no wheel of orjson; needed by litellm[proxy]==1.0 -> orjson>=3"),
+        (without("pip-26"), "missing: no wheel of pip; needed by pip>=25.1"),
+        (without("metadata/runtime.env"), "missing: metadata/runtime.env"),
+        (without("packages/python"), "missing: the folder packages/python"),
+        (without("install.sh"), "missing: install.sh"),
+        (without("manifest.json"), "manifest.json"),
+        (replaced("runtime.env", b"1.0", b"1.1"), "metadata/runtime.env: sha256 differs"),
+        (replaced("runtime.env", b"litellm[", b"$(id)["), "is not a plain requirement"),
+        (replaced("manifest.json", b'"distro": "debian"', b'"distro": "ubuntu"'), "name does not say what is inside"),
+        (replaced("manifest.json", b'"3.11.2"', b'"3.12.2"'), "wrong platform: orjson"),
+    ],
+)
+def test_what_is_missing_or_disagrees_is_named(built: World, change: Change, finding: str) -> None:
+    rewrite(built.dist / ASSET, change)
+    done = built.run("verify", f"dist/{ASSET}")
+    assert done.code in (1, 3)
+    assert finding in done.out
+
+
+def test_what_is_surplus_is_named(built: World) -> None:
+    rewrite(built.dist / ASSET, lambda info, content: (info, content), {"packages/pip/evil.txt": b"x"})
+    done = built.run("verify", f"dist/{ASSET}")
+    assert done.code == 3
+    assert "surplus: packages/pip/evil.txt is there, but not listed" in done.out
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", f"{TOP}/../../evil", "other/file"])
+def test_a_member_that_leaves_the_top_folder_is_refused(built: World, name: str) -> None:
+    def change(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+        if info.name.endswith("runtime.env"):
+            info.name = name
+        return info, content
+
+    rewrite(built.dist / ASSET, change)
+    assert built.run("verify", f"dist/{ASSET}").code == 3
+
+
+def test_a_folder_says_what_is_missing_and_what_is_surplus(built: World) -> None:
+    (built.dist / "stray.txt").write_text("x")
+    sums = built.dist / "SHA256SUMS"
+    sums.write_text(sums.read_text() + f"{'0' * 64}  zzz.tar.gz\n")
+    done = built.run("verify", "dist")
+    assert done.code == 3
+    assert "stray.txt: surplus" in done.out
+    assert "zzz.tar.gz: missing" in done.out
+
+
+def test_what_is_not_there_cannot_be_verified(built: World) -> None:
+    assert built.run("verify", "nowhere").code == 4
+    (built.root / "empty").mkdir()
+    assert built.run("verify", "empty").code == 2
+
+
+def test_inspect_shows_what_is_inside(built: World) -> None:
+    done = built.run("inspect", f"dist/{ASSET}")
+    assert done.code == 0
+    for expected in ("litellm[proxy]==1.0", "glibc 2.36", "3.11.2, system", "async-timeout", "6 packages"):
+        assert expected in done.out
+    found = built.run("--json", "inspect", f"dist/{ASSET}").json()
+    import hashlib
+
+    tar = hashlib.sha256(gzip.decompress((built.dist / ASSET).read_bytes())).hexdigest()
+    assert found["tar"]["sha256"] == tar
+    assert tar in done.out

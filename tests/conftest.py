@@ -1,0 +1,34 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.world import World, world
+
+
+@pytest.fixture
+def unlocked(tmp_path: Path) -> Iterator[World]:
+    """A world of its own, not locked yet."""
+    with world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def locks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The locks that the real resolver makes for a world: they name no host, so they serve every other world."""
+    with world(tmp_path_factory.mktemp("locking")) as made:
+        done = made.run("lock")
+        assert done.code == 0, done.err
+        return made.root / "manifests" / "locks"
+
+
+@pytest.fixture
+def locked(unlocked: World, locks: Path) -> World:
+    """A world with a lock for every target."""
+    shutil.copytree(locks, unlocked.root / "manifests" / "locks")
+    return unlocked
