@@ -71,14 +71,16 @@ class Lines:
 class _LineTask:
     def __init__(self, lines: Lines, label: str, total: int) -> None:
         self._lines, self._label, self._total = lines, label, total
-        self._done = 0
+        self._done, self._lock = 0, threading.Lock()
         self.started = self._told = time.monotonic()
 
     def advance(self, amount: int) -> None:
-        self._done += amount
-        now = time.monotonic()
-        if now - self._told >= 10:
-            self._told = now
+        with self._lock:
+            self._done += amount
+            now = time.monotonic()
+            if due := now - self._told >= 10:
+                self._told = now
+        if due:
             self._lines.say(f"{self._label}: {self._done * 100 // max(self._total, 1)} % of {megabytes(self._total)}")
 
 

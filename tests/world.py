@@ -54,24 +54,28 @@ def make_wheel(
     tag: str = "py3-none-any",
     requires_python: str = "",
     payload: bytes = b"",
+    module: str = "",
+    script: str = "",
 ) -> Path:
-    """Write a real, installable wheel whose module of the same name holds `payload`."""
-    module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
+    """Write a real, installable wheel; `module` is its code, and its function `script` becomes a program."""
+    file, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += f"Requires-Python: {requires_python}\n" if requires_python else ""
     metadata += "".join(f"Requires-Dist: {text}\n" for text in requires) + "Provides-Extra: proxy\n"
     files = {
-        f"{module}.py": f"VERSION = {version!r}\n".encode(),
-        f"{module}_data.bin": payload,
+        f"{file}.py": module.encode(),
+        f"{file}_data.bin": payload,
         f"{info}/METADATA": metadata.encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
     }
+    if script:
+        files[f"{info}/entry_points.txt"] = f"[console_scripts]\n{name} = {file}:{script}\n".encode()
     record = ""
     for path, content in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         record += f"{path},sha256={digest},{len(content)}\n"
     folder.mkdir(parents=True, exist_ok=True)
-    wheel = folder / f"{module}-{version}-{tag}.whl"
+    wheel = folder / f"{file}-{version}-{tag}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, content in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}.items():
             archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), content)

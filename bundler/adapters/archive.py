@@ -1,14 +1,15 @@
 """Archives: deterministic gzip tar out, and any tar in, read defensively.
 
-Out: one gzip member (RFC 1952) without name or time, holding a POSIX pax tar. Wheels are compressed already and go into
-stored deflate blocks (RFC 1951, 3.2.4), whose bytes no library decides; everything else is deflated by zlib-ng, whose
-exact version is pinned because other deflate libraries give other bytes (docs/determinism.md).
+Out: one gzip member (RFC 1952) without name or time, holding a POSIX pax tar. The files inside wheels are compressed
+already and go into stored deflate blocks (RFC 1951, 3.2.4), whose bytes no library decides; everything else is deflated
+by zlib-ng, whose exact version is pinned because other deflate libraries give other bytes (docs/determinism.md).
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
 import struct
 import tarfile
 import zlib
@@ -29,9 +30,12 @@ _CHUNK = 1 << 20
 _BLOCK = 512
 _RECORD = 10240
 _LEVEL = 6
-_STORED_LIMIT = 65535
+# The largest stored block.
+_PIECE = 65535
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _FINAL_EMPTY_BLOCK = b"\x01\x00\x00\xff\xff"
+# The record at a ZIP's end when no comment follows; what is read of it is the size of the list of files.
+_ZIP_END, _ZIP_END_MAGIC = struct.Struct("<12xI6x"), b"PK\x05\x06"
 # What a reader accepts at the most.
 _LARGEST_TAR = 16 << 30
 _MOST_MEMBERS = 200_000
@@ -67,61 +71,64 @@ class _In(Protocol):
 
 
 class _Gzip:
-    """One gzip member that changes between stored and deflated data; both always cut alike."""
+    """One gzip member that changes between runs of stored and of deflated data.
+
+    A run is cut into pieces of one size wherever the parts it arrives in begin and end: bytes depend on the cuts,
+    those of deflate no less than those of stored blocks.
+    """
 
     def __init__(self, out: _Out) -> None:
         self._out = out
         self._sha = hashlib.sha256()
         self._crc, self._length, self.size = 0, 0, 0
-        self._stored = bytearray()
+        self._waiting = bytearray()
         self._deflate = self._new_deflate()
-        self._deflating = False
+        self._storing: bool | None = None
         self._emit(_GZIP_HEADER)
 
     def write(self, data: bytes, *, stored: bool) -> None:
+        if not data:
+            return
         self._crc = zlib_ng.crc32(data, self._crc)
         self._length += len(data)
-        if stored:
-            self._end_deflate()
-            self._store(data)
-        else:
-            self._flush_stored()
-            self._deflating = True
-            self._emit(self._deflate.compress(data))
+        if stored is not self._storing:
+            self._end_run()
+            self._storing = stored
+        self._waiting += data
+        if len(self._waiting) >= _PIECE:
+            self._put_pieces()
 
     def close(self) -> Written:
-        self._end_deflate()
-        self._flush_stored()
+        self._end_run()
         self._emit(_FINAL_EMPTY_BLOCK + struct.pack("<II", self._crc, self._length & 0xFFFFFFFF))
         return Written(self.size, self._sha.hexdigest())
 
-    def _store(self, data: bytes) -> None:
-        """Cut stored data into full blocks wherever the pieces it arrives in begin and end."""
-        waiting = self._stored
-        waiting += data
-        if len(waiting) < _STORED_LIMIT:
-            return
-        pieces: list[bytes | memoryview] = []
-        with memoryview(waiting) as view:
-            full = len(waiting) // _STORED_LIMIT * _STORED_LIMIT
-            for start in range(0, full, _STORED_LIMIT):
-                pieces += (_stored_header(_STORED_LIMIT), view[start : start + _STORED_LIMIT])
-            block = b"".join(pieces)
-            pieces.clear()
-        del waiting[:full]
+    def _put_pieces(self) -> None:
+        """Emit every full piece of what waits."""
+        whole = len(self._waiting) // _PIECE * _PIECE
+        coded: list[bytes | memoryview] = []
+        with memoryview(self._waiting) as view:
+            for start in range(0, whole, _PIECE):
+                coded += self._coded(view[start : start + _PIECE])
+            block = b"".join(coded)
+            coded.clear()
+        del self._waiting[:whole]
         self._emit(block)
 
-    def _flush_stored(self) -> None:
-        if self._stored:
-            self._emit(_stored_header(len(self._stored)) + bytes(self._stored))
-            self._stored.clear()
-
-    def _end_deflate(self) -> None:
-        """Bring the deflated run to a byte boundary, so that stored blocks can follow."""
-        if self._deflating:
+    def _end_run(self) -> None:
+        """Emit what still waits, and bring a deflated run to a byte boundary so that stored blocks can follow."""
+        rest = bytes(self._waiting)
+        self._waiting.clear()
+        if rest:
+            self._emit(b"".join(self._coded(rest)))
+        if self._storing is False:
             self._emit(self._deflate.flush(zlib_ng.Z_SYNC_FLUSH))
             self._deflate = self._new_deflate()
-            self._deflating = False
+
+    def _coded(self, piece: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+        if self._storing:
+            return _stored_header(len(piece)), piece
+        return (self._deflate.compress(piece),)
 
     @staticmethod
     def _new_deflate() -> zlib_ng._Compress:
@@ -146,16 +153,18 @@ def write_archive(bundle: Bundle, out: _Out, epoch: int, cancelled: Callable[[],
     written = 0
     for entry in (Folder(""), *bundle.entries):
         header = _header(bundle.top, entry, epoch)
-        stored = isinstance(entry, File) and entry.path.endswith(".whl")
-        gzipped.write(header, stored=stored)
+        gzipped.write(header, stored=False)
         written += len(header)
         if isinstance(entry, File):
+            stored = _stored_size(entry)
             for data in _verified(entry):
                 if cancelled():
                     raise BundleError("interrupted")
-                gzipped.write(data, stored=stored)
+                gzipped.write(data[:stored], stored=True)
+                gzipped.write(data[stored:], stored=False)
+                stored = max(0, stored - len(data))
             padding = -entry.size % _BLOCK
-            gzipped.write(bytes(padding), stored=stored)
+            gzipped.write(bytes(padding), stored=False)
             written += entry.size + padding
     gzipped.write(bytes(2 * _BLOCK + -(written + 2 * _BLOCK) % _RECORD), stored=False)
     return gzipped.close()
@@ -173,28 +182,37 @@ def _header(top: str, entry: Entry, epoch: int) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
 
+def _stored_size(entry: File) -> int:
+    """How many bytes of a wheel are compressed already: all but the list of files at its end (APPNOTE.TXT, 4.3.16)."""
+    if not entry.path.endswith(".whl") or not isinstance(entry.content, Slice):
+        return 0
+    start = entry.content.offset + max(0, entry.size - _ZIP_END.size)
+    end = b"".join(_read(Slice(entry.content.file, start, _ZIP_END.size)))
+    if not end.startswith(_ZIP_END_MAGIC) or len(end) < _ZIP_END.size:
+        return entry.size
+    list_size: int = _ZIP_END.unpack(end)[0]
+    return max(0, entry.size - list_size - _ZIP_END.size)
+
+
 def _verified(entry: File) -> Iterator[bytes]:
     """The file's bytes, checked against its size and digest as they pass."""
     if isinstance(entry.content, bytes):
         yield entry.content
         return
     digest = hashlib.sha256()
-    for data in read_slice(entry.content):
+    for data in _read(entry.content):
         digest.update(data)
         yield data
     if digest.hexdigest() != entry.sha256:
         raise SourceChangedError(entry, digest.hexdigest())
 
 
-def read_slice(piece: Slice) -> Iterator[bytes]:
-    """Yield a slice's bytes. Raises IntegrityError if the file ends before it does."""
+def _read(piece: Slice) -> Iterator[bytes]:
+    """Yield a slice's bytes, fewer if the file ends before it does."""
     left = piece.length
     with Path(piece.file).open("rb", buffering=0) as file:
         file.seek(piece.offset)
-        while left:
-            data = file.read(min(_CHUNK, left))
-            if not data:
-                raise IntegrityError(f"{piece.file} is shorter than it was")
+        while left and (data := file.read(min(_CHUNK, left))):
             left -= len(data)
             yield data
 
@@ -217,20 +235,20 @@ class Reader:
         self._name = name
         self._counted = _Counted(name, stream)
         self._file: IO[bytes] | None = None
+        self._kinds: dict[str, str] = {}
 
     def members(self) -> Iterator[Member]:
         """Yield every member in order. Raises IntegrityError for what no archive of ours or of CPython's holds."""
-        seen: dict[str, str] = {}
         only_read = cast("IO[bytes]", self._counted)
         try:
             with tarfile.open(fileobj=only_read, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
                 for info in tar:
-                    member = self._checked(info, seen)
+                    member = self._checked(info)
                     self._counted.allow(member.size)
                     self._file = tar.extractfile(info) if member.kind == "file" else None
                     yield member
                     tar.members.clear()  # type: ignore[attr-defined]  # else tarfile keeps every header
-            self._counted.drain()
+                self._counted.end(tar.offset)
         except _FAULTS as error:
             raise IntegrityError(f"{self._name}: not a whole archive: {error}") from error
 
@@ -254,7 +272,7 @@ class Reader:
         """The size of the uncompressed tar in bytes, once `members` has ended."""
         return self._counted.size
 
-    def _checked(self, info: tarfile.TarInfo, seen: dict[str, str]) -> Member:
+    def _checked(self, info: tarfile.TarInfo) -> Member:
         path = info.name
         if fault := path_fault(path):
             raise IntegrityError(f"{self._name}: refused member {path[:200]!r}: {fault}")
@@ -265,20 +283,32 @@ class Reader:
             kind = "link"
         elif info.islnk():
             kind = "hard link"
-        elif info.isreg() and not info.issparse():
+        elif info.isreg() and not info.issparse() and info.size >= 0:
             kind = "file"
         else:
             raise IntegrityError(f"{self._name}: refused member {path!r}: neither file, folder nor link")
-        if path in seen and not (kind == seen[path] == "folder"):
-            raise IntegrityError(f"{self._name}: {path!r} is there twice")
-        seen[path] = kind
-        if len(seen) > _MOST_MEMBERS:
-            raise IntegrityError(f"{self._name}: more than {_MOST_MEMBERS} members")
+        self._place(path, kind)
         return Member(path, kind, info.size if kind == "file" else 0, bool(info.mode & 0o100), info.linkname)
 
+    def _place(self, path: str, kind: str) -> None:
+        """Note what stands at `path`. Raises IntegrityError if something else does, or above it no folder."""
+        if path in self._kinds and not (kind == self._kinds[path] == "folder"):
+            raise IntegrityError(f"{self._name}: {path!r} is there twice")
+        self._kinds[path] = kind
+        above = path
+        while above := posixpath.dirname(above):
+            if self._kinds.setdefault(above, "folder") != "folder":
+                raise IntegrityError(f"{self._name}: {path!r} is inside {above!r}, which is no folder")
+        if len(self._kinds) > _MOST_MEMBERS:
+            raise IntegrityError(f"{self._name}: more than {_MOST_MEMBERS} members")
 
-# What tarfile and the decompressors raise for broken input; OverflowError and ValueError for absurd header fields.
-_FAULTS = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, ValueError, OverflowError)
+
+# What tarfile and the decompressors raise for broken input: ValueError and OverflowError for absurd header fields,
+# RecursionError for headers that follow one another without end.
+_FAULTS = (
+    tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, ValueError, OverflowError,
+    RecursionError,
+)  # fmt: skip
 
 
 class _Counted:
@@ -289,6 +319,7 @@ class _Counted:
         self.digest = hashlib.sha256()
         self.size = 0
         self._allowed = _HEADER_ALLOWANCE
+        self._recent = (b"", b"")
 
     def allow(self, size: int) -> None:
         """A member of `size` bytes begins; headers of up to 1 MiB may follow it."""
@@ -302,15 +333,19 @@ class _Counted:
         if self.size > self._allowed:
             raise IntegrityError(f"{self._name}: holds more data than its members account for")
         self.digest.update(data)
+        self._recent = (self._recent[1], data)
         return data
 
-    def drain(self) -> None:
-        """Read what follows the last member: padding, and the checksum of the compression."""
-        while data := self._stream.read(_CHUNK):
-            self.size += len(data)
-            if data.strip(b"\0") or self.size > self._allowed:
-                raise IntegrityError(f"{self._name}: data follows the end of the archive")
-            self.digest.update(data)
+    def end(self, offset: int) -> None:
+        """Read on from the last member's end at `offset`: two blocks of zeros or more (POSIX), then nothing."""
+        recent = b"".join(self._recent)
+        padding = recent[len(recent) - (self.size - offset) :]
+        while padding and not padding.strip(b"\0"):
+            padding = self.read(_CHUNK)
+        if padding:
+            raise IntegrityError(f"{self._name}: data follows the end of the archive")
+        if self.size < offset + 2 * _BLOCK:
+            raise IntegrityError(f"{self._name}: not a whole archive: it has no end")
 
 
 @contextmanager

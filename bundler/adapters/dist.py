@@ -19,8 +19,8 @@ from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
 from bundler.adapters.archive import Written, open_archive
-from bundler.adapters.store import sync_folder
-from bundler.errors import BundleError, IntegrityError
+from bundler.adapters.durable import sync_folder
+from bundler.errors import BundleError, IntegrityError, WorkError
 from bundler.model.bundle import MANIFEST
 from bundler.progress import Progress
 from bundler.sidecars import archive_manifest, sha256sums
@@ -44,7 +44,7 @@ class Dist:
 
     def __init__(self, folder: Path, state: Path) -> None:
         self.folder = folder
-        key = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:32]
+        key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
         self._state_path = state / f"{key}.json"
         self._lock_path = state / f"{key}.lock"
         self._seen: dict[str, _Seen] = {}
@@ -118,6 +118,8 @@ class Dist:
         for path in sorted(self.folder.glob("*.tar.gz")):
             if not path.is_file() or path.name.startswith("."):
                 continue
+            if not _can_be_listed(path.name):
+                raise WorkError(f"{path}: {sha256sums.NAME} cannot hold this name", "move the file elsewhere")
             seen = self._fresh(path.name)
             after[path.name] = before.get(path.name) or (seen.sha256 if seen else _digest(path))
         if after != before or (self.folder / sha256sums.NAME).is_file() != bool(after):
@@ -161,6 +163,13 @@ class Dist:
             return {name: _Seen(**facts) for name, facts in stored.items() if (self.folder / name).is_file()}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
+
+
+def _can_be_listed(name: str) -> bool:
+    try:
+        return bool(sha256sums.parse(sha256sums.render({name: "0" * 64})))
+    except IntegrityError:
+        return False
 
 
 def _digest(path: Path) -> str:

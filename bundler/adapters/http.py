@@ -21,7 +21,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from bundler import __version__
 from bundler.errors import IntegrityError, UnreachableError, UsageError
 
-CHUNK = 1 << 18
+_CHUNK = 1 << 18
 _ATTEMPTS = 5
 _LONGEST_PATIENCE = 60.0
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0, pool=None)
@@ -95,6 +95,8 @@ class Http:
                 limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
                 headers={"User-Agent": f"aiws-bundle/{__version__}", "Accept-Encoding": "identity"},
             )
+        except httpx.InvalidURL as error:
+            raise UsageError("the network settings cannot be used: a proxy is no address", _SETTINGS_HINT) from error
         except (OSError, ValueError, ImportError, NetrcParseError) as error:
             raise UsageError(f"the network settings cannot be used: {error}", _SETTINGS_HINT) from error
 
@@ -125,7 +127,7 @@ class Http:
         content, deadline = bytearray(), time.monotonic() + _PAGE_SECONDS
         # Pages compress well, unlike archives: let the server do so.
         with self._answer(address, {"Accept": accept, "Accept-Encoding": "gzip"}) as response:
-            for chunk in _translated(response.iter_bytes(CHUNK), address):
+            for chunk in _translated(response.iter_bytes(), address):
                 content += chunk
                 if len(content) > limit:
                     raise IntegrityError(f"{redact(address)}: the answer is larger than {limit} bytes")
@@ -145,12 +147,13 @@ class Http:
             with _open_file(actual) as file:
                 size = file.seek(0, 2)
                 begin = file.seek(start if start <= size else 0)
-                yield Body(begin, size, iter(lambda: file.read(CHUNK), b""))
+                yield Body(begin, size, iter(lambda: file.read(_CHUNK), b""))
             return
         headers = {"Range": f"bytes={start}-"} if start else {}
         with self._answer(actual, headers) as response:
             begin, total = _extent(response)
-            yield Body(begin, total, _translated(response.iter_raw(CHUNK), actual))
+            # As it comes: pieces of a fixed size would be lost when the connection drops before they are full.
+            yield Body(begin, total, _translated(response.iter_raw(), actual))
 
     def mirrored(self, address: str) -> str:
         """Return where `address` is really asked for; the longest matching mirror wins."""

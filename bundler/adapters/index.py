@@ -1,18 +1,16 @@
-"""The package index: where it is (the clients' own configuration) and where it keeps a file (PEP 503, 691, 700)."""
+"""The package index: where it keeps a file (PEP 503, 691, 700)."""
 
 from __future__ import annotations
 
 import json
-import re
-import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from bundler.adapters.http import Http, TransientError, redact
-from bundler.adapters.process import Runner
+from bundler.adapters.index_address import find_index as find_index
 from bundler.errors import UnreachableError
 from bundler.model.lock import LockedWheel
 
@@ -21,49 +19,8 @@ _ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _LARGEST_PAGE = 64 << 20
 # Pages of several megabytes become many times that while they are parsed.
 _PAGES_AT_ONCE = 2
-# uv lets an index's address begin with `NAME=`.
-_NAMED = re.compile(r"^[A-Za-z0-9._-]+=")
 # After so many pages in a row that no retry could get, an index counts as down: hundreds more would each take minutes.
 _DOWN_AFTER = 2
-
-# pip's configuration, else the default that pip-tools exposes. In a process of its own: pip is large.
-_ASK_PIP = """
-from piptools.repositories import PyPIRepository
-from pip._internal.configuration import Configuration
-from pip._internal.exceptions import ConfigurationError
-configuration = Configuration(isolated=False)
-try:
-    configuration.load()
-except ConfigurationError:  # which may quote a line that holds a password
-    raise SystemExit("a file that `pip config debug` lists is malformed")
-for key in ("install.index-url", "download.index-url", "global.index-url"):
-    try:
-        print(configuration.get_value(key))
-        break
-    except ConfigurationError:
-        pass
-else:
-    print(PyPIRepository.DEFAULT_INDEX_URL)
-"""
-
-
-def find_index(env: Mapping[str, str], run: Runner) -> str:
-    """Return the address of the index that uv or pip is configured for, else their default.
-
-    In this order: UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL, pip's configuration files, the default.
-    Raises UnreachableError if none can be found.
-    """
-    for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
-        if value := env.get(variable, "").strip():
-            return _NAMED.sub("", value)
-    done = run([sys.executable, "-W", "ignore", "-c", _ASK_PIP], env, 60.0)
-    address = done.output.strip().splitlines()[-1] if done.output.strip() else ""
-    if done.code or not urlsplit(address).scheme:
-        reason = done.errors.strip().rpartition("\n")[2] or "it names no index"
-        raise UnreachableError(
-            f"no package index is known: pip's configuration cannot be used: {reason}", "set PIP_INDEX_URL to your index"
-        )
-    return address
 
 
 @dataclass(frozen=True)
@@ -88,7 +45,7 @@ class Index:
         self._base: str | None = None
         self._base_known = threading.Lock()
         self._learned = False
-        self._failures: list[UnreachableError] = []
+        self._failures: tuple[UnreachableError, ...] = ()
 
     def addresses(self, wheel: LockedWheel) -> Iterator[str]:
         """Yield where `wheel` may be: first the lock's hint below this index's file store, then what its page says.
@@ -130,14 +87,14 @@ class Index:
 
     def _read(self, project: str) -> tuple[IndexFile, ...]:
         address = f"{self.address}/{project}/"
-        if len(self._failures) >= _DOWN_AFTER:
-            raise UnreachableError(self._failures[0].message, self._failures[0].hint)
+        if len(failures := self._failures) >= _DOWN_AFTER:
+            raise UnreachableError(failures[0].message, failures[0].hint)
         try:
             page = self._http.get(address, _ACCEPT, _LARGEST_PAGE)
-            self._failures.clear()
         except TransientError as error:
-            self._failures.append(error)
+            self._failures += (error,)
             raise
+        self._failures = ()
         try:
             if page.media_type == _JSON:
                 return _from_json(page.content, page.address)

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from bundler.adapters.http import redact
 from bundler.adapters.process import Runner
@@ -81,6 +81,7 @@ class Resolver:
         secretless = text.replace(str(folder), "").replace(self._index, redact(self._index))
         if parts.username:
             secretless = secretless.replace(parts.netloc, urlsplit(redact(self._index)).netloc)
-        if parts.password:
-            secretless = secretless.replace(parts.password, "****")
+        # A token may stand where the user's name does; uv may show either spelling of what is percent-encoded.
+        for secret in filter(None, {parts.password or parts.username, unquote(parts.password or parts.username or "")}):
+            secretless = secretless.replace(secret, "****")
         return re.sub(r"^\s*$\n?", "", secretless, flags=re.MULTILINE).rstrip()

@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from filelock import FileLock, Timeout
 
+from bundler.adapters.durable import sync_folder
 from bundler.adapters.http import Http, RangeRefusedError, TransientError, redact, retrying
 from bundler.errors import IntegrityError, UnreachableError
 from bundler.progress import Task
@@ -74,7 +75,12 @@ class Store:
             if self.has(blob):
                 task.advance(final.stat().st_size)
                 return final
-            self._download(blob, addresses, http, partial, task)
+            try:
+                self._download(blob, addresses, http, partial, task)
+            except (UnreachableError, IntegrityError):
+                if partial.is_file() and not partial.stat().st_size:  # nothing to go on with
+                    partial.unlink()
+                raise
             final.parent.mkdir(parents=True, exist_ok=True)
             partial.replace(final)
             sync_folder(final.parent)
@@ -89,9 +95,8 @@ class Store:
                 retrying(attempt)
                 return
             except (UnreachableError, IntegrityError) as error:
+                attempt.count(0)  # the next address counts from what is there
                 last = error
-        if partial.is_file() and not partial.stat().st_size:
-            partial.unlink()
         raise last or UnreachableError(f"{blob.name}: no address is known for it")
 
     def entries(self) -> Iterator[Path]:
@@ -141,7 +146,6 @@ class _Attempt:
                 os.fsync(file.fileno())
                 return
             file.truncate(0)
-            self._count(0)
         if resumed:  # the part that was there may have been another file's: once more from the start
             raise TransientError(f"{self._blob.name}: a resumed download did not fit together")
         raise IntegrityError(
@@ -154,7 +158,7 @@ class _Attempt:
         """Append to `file` what it lacks; say whether anything was there before."""
         have = file.seek(0, os.SEEK_END)
         if have and have == self._blob.size:  # killed just before it was checked
-            self._count(have)
+            self.count(have)
             return True
         if have >= self._limit:
             file.truncate(0)
@@ -170,7 +174,7 @@ class _Attempt:
                 file.truncate(0)
                 raise self._wrong_size(f"{body.total}")
             self._hash: _Hash = hashlib.sha256()
-            self._count(body.start)
+            self.count(body.start)
             size = body.start
             for chunk in body.chunks:
                 size += len(chunk)
@@ -183,20 +187,20 @@ class _Attempt:
                     raise TransientError(f"{redact(self._address)}: slower than {_SLOWEST_BYTES_PER_SECOND} bytes/s")
                 file.write(chunk)
                 self._hash.update(chunk)
-                self._count(size)
+                self.count(size)
         if self._blob.size is not None and size < self._blob.size:
             raise TransientError(f"{redact(self._address)}: ended after {size} of {self._blob.size} bytes")
         return body.start > 0
 
     def _wrong_size(self, actual: str) -> IntegrityError:
-        self._count(0)
         return IntegrityError(
             f"{self._blob.name}: size mismatch\n  expected {self._limit} bytes\n  actual   {actual}\n"
             f"  from     {redact(self._address)}",
             "the file was replaced since it was locked, or a mirror serves something else",
         )
 
-    def _count(self, size: int) -> None:
+    def count(self, size: int) -> None:
+        """Show that `size` bytes are there."""
         self._task.advance(size - self._counted)
         self._counted = size
 
@@ -214,12 +218,3 @@ def _removed(path: Path) -> int | None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -23,6 +23,7 @@ _COMMANDS = {
     "check": "Check manifests and locks: every problem at once.",
     "targets": "List the targets, and what each needs.",
     "verify": "Prove that archives and dist folders are whole.",
+    "rehearse": "Install an archive where there is no network, and report.",
     "inspect": "Show what is inside an archive.",
     "cache": "Show or tidy the store of downloaded files.",
 }

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from bundler.model.interpreter import Interpreter
 
 # Any later patch: past every patch that metadata could name.
 _LAST_PATCH = 9999
+# What packaging raises for text that it can make nothing of, such as a marker that compares what cannot be compared.
+_UNREADABLE = (ValueError, KeyError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ Findings: TypeAlias = dict[tuple[str, str], str]
 def prove(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter) -> tuple[str, ...]:
     """Return every reason why `wheels` are not exactly what `roots` need on `python`; empty means proven.
 
-    Each reason about a missing or unfit wheel ends with the chain of requirements that leads to it.
+    Each reason about a missing or unfit wheel ends with the chain of requirements that leads to it. The roots are
+    requirements that can be parsed; of the wheels nothing is trusted.
     """
     findings: Findings = {}
     shelf = _shelve(wheels, python, findings)
@@ -69,7 +72,7 @@ def _shelve(wheels: Sequence[Wheel], python: Interpreter, findings: Findings) ->
     for wheel in wheels:
         try:
             project, _, _, tags = parse_wheel_filename(wheel.filename)
-        except InvalidWheelFilename as error:
+        except _UNREADABLE as error:
             findings["not a wheel", wheel.filename] = f"not a wheel: {error}"
             continue
         if project in shelf:
@@ -112,12 +115,12 @@ def _fault(requirement: Requirement, wheel: Wheel | None, python: Interpreter) -
     if wheel is None:
         return f"missing: no wheel of {requirement.name}"
     version = parse_wheel_filename(wheel.filename)[1]
-    if not requirement.specifier.contains(version, prereleases=True):
-        return f"wrong version: {wheel.filename} is not {requirement.specifier}"
     try:
+        if not requirement.specifier.contains(version, prereleases=True):
+            return f"wrong version: {wheel.filename} is not {requirement.specifier}"
         fits = SpecifierSet(wheel.requires_python or "").contains(python.version, prereleases=True)
-    except InvalidSpecifier:
-        return f"unreadable: {wheel.filename} has Requires-Python {wheel.requires_python!r}"
+    except _UNREADABLE as error:
+        return f"unreadable: {wheel.filename} has Requires-Python {wheel.requires_python!r}: {error}"
     return None if fits else f"wrong Python: {wheel.filename} wants {wheel.requires_python}, here is {python.version}"
 
 
@@ -127,13 +130,11 @@ def _needs(wheel: Wheel, extra: str, python: Interpreter, findings: Findings) ->
     for text in wheel.requires_dist:
         try:
             requirement = _parsed(text)
-        except InvalidRequirement:
-            findings["unreadable", wheel.filename] = f"unreadable: {wheel.filename} requires {text!r}"
+            applies = requirement.marker.evaluate(environment) if requirement.marker else not extra
+        except _UNREADABLE:
+            findings["unreadable", wheel.filename] = f"unreadable: {wheel.filename} requires {text[:200]!r}"
             continue
-        if requirement.marker is None:
-            if not extra:
-                yield requirement
-        elif requirement.marker.evaluate(environment):
+        if applies:
             yield requirement
 
 
@@ -152,7 +153,7 @@ def _patches(wheels: Sequence[Wheel], python: Interpreter) -> Iterator[int]:
 
     A marker or Requires-Python can only change its answer at a version that it spells, so these stand for all.
     """
-    spelled = re.compile(rf"(?<![0-9.]){re.escape(python.minor)}\.([0-9]+)")
+    spelled = re.compile(rf"(?<![0-9.]){re.escape(python.minor)}\.([0-9]{{1,9}})(?![0-9])")
     named = {
         int(number)
         for wheel in wheels

@@ -36,8 +36,9 @@ class MalformedLockError(LockError):
     """A lock file that aiws-bundle did not write; `line` counts from 1, 0 if unknown."""
 
     def __init__(self, name: str, reason: str, line: int) -> None:
-        target = name.rpartition("/")[2].removeprefix("pylock.").removesuffix(".toml")
-        super().__init__(f"{name} is not a lock that aiws-bundle wrote: {reason}", f"run `aiws-bundle lock {target}`")
+        target = re.search(r"pylock\.(.+)\.toml$", name)
+        hint = f"run `aiws-bundle lock {target.group(1)}`" if target else ""
+        super().__init__(f"{name} is not a lock that aiws-bundle wrote: {reason}", hint)
         self.reason, self.line = f"not a lock that aiws-bundle wrote: {reason}", line
 
 
@@ -86,7 +87,7 @@ class Lock:
             pylock = Pylock.from_dict(tomllib.loads(text))
             facts = _facts_adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
             return cls(facts, tuple(_wheel(package) for package in pylock.packages))
-        except (PylockValidationError, ValidationError, ValueError) as error:
+        except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
             place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as tomllib says it
             raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0) from error
 
@@ -142,7 +143,8 @@ def _wheel(package: Package) -> LockedWheel:
         raise ValueError(f"{package.name}: a plain file name and a SHA-256 are expected")
     if wheel.size is None or not 0 < wheel.size < _LARGEST_WHEEL:
         raise ValueError(f"{package.name}: a size from 1 byte to 2 GiB is expected")
-    hint = dict((package.tool or {}).get(TOOL, {})).get("hint")
+    tool = (package.tool or {}).get(TOOL, {})
+    hint = tool.get("hint") if isinstance(tool, Mapping) else tool
     if hint is not None and not (isinstance(hint, str) and _HINT.fullmatch(hint)):
         raise ValueError(f"{package.name}: a hint is a folder below packages/")
     return LockedWheel(package.name, str(package.version), wheel.filename, wheel.size, digest, hint)

@@ -5,43 +5,50 @@ A JSON Schema for each file is generated from these classes (`bundler.model.sche
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
+from functools import cache
+from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from bundler.errors import ManifestError, Problem, UsageError
 from bundler.model.document import Document, parse_yaml, validate
-from bundler.model.target import MACHINES, Arch, Target, select
+from bundler.model.target import Arch, Target, select
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
 
 # What may stand in runtime.env, which bash reads with `source`: nothing here can expand, split or end a word.
 SPEC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9][A-Za-z0-9,._-]*\])?==[A-Za-z0-9][A-Za-z0-9.+_-]*$"
 
-
 VARIABLE_PATTERN = r"^[A-Z][A-Z0-9_]*$"
 VALUE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+:/-]*$"
+# What SHA256SUMS can list.
+_ASSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def _template(*fields: str) -> AfterValidator:
     def check(value: str) -> str:
         try:
-            used = [field for _, field, spec, conversion in string.Formatter().parse(value) if field is not None]
-            odd = [part for part in string.Formatter().parse(value) if part[2] or part[3]]
+            parts = list(string.Formatter().parse(value))
         except ValueError as error:
             raise ValueError(f"not a template: {error}") from error
-        unknown = sorted(set(used) - set(fields)) + [str(part[1]) for part in odd]
+        used = [
+            field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+            for _, field, spec, conversion in parts
+            if field is not None
+        ]
+        unknown = sorted(set(used) - set(fields))
         if unknown:
             raise ValueError(f"unknown field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in fields)}")
         missing = [field for field in fields if field not in used]
         if missing:
             raise ValueError(f"{{{missing[0]}}} is missing, so two targets would share a name")
-        if "/" in value:
-            raise ValueError("an asset's name holds no '/'")
+        if not _ASSET.fullmatch(value.format_map(dict.fromkeys(fields, "0"))):
+            raise ValueError("an asset's name holds only letters, digits and ._+-, a letter or digit first")
         return value
 
     return AfterValidator(check)
@@ -57,7 +64,17 @@ def _requirement(value: str) -> str:
     return value
 
 
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := [value for index, value in enumerate(values) if value in values[:index]]:
+        raise ValueError(f"{twice[0]} is there twice")
+    return values
+
+
+_DISTINCT = AfterValidator(_distinct)
+
 Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64)]
+# In capitals, a component's name begins a variable of runtime.env.
+ComponentName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=64)]
 VariableName: TypeAlias = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN, max_length=64)]
 VariableValue: TypeAlias = Annotated[str, StringConstraints(pattern=VALUE_PATTERN, max_length=200)]
 Repository: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200)]
@@ -84,8 +101,8 @@ class TargetsFile:
     """`targets.yaml`: every host the bundles are for."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
-    distros: dict[DistroName, dict[DistroVersion, DistroEntry]]
-    arches: Annotated[tuple[Arch, ...], Field(min_length=1)]
+    distros: Annotated[dict[DistroName, dict[DistroVersion, DistroEntry]], Field(min_length=1)]
+    arches: Annotated[tuple[Arch, ...], Field(min_length=1), _DISTINCT]
 
     def targets(self) -> tuple[Target, ...]:
         """Every distro, version and architecture, in the order of the file."""
@@ -123,7 +140,7 @@ class Wheelhouse:
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     kind: Literal["wheelhouse"]
-    component: Word
+    component: ComponentName
     repository: Repository
     asset: Annotated[str, StringConstraints(max_length=200), _template("distro", "version", "arch")]
     requirement: Spec
@@ -143,12 +160,14 @@ class ReleaseAsset:
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     kind: Literal["release-asset"]
-    component: Word
+    component: ComponentName
     repository: Repository
     tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     asset: Annotated[str, StringConstraints(max_length=200), _template("os", "arch")]
     targets: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^(linux|darwin)-(amd64|arm64)$")], ...], Field(min_length=1)
+        tuple[Annotated[str, StringConstraints(pattern=r"^(linux|darwin)-(amd64|arm64)$")], ...],
+        Field(min_length=1),
+        _DISTINCT,
     ]
 
 
@@ -179,7 +198,12 @@ T = TypeVar("T")
 
 
 def adapter_of(model: type[T]) -> TypeAdapter[T]:
-    """The validator of a manifest class."""
+    """The validator of a manifest class, made once."""
+    return cast("TypeAdapter[T]", _adapter(model))  # type: ignore[arg-type]  # any class can be hashed
+
+
+@cache
+def _adapter(model: type[object]) -> TypeAdapter[object]:
     return TypeAdapter(model)
 
 
@@ -214,7 +238,7 @@ class Manifests:
             for stem, wheelhouse in wheelhouses.items():
                 problems += _cross_check(documents[f"{stem}.yaml"], wheelhouse, targets, python)
         if problems or not isinstance(python, PortablePython):
-            raise ManifestError(sorted(problems, key=lambda p: (p.file, p.line, p.column)))
+            raise ManifestError(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column)))
         return cls(targets, wheelhouses, assets, python)
 
 
@@ -248,7 +272,7 @@ def _cross_check(
             if lacking:
                 place = ("overrides", index, "python")
                 problems.append(document.problem(place, f"{lacking[0]} has no system Python to use (targets.yaml)"))
-    unpinned = sorted({target.arch for target in targets} - set(python.pins)) if python.pins else sorted(MACHINES)
+    unpinned = sorted({target.arch for target in targets} - set(python.pins))
     needs = any(t.system_python is None for t in targets) or any(o.python == "portable" for o in wheelhouse.overrides)
     if needs and unpinned:
         problems.append(Problem("python.yaml", 0, 0, f"pins: none for {unpinned[0]}, which a target needs"))

@@ -15,6 +15,8 @@ from bundler.model.closure import Wheel
 
 _LARGEST_METADATA = 4 << 20
 _COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Of the fields, those that decide what a host needs.
+_FIELDS = frozenset({"name", "version", "requires-dist", "requires-python"})
 # What zipfile raises for broken input.
 _FAULTS = (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, EOFError, ValueError, RuntimeError)
 
@@ -35,15 +37,22 @@ def read_wheel(stream: BinaryIO, filename: str) -> Wheel:
 
 
 def parse_metadata(text: bytes, filename: str) -> Wheel:
-    """Parse a METADATA file's bytes. Raises IntegrityError if it speaks of another project than `filename`."""
+    """Parse a METADATA file's bytes.
+
+    Raises IntegrityError if it speaks of another wheel than `filename`, or if a field that matters cannot be decoded
+    or is there twice: packaging leaves such a field out, and what it says would be missed.
+    """
     headers, _, _ = text.replace(b"\r\n", b"\n").partition(b"\n\n")  # the description is long and of no use here
-    raw, _ = parse_email(headers)
+    raw, unclear = parse_email(headers)
     try:
-        project, _, _, _ = parse_wheel_filename(filename)
-    except InvalidWheelFilename as error:
-        raise IntegrityError(str(error)) from error
-    if canonicalize_name(raw.get("name", "")) != project or raw.get("version") is None:
-        raise IntegrityError(f"{filename}: its METADATA speaks of {raw.get('name')!r}")
+        project, version, _, _ = parse_wheel_filename(filename)
+        same = canonicalize_name(raw.get("name", "")) == project and Version(raw.get("version", "")) == version
+    except ValueError as error:
+        raise IntegrityError(f"{filename}: {error}") from error
+    if not same:
+        raise IntegrityError(f"{filename}: its METADATA speaks of {raw.get('name')!r} {raw.get('version')!r}")
+    if fields := sorted(_FIELDS.intersection(unclear)):
+        raise IntegrityError(f"{filename}: its METADATA holds a field that cannot be read: {', '.join(fields)}")
     return Wheel(filename, tuple(raw.get("requires_dist", ())), raw.get("requires_python"))
 
 

@@ -26,22 +26,35 @@ def path_fault(path: str) -> str | None:
         return "it climbs with '..'"
     if "" in parts or "." in parts:
         return "it is not in normal form"
-    if "\\" in path or any(ord(char) < 32 or ord(char) == 127 for char in path):
-        return "it holds a backslash or a control character"
-    try:
-        encoded = path.encode()
-    except UnicodeEncodeError:
-        return "it is not UTF-8"
-    if len(encoded) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in parts):
-        return "it is too long"
-    return None
+    return _text_fault(path)
 
 
 def link_fault(path: str, target: str, top: str) -> str | None:
-    """Say why the symbolic link at `path` may not point to `target`, or None. It must stay inside folder `top`."""
-    if not target or target.startswith("/") or "\\" in target or any(ord(char) < 32 for char in target):
+    """Say why the symbolic link at `path` may not point to `target`, or None. It must stay inside folder `top`.
+
+    '..' may stand only at the start: after a name, which may be a link itself, nobody can tell where it leads.
+    """
+    if not target or target.startswith("/"):
         return f"it points to {target!r}"
+    if fault := _text_fault(target):
+        return f"{fault}: {target[:_LONGEST_NAME]!r}"
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    if ".." in parts[parts.count("..") :]:
+        return f"it climbs with '..' after a name, to {target!r}"
     landing = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     if landing != top and not landing.startswith(f"{top}/"):
         return f"it points out of {top}/, to {target!r}"
+    return None
+
+
+def _text_fault(text: str) -> str | None:
+    """Say what makes a path unsafe to write on any system, wherever it leads, or None."""
+    if "\\" in text or any(ord(char) < 32 or ord(char) == 127 for char in text):
+        return "it holds a backslash or a control character"
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if len(encoded) > _LONGEST_PATH or any(len(part) > _LONGEST_NAME for part in encoded.split(b"/")):
+        return "it is too long"
     return None

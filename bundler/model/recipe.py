@@ -17,13 +17,17 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Recipe:
-    """One archive to be made. `request` is as the manifests have it, `epoch` the time of every file (s since 1970)."""
+    """One archive to be made. `request` is as the manifests have it, `epoch` the time of every file (s since 1970).
+
+    `installer` is the script that the archive carries for operators.
+    """
 
     request: Request
     asset: str
     lock_name: str
     lock_text: str
     python: PortablePython
+    installer: bytes
     epoch: int
 
     @property
@@ -42,6 +46,7 @@ class Recipe:
             "format": _FORMAT,
             "request": self.request.digest(),
             "environment": self.request.environment,
+            "installer": hashlib.sha256(self.installer).hexdigest(),
             "lock": self.lock_sha256,
             "epoch": self.epoch,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -13,6 +14,7 @@ Arch: TypeAlias = Literal["amd64", "arm64"]
 
 MACHINES: dict[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
 _SPELLINGS: dict[str, Arch] = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+_SLUG = re.compile(r"-([0-9]+)-([0-9]+)(?=-|$)")  # a version as the names of locks spell it: ubuntu-22-04
 
 
 @dataclass(frozen=True, order=True)
@@ -72,5 +74,6 @@ def _canonical(word: str) -> str:
     lowered = word.strip().lower()
     for spelling, arch in _SPELLINGS.items():
         if lowered == spelling or lowered.endswith(f"-{spelling}"):
-            return lowered.removesuffix(spelling) + arch
-    return lowered
+            lowered = lowered.removesuffix(spelling) + arch
+            break
+    return _SLUG.sub(r"-\1.\2", lowered)

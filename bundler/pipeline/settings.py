@@ -59,10 +59,10 @@ class Settings:
     @contextmanager
     def network(self) -> Iterator[Network]:
         """Open connections to the index and everything else; closed after the context."""
-        from bundler.adapters.http import Http, Mirror
-
         with ThreadPoolExecutor(1, "find-index") as pool:
             where = pool.submit(self._find_index)  # asks pip, in another process: begin at once
+            from bundler.adapters.http import Http, Mirror  # large: loaded meanwhile
+
             http = Http([Mirror.parse(text) for text in self.all_mirrors()], self.jobs)
             try:
                 yield Network(http, where)
@@ -70,7 +70,7 @@ class Settings:
                 http.close()
 
     def _find_index(self) -> str:
-        from bundler.adapters.index import find_index
+        from bundler.adapters.index_address import find_index
         from bundler.adapters.process import run
 
         return find_index(self.env, run)

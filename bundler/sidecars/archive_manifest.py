@@ -13,7 +13,7 @@ from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
 from bundler.errors import IntegrityError
 from bundler.model.bundle import Entry, File, Link
 from bundler.model.interpreter import Interpreter
-from bundler.model.manifest import PythonVersion, Sha256
+from bundler.model.manifest import ComponentName, PythonVersion, Sha256, Spec, Wanted
 from bundler.model.target import MACHINES, Arch
 
 _CONFIG = ConfigDict(extra="ignore", strict=False)
@@ -46,14 +46,14 @@ class ArchiveManifest:
     """The file's facts. `inputs` is the digest of all that decided the archive's bytes."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
-    component: str
+    component: ComponentName
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
     distro: str
     version: str
     arch: Arch
     inputs: Sha256
-    requirement: str
-    requirements: tuple[str, ...]
+    requirement: Spec
+    requirements: tuple[Wanted, ...]
     python: PythonFacts
     files: tuple[ListedFile, ...] = ()
 

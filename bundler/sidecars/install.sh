@@ -159,11 +159,18 @@ say "making the virtual environment"
 "$python" -m venv --without-pip "$version/venv"
 set -- "$here"/packages/pip/pip-*.whl
 [ -f "$1" ] || fail "the archive carries no pip"
+PIP_CONFIG_FILE=/dev/null
+export PIP_CONFIG_FILE
+install() {
+    program=$1
+    shift
+    "$version/venv/bin/python" "$program" --isolated install --quiet --no-input --no-cache-dir --no-index --no-deps \
+        --disable-pip-version-check --find-links "$here/packages/pip" --only-binary :all: "$@"
+}
 
 say "installing"
-PIP_CONFIG_FILE=/dev/null "$version/venv/bin/python" "$1/pip" --isolated install --quiet --no-input --no-cache-dir \
-    --disable-pip-version-check --no-index --find-links "$here/packages/pip" --only-binary :all: --no-deps \
-    --require-hashes --requirement "$here/metadata/requirements.txt"
+install "$1/pip" "$1" # whose digest was checked above
+install "$version"/venv/lib/python*/site-packages/pip --require-hashes --requirement "$here/metadata/requirements.txt"
 "$version/venv/bin/python" -m pip --isolated --disable-pip-version-check check >/dev/null ||
     fail "the installed packages do not fit together" "pip check says which"
 

@@ -17,6 +17,8 @@ def render(component: str, requirement: str, environment: Sequence[tuple[str, st
     """Return the file's bytes. Raises IntegrityError for anything that a shell could take for more than a word."""
     if not _SPEC.fullmatch(requirement):
         raise IntegrityError(f"runtime.env: {requirement!r} is not a plain requirement such as litellm[proxy]==1.89.0")
+    if not _VARIABLE.fullmatch(_spec_name(component)):
+        raise IntegrityError(f"runtime.env: {component!r} cannot begin a variable's name")
     for name, value in environment:
         if not _VARIABLE.fullmatch(name) or not _VALUE.fullmatch(value):
             raise IntegrityError(f"runtime.env: {name}={value!r} is not a plain variable")

@@ -29,7 +29,7 @@ from bundler.model.lock import Lock, LockedWheel
 from bundler.model.metadata import read_wheel
 from bundler.model.recipe import Recipe
 from bundler.model.request import CONSUMERS_PIP, Request
-from bundler.sidecars import archive_manifest, file_list, installer, requirements, runtime_env
+from bundler.sidecars import archive_manifest, file_list, requirements, runtime_env
 from bundler.sidecars.archive_manifest import ArchiveManifest, PythonFacts
 
 PathOf = Callable[[str], Path]
@@ -62,7 +62,7 @@ def plan(recipe: Recipe, lock: Lock, path_of: PathOf, python: Sequence[Entry]) -
     entries: list[Entry] = [
         Folder(PYTHON),
         *python,
-        text_file(INSTALLER, installer.render(request), executable=True),
+        text_file(INSTALLER, recipe.installer, executable=True),
         text_file(RUNTIME_ENV, runtime_env.render(request.component, request.requirement, request.environment)),
         text_file(LOCK, lock.render(WHEELS_FROM_LOCK).encode()),
         text_file(REQUIREMENTS, requirements.render(lock)),

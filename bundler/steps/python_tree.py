@@ -43,8 +43,12 @@ def _kept(reader: Reader, name: str, folder: str, left_out: Callable[[str], bool
     """Entries for the members to keep. Hard links become files of the same bytes."""
     files: dict[str, File] = {}
     spelled: dict[str, str] = {}
+    tops: set[str] = set()
     for member in reader.members():
-        inner = member.path.partition("/")[2]
+        top, _, inner = member.path.partition("/")
+        tops.add(top)
+        if len(tops) > 1:
+            raise IntegrityError(f"{name}: more than one top folder: {', '.join(sorted(tops))}")
         if member.kind == "folder" or left_out(inner):
             continue
         if not inner:

@@ -1,0 +1,81 @@
+"""`aiws-bundle rehearse`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli import Options
+from bundler.cli.output import Json, print_json, print_table
+from bundler.pipeline.rehearse import RehearsalReport, rehearse
+
+
+@click.command("rehearse")
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="An unpacked root of the archive's distribution and architecture. [default: this host]",
+)
+@click.pass_obj
+def command(options: Options, archive: Path, root: Path | None) -> int:
+    """Install an archive where there is no network, and report.
+
+    Runs what the consumers' installer runs, starts the proxy, installs a second time, then does the same with the
+    archive's own install.sh. Nothing is written to the root; every attempt to reach the network is listed.
+    """
+    report = rehearse(options.settings(), archive, root)
+    if options.json:
+        print_json(_json(report))
+    else:
+        _show(report)
+    return report.exit_code
+
+
+def _show(report: RehearsalReport) -> None:
+    if report.rehearsal is None:
+        print(f"NOT ok  {report.archive} does not verify, so it is not rehearsed:")
+        for finding in (*report.verdict.integrity, *report.verdict.closure):
+            print(f"  - {finding}")
+        return
+    rows = [("step", "seconds", "result", "")]
+    for step in report.rehearsal.steps:
+        detail = step.detail.splitlines()[0] if step.detail else ""
+        rows.append((step.name, f"{step.seconds:.1f}", "ok" if step.good else "FAILED", detail if step.good else ""))
+    print_table(rows, right=(1,))
+    measures = report.rehearsal.measures
+    print("\n" + ", ".join(f"{name} {version}" for name, version in measures.versions.items()), end="")
+    print(f"; {measures.disk_bytes / 1e6:.0f} MB on disk")
+    attempts = [(step.name, attempt) for step in report.rehearsal.steps for attempt in step.attempts]
+    print("attempts to reach the network:" if attempts else "attempts to reach the network: none")
+    for name, attempt in attempts:
+        print(f"  {attempt.what}  by {attempt.program or 'a program that was gone'}  during: {name}")
+    for step in report.rehearsal.steps:
+        if not step.good:
+            print(f"\nFAILED: {step.name}\n{step.detail}")
+            for attempt in step.attempts:
+                print(f"it asked the network for {attempt.what}, which a host without network cannot give")
+
+
+def _json(report: RehearsalReport) -> Json:
+    rehearsal = report.rehearsal
+    return {
+        "archive": str(report.archive),
+        "root": str(report.root),
+        "ok": report.exit_code == 0,
+        "integrity": list(report.verdict.integrity),
+        "closure": list(report.verdict.closure),
+        "versions": dict(rehearsal.measures.versions) if rehearsal else {},
+        "disk_bytes": rehearsal.measures.disk_bytes if rehearsal else 0,
+        "steps": [
+            {
+                "name": step.name,
+                "seconds": round(step.seconds, 2),
+                "ok": step.good,
+                "detail": step.detail,
+                "attempts": [{"what": attempt.what, "program": attempt.program} for attempt in step.attempts],
+            }
+            for step in (rehearsal.steps if rehearsal else ())
+        ],
+    }

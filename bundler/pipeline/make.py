@@ -1,0 +1,126 @@
+"""The work of `build`: fetch for all archives at once, prove and pack each as soon as its files are there."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bundler.adapters.archive import SourceChangedError, Written, write_archive
+from bundler.adapters.dist import Dist
+from bundler.adapters.store import Store
+from bundler.errors import BundleError, from_os
+from bundler.model.bundle import Entry
+from bundler.model.lock import Lock
+from bundler.model.recipe import Recipe
+from bundler.model.target import Arch
+from bundler.pipeline.settings import Network, Settings
+from bundler.progress import megabytes
+from bundler.steps.fetch import Fetch, Fetching, Wanted, distinct, from_store, wanted_for
+from bundler.steps.pack import plan, prove_wheels, wheel_reader
+from bundler.steps.python_tree import take_runtime
+
+_PACKERS = 2
+
+
+def make_all(
+    settings: Settings, network: Network | None, dist: Dist, recipes: Sequence[Recipe], locks: Mapping[str, Lock]
+) -> dict[str, Written | BundleError]:
+    """Fetch for all targets in their order, and pack each as soon as its files are there; what became of each asset.
+
+    Without a network, everything must be in the store.
+    """
+    store = settings.store()
+    needs = {recipe.asset: wanted_for(recipe, locks[recipe.asset]) for recipe in recipes}
+    files = distinct(one for wanted in needs.values() for one in wanted)
+    with ExitStack() as stack:
+        fetch = stack.enter_context(_downloads(settings, network, store, files)) if network else from_store(store)
+        fetchers = stack.enter_context(_pool(settings, settings.jobs, wait=False))
+        packers = stack.enter_context(_pool(settings, _PACKERS, wait=True))
+        spool = Path(stack.enter_context(_folder(settings.cache_dir / "tmp")))
+        bench = _Bench(settings, dist, store, Fetching.start(files, fetch, fetchers), spool)
+        making = {r.asset: packers.submit(bench.make, r, locks[r.asset], needs[r.asset]) for r in recipes}
+        return {asset: future.result() for asset, future in making.items()}
+
+
+class _Bench:
+    """Where archives are put together, two at a time. What targets share is read once."""
+
+    def __init__(self, settings: Settings, dist: Dist, store: Store, fetching: Fetching, spool: Path) -> None:
+        self._settings, self._dist, self._store, self._fetching = settings, dist, store, fetching
+        self._spool = spool
+        self._read = wheel_reader(store.path)
+        self._trees: dict[Arch, tuple[Entry, ...]] = {}
+        self._unpacking, self._placing = threading.Lock(), threading.Lock()
+
+    def make(self, recipe: Recipe, lock: Lock, wanted: Sequence[Wanted]) -> Written | BundleError:
+        """Make one archive and put it in place, or return what went wrong."""
+        try:
+            self._fetching.wait(wanted)
+            written = self._pack(recipe, lock)
+        except OSError as error:
+            return from_os(error)
+        except BundleError as error:
+            if isinstance(error, SourceChangedError):
+                self._store.discard(error.sha256)
+            return error
+        size = megabytes(written.size)
+        self._settings.progress.say(f"built {recipe.asset} ({size}, {len(lock.wheels)} wheels)")
+        return written
+
+    def _pack(self, recipe: Recipe, lock: Lock) -> Written:
+        prove_wheels(lock.effective(recipe.request), lock, self._read)
+        bundle = plan(recipe, lock, self._store.path, self._tree(recipe))
+        with self._dist.replacing(recipe.asset) as file:
+            written = write_archive(bundle, file, recipe.epoch, self._settings.cancelled.is_set)
+        with self._placing:
+            self._dist.place(recipe.asset, written, recipe.inputs())
+        return written
+
+    def _tree(self, recipe: Recipe) -> tuple[Entry, ...]:
+        pin, arch = recipe.python_pin, recipe.request.target.arch
+        if pin is None:
+            return ()
+        with self._unpacking:
+            if arch not in self._trees:
+                with (self._spool / f"python-{arch}").open("wb") as spool:
+                    self._trees[arch] = take_runtime(self._store.path(pin.sha256), recipe.python, arch, spool)
+            return self._trees[arch]
+
+
+@contextmanager
+def _downloads(settings: Settings, network: Network, store: Store, files: Sequence[Wanted]) -> Iterator[Fetch]:
+    """A fetch over the network, shown as one task."""
+    size = sum(one.blob.size or 0 for one in files)
+    missing = [one for one in files if not store.has(one.blob)]
+    label = f"fetching {len(missing)} of {len(files)} files" if missing else f"taking {len(files)} files from the store"
+    with settings.progress.task(label, size) as task:
+
+        def fetch(wanted: Wanted) -> Path:
+            return store.fetch(wanted.blob, wanted.addresses(lambda: network.index), network.http, task)
+
+        yield fetch
+
+
+@contextmanager
+def _pool(settings: Settings, threads: int, *, wait: bool) -> Iterator[ThreadPoolExecutor]:
+    """Threads that are told to stop when the context ends early; with `wait`, until they have cleaned up."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    except BaseException:
+        settings.cancelled.set()
+        pool.shutdown(wait=wait, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _folder(parent: Path) -> Iterator[str]:
+    """A temporary folder below `parent`."""
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent) as name:
+        yield name

@@ -1,0 +1,146 @@
+"""Real Debian roots with no network: every bundle installs, LiteLLM comes up, and what would not is named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.roots import debian_root
+from tests.world import World, make_wheel
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
+STANDINS = ROOT.parent / "shared" / "fixtures" / "portable-python"
+
+
+def aiws(*words: str, code: int = 0, cwd: Path = ROOT) -> str:
+    argv = [sys.executable, "-m", "bundler", *words]
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def figures(report: dict[str, Any]) -> str:
+    steps = {str(step["name"]): step for step in report["steps"]}
+    shown = {name: steps[name]["seconds"] for name in steps if "install" in name or "proxy" in name}
+    return f"{report['versions']} {report['disk_bytes'] / 1e6:.0f} MB {shown}"
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    aiws("build", "debian-11-amd64", "debian-12", "debian-13-amd64", "--out", str(out))
+    return out
+
+
+@pytest.mark.parametrize(("version", "arch"), [("11", "amd64"), ("12", "amd64"), ("13", "amd64"), ("12", "arm64")])
+def test_the_bundle_comes_up_on_a_host_without_network(version: str, arch: str, dist: Path) -> None:
+    root = debian_root(version, arch)
+    if arch == "arm64" and not shutil.which("qemu-aarch64-static"):
+        pytest.skip("qemu-user-static is not installed")
+    before = tree(root)
+    archive = dist / f"litellm-runtime-debian-{version}-{arch}.tar.gz"
+    report = json.loads(aiws("--json", "rehearse", str(archive), "--root", str(root)))
+    print(figures(report))
+    assert report["ok"], report
+    assert [attempt for step in report["steps"] for attempt in step["attempts"]] == []
+    assert tree(root) == before, "the root was written to"
+
+
+def tree(root: Path) -> str:
+    listed = subprocess.run(["find", str(root), "-printf", "%p %s %T@\\n"], capture_output=True, check=True)
+    return hashlib.sha256(listed.stdout).hexdigest()
+
+
+def test_one_litellm_for_every_host_debian_11_with_a_portable_python(tmp_path: Path) -> None:
+    standin = next(iter(STANDINS.glob("*x86_64*.tar.gz")), None) if STANDINS.is_dir() else None
+    if standin is None:
+        pytest.skip("no stand-in for the portable CPython beside the project")
+    shutil.copytree(ROOT / "manifests" / "portable", tmp_path / "manifests", symlinks=False)
+    pins = tmp_path / "manifests" / "python.yaml"
+    digest = hashlib.sha256(standin.read_bytes()).hexdigest()
+    text = re.sub(r"version: \S+", "version: 3.13.5", pins.read_text())
+    text = re.sub(
+        r"(amd64:\n\s+address: )\S+(\n\s+sha256: )\S+", rf"\g<1>https://x.test/{standin.name}\g<2>{digest}", text
+    )
+    pins.write_text(text)
+    aiws("lock", "debian-11-amd64", cwd=tmp_path)
+    aiws("build", "debian-11-amd64", "--mirror", f"https://x.test/=file://{standin.parent}/", cwd=tmp_path)
+    archive = "dist/litellm-runtime-debian-11-amd64.tar.gz"
+    root = debian_root("11", "amd64")
+    report = json.loads(aiws("--json", "rehearse", archive, "--root", str(root), cwd=tmp_path))
+    print(figures(report))
+    assert report["ok"]
+    assert report["versions"]["litellm"] == "1.89.0"
+    assert report["versions"]["Python"] == "3.13.5"
+
+
+def test_an_archive_for_another_host_is_refused(dist: Path) -> None:
+    archive = str(dist / "litellm-runtime-debian-13-amd64.tar.gz")
+    aiws("rehearse", archive, "--root", str(debian_root("12", "amd64")), code=2)
+
+
+def test_a_flipped_byte_fails_the_rehearsal(dist: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "litellm-runtime-debian-12-amd64.tar.gz"
+    content = bytearray((dist / damaged.name).read_bytes())
+    content[len(content) // 3] ^= 1
+    damaged.write_bytes(content)
+    out = aiws("rehearse", str(damaged), "--root", str(debian_root("12", "amd64")), code=3)
+    assert "does not verify, so it is not rehearsed" in out
+    assert "sha256 differs" in out or "not a whole archive" in out
+
+
+@pytest.mark.parametrize(
+    ("left_out", "cause"),
+    [
+        ("pip-", "missing: no wheel of pip; needed by pip>=25.1"),
+        ("orjson-", "missing: no wheel of orjson; needed by litellm[proxy]==1.89.0 -> orjson"),
+    ],
+)
+def test_a_wheelhouse_without_a_wheel_fails_the_rehearsal(
+    left_out: str, cause: str, dist: Path, tmp_path: Path
+) -> None:
+    name = "litellm-runtime-debian-12-amd64.tar.gz"
+    subprocess.run(["tar", "-xzf", str(dist / name), "-C", str(tmp_path)], check=True)
+    for wheel in (tmp_path / "litellm-runtime" / "packages" / "pip").glob(f"{left_out}*"):
+        wheel.unlink()
+    subprocess.run(["tar", "-czf", name, "litellm-runtime"], cwd=tmp_path, check=True)
+    out = aiws("rehearse", str(tmp_path / name), "--root", str(debian_root("12", "amd64")), code=3)
+    assert cause in out
+
+
+def test_a_wheel_for_a_too_new_glibc_fails_the_rehearsal(dist: Path, tmp_path: Path) -> None:
+    name = "litellm-runtime-debian-12-amd64.tar.gz"
+    subprocess.run(["tar", "-xzf", str(dist / name), "-C", str(tmp_path)], check=True)
+    (wheel,) = (tmp_path / "litellm-runtime" / "packages" / "pip").glob("orjson-*")
+    version = wheel.name.split("-")[1]
+    wheel.rename(wheel.with_name(f"orjson-{version}-cp311-cp311-manylinux_2_39_x86_64.whl"))
+    subprocess.run(["tar", "-czf", name, "litellm-runtime"], cwd=tmp_path, check=True)
+    out = aiws("rehearse", str(tmp_path / name), "--root", str(debian_root("12", "amd64")), code=3)
+    assert f"wrong platform: orjson-{version}-cp311-cp311-manylinux_2_39_x86_64.whl does not run on" in out
+    assert "glibc 2.36" in out
+
+
+def test_an_installation_that_needs_the_network_fails_and_what_it_asked_for_is_named(unlocked: World) -> None:
+    program = "import socket\ndef main():\n    socket.create_connection(('prices.example.org', 443), 5)\n"
+    make_wheel(unlocked.index.folder, "litellm", "1.0", ["orjson>=3; extra == 'proxy'"], module=program, script="main")
+    fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(unlocked.index.folder), "pip>=25.1"]
+    subprocess.run(fetch, check=True)
+    (unlocked.index.folder / "pip-26.0-py3-none-any.whl").unlink()
+    assert unlocked.run("lock", "debian-12-amd64").code == 0
+    assert unlocked.run("build", "debian-12-amd64").code == 0
+    root = str(debian_root("12", "amd64"))
+    done = unlocked.run_process("rehearse", "dist/litellm-runtime-debian-12-amd64.tar.gz", "--root", root)
+    assert done.code == 1
+    assert "FAILED: consumers: the program answers" in done.out
+    assert "it asked the network for prices.example.org" in done.out
+    assert re.search(r"prices\.example\.org +by python\S* \S*/bin/litellm --version", done.out)

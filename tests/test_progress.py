@@ -1,0 +1,122 @@
+"""How work tells how far it is."""
+
+from __future__ import annotations
+
+import io
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+
+from bundler.progress import Lines, Progress, Silent, Terminal, choose, megabytes
+
+
+def work(progress: Progress) -> None:
+    """Something of 3 MB, done by several threads, with a piece that had to be done again."""
+    with progress.task("fetching", 3_000_000) as task:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: task.advance(10_000), range(310)))
+        task.advance(-100_000)
+    progress.say("built [a] 100 %")
+
+
+def test_silence_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    work(Silent())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_lines_go_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    work(Lines())
+    out, err = capfd.readouterr()
+    assert out == ""
+    first, second = err.splitlines()
+    assert first.startswith("fetching: 3.0 MB in ")
+    assert second == "built [a] 100 %"
+
+
+def test_a_long_task_tells_how_far_it_is(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 9.0, 11.0, 12.0, 22.0, 23.0])
+    monkeypatch.setattr("bundler.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
+    with Lines().task("fetching", 4_000_000) as task:
+        for _ in range(4):
+            task.advance(1_000_000)
+    err = capfd.readouterr().err
+    assert err.splitlines() == [
+        "fetching: 50 % of 4.0 MB",
+        "fetching: 100 % of 4.0 MB",
+        "fetching: 4.0 MB in 23.0 s",
+    ]
+
+
+def test_a_task_without_a_size_is_no_error(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 11.0, 12.0])
+    monkeypatch.setattr("bundler.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
+    with Lines().task("fetching", 0) as task:
+        task.advance(0)
+    assert "fetching: 0 % of 0.0 MB" in capfd.readouterr().err
+
+
+def test_a_failed_task_is_not_told_as_done(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="broken"), Lines().task("fetching", 1):
+        raise ValueError("broken")
+    assert capfd.readouterr().err == ""
+
+
+def test_bars_are_drawn_and_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal = Terminal()
+    with terminal.task("outer", 10):
+        work(terminal)
+    work(terminal)
+    shown = screen.getvalue()
+    assert "fetching" in shown
+    assert shown.count("built [a] 100 %\n") == 2
+    assert "\x1b[?25l" in shown
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h"), "the cursor must be there again"
+
+
+def test_bars_end_when_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    terminal = Terminal()
+    with pytest.raises(ValueError, match="broken"), terminal.task("fetching", 1):
+        raise ValueError("broken")
+    assert terminal._open == 0
+    assert not terminal._bars.live.is_started
+
+
+@pytest.mark.parametrize(
+    ("quiet", "json", "bars", "terminal", "ci", "expected"),
+    [
+        (True, False, True, True, "", Silent),
+        (False, True, True, True, "", Silent),
+        (False, False, True, True, "", Terminal),
+        (False, False, False, True, "", Lines),
+        (False, False, True, False, "", Lines),
+        (False, False, True, True, "true", Lines),
+    ],
+)
+def test_what_fits_is_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+    quiet: bool,
+    json: bool,
+    bars: bool,
+    terminal: bool,
+    ci: str,
+    expected: type[object],
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("CI", ci)
+    assert type(choose(quiet=quiet, json=json, bars=bars)) is expected
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0.0 MB"), (152_700_000, "152.7 MB"), (49_999, "0.0 MB")])
+def test_sizes_are_for_people(size: int, text: str) -> None:
+    assert megabytes(size) == text
