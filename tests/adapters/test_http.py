@@ -1,0 +1,478 @@
+"""HTTP against a real server that misbehaves: mirrors, retries, credentials, limits."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+import tenacity
+import trustme
+from tenacity import RetryCallState, Retrying
+
+from bundler.adapters import http as http_module
+from bundler.adapters.http import Http, Mirror, RangeRefusedError, TransientError, redact, retrying
+from bundler.errors import IntegrityError, UnreachableError, UsageError
+from tests.server import Reply, Server, dropping, failing, redirect, serving
+
+ATTEMPTS = 5
+
+
+def get(http: Http, address: str, limit: int = 1000) -> bytes:
+    return http.get(address, "*/*", limit).content
+
+
+def stream(http: Http, address: str, start: int = 0) -> tuple[int, int | None, bytes]:
+    with http.stream(address, start) as body:
+        return body.start, body.total, b"".join(body.chunks)
+
+
+# Mirrors
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "target"),
+    [
+        ("https://a.test/=file:///folder/", "https://a.test/", "file:///folder/"),
+        ("https://a.test/x?k=v=https://b.test/", "https://a.test/x?k=v", "https://b.test/"),
+        ("http://a.test=http://b.test", "http://a.test", "http://b.test"),
+    ],
+)
+def test_a_mirror_is_parsed(text: str, source: str, target: str) -> None:
+    assert Mirror.parse(text) == Mirror(source, target)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=", "https://a.test/", "a=https://b.test/", "https://a.test/=/folder", "file:///a=file:///b"]
+)
+def test_what_is_no_mirror_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not FROM=TO"):
+        Mirror.parse(text)
+
+
+def test_the_longest_matching_mirror_wins() -> None:
+    short, long = Mirror("https://a.test/", "https://short.test/"), Mirror("https://a.test/x/", "https://long.test/")
+    for mirrors in ([short, long], [long, short]):
+        with closing(Http(mirrors)) as http:
+            assert http.mirrored("https://a.test/x/file") == "https://long.test/file"
+            assert http.mirrored("https://a.test/y/file") == "https://short.test/y/file"
+            assert http.mirrored("https://b.test/x/file") == "https://b.test/x/file"
+
+
+def test_a_mirror_may_be_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a+b c.bin").write_bytes(b"0123456789")
+    with closing(Http([Mirror("https://a.test/", f"{tmp_path.as_uri()}/")])) as http:
+        assert stream(http, "https://a.test/a%2Bb%20c.bin") == (0, 10, b"0123456789")
+        assert stream(http, "https://a.test/a%2Bb%20c.bin", 4) == (4, 10, b"456789")
+        assert stream(http, "https://a.test/a%2Bb%20c.bin", 11) == (0, 10, b"0123456789")
+
+
+def test_a_file_that_is_not_in_the_mirrors_folder_is_named(tmp_path: Path) -> None:
+    with closing(Http([Mirror("https://a.test/", f"{tmp_path.as_uri()}/")])) as http:
+        with pytest.raises(UnreachableError, match=r"nothing\.bin: No such file") as caught:
+            stream(http, "https://a.test/nothing.bin")
+        with pytest.raises(UnreachableError, match="Is a directory"):
+            stream(http, "https://a.test/")
+    assert "--mirror" in caught.value.hint
+
+
+def test_downloads_go_to_the_mirror_and_pages_do_not(server: Server, other: Server) -> None:
+    """Pages are not pinned by a digest, so where they come from is the index's own setting."""
+    for one in (server, other):
+        one.script("/file", Reply(one.address.encode()))
+    with closing(Http([Mirror(server.address, other.address)])) as http:
+        assert stream(http, f"{server.address}/file")[2].decode() == other.address
+        assert get(http, f"{server.address}/file").decode() == server.address
+
+
+def test_credentials_of_a_mirror_are_used_and_not_shown(server: Server) -> None:
+    server.script("/m/file", Reply(b"content", login=("me", "se/cret")))
+    mirror = Mirror("https://a.test/", server.address.replace("//", "//me:se%2Fcret@") + "/m/")
+    with closing(Http([mirror])) as http:
+        assert stream(http, "https://a.test/file")[2] == b"content"
+        with pytest.raises(UnreachableError) as caught:
+            stream(http, "https://a.test/nothing")
+    assert "cret" not in str(caught.value)
+
+
+# Retries
+
+
+def test_failures_are_tried_again(server: Server, http: Http) -> None:
+    address = server.script("/page", *failing(Reply(b"ok"), ATTEMPTS - 1))
+    assert get(http, address) == b"ok"
+    assert len(server.asked("/page")) == ATTEMPTS
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_tries_are_bounded(server: Server, http: Http, status: int) -> None:
+    address = server.script("/page", Reply(status=status))
+    with pytest.raises(TransientError, match=f"answered {status}") as caught:
+        get(http, address)
+    assert len(server.asked("/page")) == ATTEMPTS
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 418])
+def test_permanent_errors_are_not_tried_again(server: Server, http: Http, status: int) -> None:
+    address = server.script("/page", Reply(status=status))
+    with pytest.raises(UnreachableError, match=f"answered {status}") as caught:
+        get(http, address)
+    assert len(server.asked("/page")) == 1
+    assert ("credentials" in caught.value.hint) == (status in (401, 403))
+
+
+def test_waits_grow_and_stay_bounded() -> None:
+    state = RetryCallState(Retrying(), None, (), {})
+    longest = []
+    for attempt in range(1, 12):
+        state.attempt_number = attempt
+        longest.append(max(http_module._backoff(state) for _ in range(200)))
+    assert 0.2 < longest[0] <= 0.25
+    assert longest[3] > longest[1] > longest[0]
+    assert max(longest) <= 8
+
+
+def test_retry_after_in_seconds_is_waited_for(server: Server, http: Http, waits: list[float]) -> None:
+    address = server.script("/page", Reply(status=429, headers={"Retry-After": "17"}), Reply(b"ok"))
+    assert get(http, address) == b"ok"
+    assert waits == [17.0]
+
+
+def test_retry_after_as_a_date_is_waited_for(server: Server, http: Http, waits: list[float]) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    past = format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)
+    address = server.script(
+        "/page",
+        Reply(status=503, headers={"Retry-After": later}),
+        Reply(status=503, headers={"Retry-After": past}),
+        Reply(b"ok"),
+    )
+    assert get(http, address) == b"ok"
+    assert 25 < waits[0] <= 30
+    assert waits[1] == 0
+
+
+@pytest.mark.parametrize("value", ["61", "86400", "9" * 400, format_datetime(datetime.now(UTC) + timedelta(days=2))])
+def test_a_server_that_wants_too_much_patience_is_given_up(
+    server: Server, http: Http, waits: list[float], value: str
+) -> None:
+    address = server.script("/page", Reply(status=429, headers={"Retry-After": value}))
+    with pytest.raises(UnreachableError, match="answered 429") as caught:
+        get(http, address)
+    assert not isinstance(caught.value, TransientError)
+    assert "come back in" in caught.value.hint
+    assert len(server.asked("/page")) == 1
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["soon", "-5", "", "²", "Mon, 01 Jan 99999 00:00:00 GMT", "Mon, 01 Jan 2027 00:00:00 +99999999999999999999"],
+)
+def test_a_senseless_retry_after_counts_for_nothing(
+    server: Server, http: Http, monkeypatch: pytest.MonkeyPatch, waits: list[float], value: str
+) -> None:
+    monkeypatch.setattr(http_module, "_backoff", lambda state: 0.125)
+    address = server.script("/page", Reply(status=503, headers={"Retry-After": value}), Reply(b"ok"))
+    assert get(http, address) == b"ok"
+    assert waits == [0.125]
+
+
+def test_only_transient_errors_are_tried_again() -> None:
+    calls: list[int] = []
+
+    def broken() -> None:
+        calls.append(1)
+        raise IntegrityError("wrong")
+
+    with pytest.raises(IntegrityError):
+        retrying(broken)
+    assert len(calls) == 1
+
+
+def test_a_page_that_breaks_off_is_asked_for_again(server: Server, http: Http) -> None:
+    address = server.script("/page", *dropping(Reply(b"x" * 900), 0, 100, 899))
+    assert get(http, address) == b"x" * 900
+    assert len(server.asked("/page")) == 4
+
+
+def test_nobody_listening_is_transient(http: Http) -> None:
+    with serving() as gone:
+        address = f"{gone.address}/page"
+    with pytest.raises(TransientError) as caught:
+        get(http, address)
+    assert address in caught.value.message
+    assert "network" in caught.value.hint
+
+
+@pytest.mark.usefixtures("impatient")
+def test_silence_is_a_time_out(server: Server, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_module, "_ATTEMPTS", 2)
+    address = server.script("/page", Reply(silent=True))
+    with pytest.raises(TransientError, match="no answer in time"):
+        stream(http, address)
+    server.script("/page", Reply(silent=True), Reply(b"ok"))
+    assert get(http, address) == b"ok"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_pause_within_the_body_is_a_time_out(server: Server, http: Http) -> None:
+    address = server.script("/page", Reply(b"x" * 10, piece=5, pause=5))
+    with pytest.raises(TransientError, match="no answer in time"):
+        stream(http, address)
+
+
+def test_a_page_that_trickles_is_given_up(server: Server, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_module, "_PAGE_SECONDS", 0.1)
+    address = server.script("/page", Reply(b"x" * 50, piece=1, pause=0.01), Reply(b"ok"))
+    assert get(http, address) == b"ok"
+    assert len(server.asked("/page")) == 2
+
+
+# Pages
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_page_larger_than_the_limit_is_refused(server: Server, http: Http, chunked: bool) -> None:
+    address = server.script("/page", Reply(b"x" * 1001, chunked=chunked))
+    with pytest.raises(IntegrityError, match="larger than 1000 bytes"):
+        get(http, address, 1000)
+    assert len(get(http, address, 1001)) == 1001
+
+
+def test_the_limit_counts_what_a_compressed_page_unpacks_to(server: Server, http: Http) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    address = server.script("/page", Reply(bomb, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(IntegrityError, match="larger than"):
+        get(http, address, 1_000_000)
+
+
+def test_pages_may_come_compressed_and_are_named_by_where_they_came_from(server: Server, http: Http) -> None:
+    server.script(
+        "/real", Reply(gzip.compress(b"page"), headers={"Content-Encoding": "gzip", "Content-Type": "A/b; c=d"})
+    )
+    page = http.get(server.script("/page", redirect("/real")), "text/x", 100)
+    assert page.content == b"page"
+    assert page.media_type == "a/b"
+    assert page.address == f"{server.address}/real"
+    assert server.asked("/page")[0].headers["accept"] == "text/x"
+    assert server.asked("/page")[0].headers["accept-encoding"] == "gzip"
+
+
+def test_a_page_that_is_compressed_badly_is_an_error(server: Server, http: Http) -> None:
+    address = server.script("/page", Reply(b"not gzip", headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(UnreachableError):
+        get(http, address)
+
+
+def test_downloads_are_asked_for_as_they_are(server: Server, http: Http) -> None:
+    address = server.script("/file", Reply(b"content"))
+    assert stream(http, address) == (0, 7, b"content")
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+    assert server.requests[0].headers["user-agent"].startswith("aiws-bundle/")
+    assert "range" not in server.requests[0].headers
+
+
+# Ranges
+
+
+def test_a_download_goes_on_at_an_offset(server: Server, http: Http) -> None:
+    address = server.script("/file", Reply(b"0123456789"))
+    assert stream(http, address, 6) == (6, 10, b"6789")
+    assert server.requests[0].headers["range"] == "bytes=6-"
+
+
+def test_a_server_may_ignore_the_offset(server: Server, http: Http) -> None:
+    address = server.script("/file", Reply(b"0123456789", ranges=False))
+    assert stream(http, address, 6) == (0, 10, b"0123456789")
+
+
+def test_the_size_may_be_unknown(server: Server, http: Http) -> None:
+    assert stream(http, server.script("/chunked", Reply(b"0123", chunked=True))) == (0, None, b"0123")
+    assert stream(http, server.script("/silent", Reply(b"0123", length=0))) == (0, None, b"0123")
+    partial = Reply(b"23", status=206, headers={"Content-Range": "Bytes 2-3/*"})
+    assert stream(http, server.script("/partial", partial), 2) == (2, None, b"23")
+
+
+def test_an_offset_that_the_server_refuses(server: Server, http: Http) -> None:
+    with pytest.raises(RangeRefusedError, match="answered 416"):
+        stream(http, server.script("/file", Reply(b"0123")), 9)
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    ["", "bytes", "bytes */10", "items 2-3/10", "bytes x-3/10", "bytes ²-3/10", "bytes 2-3/" + "9" * 5000],
+)
+def test_a_206_that_does_not_say_where_it_begins_cannot_be_gone_on_with(
+    server: Server, http: Http, content_range: str
+) -> None:
+    reply = Reply(b"23", status=206, headers={"Content-Range": content_range})
+    with pytest.raises(RangeRefusedError, match="without a usable Content-Range"):
+        stream(http, server.script("/file", reply), 2)
+
+
+# Redirects and credentials
+
+
+def test_redirects_are_followed_and_keep_the_range(server: Server, other: Server, http: Http) -> None:
+    target = other.script("/there", Reply(b"0123456789"))
+    assert stream(http, server.script("/here", redirect(target)), 4) == (4, 10, b"456789")
+
+
+def test_a_redirect_loop_ends(server: Server, http: Http) -> None:
+    server.script("/a", redirect("/b"))
+    address = server.script("/b", redirect("/a"))
+    with pytest.raises(UnreachableError, match="redirects") as caught:
+        get(http, address)
+    assert not isinstance(caught.value, TransientError)
+    assert len(server.requests) < 50
+
+
+@pytest.mark.parametrize(
+    "target", ["file:///etc/hostname", "ftp://127.0.0.1/x", "http://a..b/", "http://[x/", "http://\u2603.x:99999/"]
+)
+def test_a_redirect_to_what_is_no_web_address_is_not_followed(server: Server, http: Http, target: str) -> None:
+    address = server.script("/page", Reply(status=302, headers={"Location": target.encode().decode("latin-1")}))
+    with pytest.raises(UnreachableError):
+        get(http, address)
+
+
+def test_credentials_go_to_their_own_origin_only(server: Server, other: Server, http: Http) -> None:
+    login = ("me@corp", "p:w/d")
+    clean = http.sign_in(server.address.replace("//", "//me%40corp:p%3Aw%2Fd@") + "/simple/?a=b")
+    assert clean == f"{server.address}/simple/?a=b"
+    server.script("/simple/x", Reply(b"mine", login=login))
+    server.script("/away", redirect(other.script("/y", Reply(b"theirs"))))
+    named = server.address.replace("127.0.0.1", "localhost")
+    server.script("/by-name", redirect(f"{named}/z"))
+    server.script("/z", Reply(b"also theirs"))
+    assert get(http, f"{server.address}/simple/x") == b"mine"
+    assert get(http, f"{server.address}/away") == b"theirs"
+    assert get(http, f"{other.address}/y") == b"theirs"
+    assert get(http, f"{server.address}/by-name") == b"also theirs"
+    assert "authorization" in server.asked("/away")[0].headers
+    assert all("authorization" not in one.headers for one in [*other.requests, *server.asked("/z")])
+    assert len(other.requests) == 2
+
+
+def test_an_origin_is_the_same_however_it_is_spelled(http: Http) -> None:
+    http.sign_in("https://me:pw@Index.test:443/simple")
+    known = http._credentials
+    assert http_module._origin("https://index.test/files/x") in known
+    assert http_module._origin("https://index.test:8443/files/x") not in known
+    assert http_module._origin("http://index.test/files/x") not in known
+
+
+def test_credentials_come_from_netrc(server: Server, tmp_path: Path) -> None:
+    netrc = tmp_path / "home" / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o644)
+    address = server.script("/page", Reply(b"ok", login=("me", "secret")))
+    with closing(Http()) as http:
+        assert get(http, address) == b"ok"
+
+
+def test_an_address_without_credentials_signs_nobody_in(http: Http) -> None:
+    assert http.sign_in("https://a.test/simple") == "https://a.test/simple"
+    assert http._credentials == {}
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[a/simple", "http://a.test:port/simple", "http://me:se/cret@a.test/simple"]
+)
+def test_what_is_no_address_is_refused_without_its_secret(http: Http, address: str) -> None:
+    with pytest.raises(UsageError, match="is not an address") as signing:
+        http.sign_in(address)
+    with pytest.raises(UnreachableError, match="is not an address") as asking:
+        get(http, address)
+    assert "se/" not in f"{signing.value} {asking.value}"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://a..test/", "http://" + "a" * 70 + ".test/", "http://127.0.0.1:1/\n", "x", ""]
+)
+def test_an_address_that_no_client_can_ask_is_unreachable(http: Http, address: str) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        get(http, address)
+    assert not isinstance(caught.value, TransientError)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:secret@a.test/x?token=secret#secret", "https://a.test/x"),
+        ("https://secret@a.test:8443/x", "https://a.test:8443/x"),
+        ("https://me:sec@secret@a.test/x", "https://a.test/x"),
+        ("https://me:sec/ret@a.test/x?secret", "a.test/x"),
+        ("file:///folder/x", "file:///folder/x"),
+    ],
+)
+def test_an_address_in_print_shows_no_secret(address: str, shown: str) -> None:
+    assert redact(address) == shown
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(status=503), Reply(status=404), Reply(b"x" * 99), Reply(b"x" * 9, drop_after=1), redirect("ftp://x/")],
+)
+def test_no_error_shows_the_query_of_an_address(server: Server, http: Http, reply: Reply) -> None:
+    address = server.script("/page?token=secret", reply)
+    with pytest.raises((UnreachableError, IntegrityError)) as caught:
+        get(http, address, 10)
+    assert "secret" not in caught.value.message + caught.value.hint
+    assert "/page" in caught.value.message
+
+
+# TLS and settings
+
+
+def test_an_untrusted_certificate_is_said_to_be_one_and_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with serving(context) as server:
+        address = server.script("/page", Reply(b"ok"))
+        with closing(Http()) as http, pytest.raises(UnreachableError, match="certificate is not trusted") as caught:
+            get(http, address)
+        assert "SSL_CERT_FILE" in caught.value.hint
+        assert waits == []
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        with closing(Http()) as http:
+            assert get(http, address) == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SSL_CERT_FILE", "/nowhere/to/be/found.pem"),
+        ("ALL_PROXY", "gopher://127.0.0.1:1"),
+        ("HTTPS_PROXY", "http://a:b:c"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_the_users_to_mend(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="network settings") as caught:
+        Http()
+    assert name in caught.value.hint
+
+
+def test_a_malformed_netrc_is_the_users_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "home" / ".netrc").write_text("machine a.test login me pass word secret\n")
+    with pytest.raises(UsageError, match=r"\.netrc, line 1"):
+        Http()
+
+
+def test_the_clock_of_the_tests_is_the_one_that_retries_use(waits: list[float]) -> None:
+    """Else tests would wait for real."""
+    tenacity.nap.sleep(3600)
+    assert waits == [3600]

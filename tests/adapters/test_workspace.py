@@ -1,0 +1,127 @@
+"""The folder of manifests and locks."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from bundler.adapters import workspace as workspace_module
+from bundler.adapters.workspace import Workspace
+from bundler.errors import UsageError
+from bundler.model.target import Target
+
+TARGET = Target("ubuntu", "24.04", "amd64", 39, "3.12.3")
+OTHER = Target("debian", "12", "amd64", 36, "3.11.2")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "checkout" / "manifests"
+    made.mkdir(parents=True)
+    (made / "targets.yaml").write_text("distros: {}\n")
+    return made
+
+
+def test_the_nearest_manifests_at_or_above_are_found(folder: Path) -> None:
+    below = folder.parent / "a" / "b"
+    below.mkdir(parents=True)
+    assert Workspace.find(None, below).folder == folder
+    assert Workspace.find(None, folder.parent).folder == folder
+    (folder.parent / "a" / "manifests").mkdir()
+    assert Workspace.find(None, below).folder == folder, "a folder without targets.yaml is another project's"
+    (folder.parent / "a" / "manifests" / "targets.yaml").touch()
+    assert Workspace.find(None, below).folder == folder.parent / "a" / "manifests"
+
+
+def test_a_chosen_folder_is_taken_or_refused(folder: Path, tmp_path: Path) -> None:
+    assert Workspace.find(folder, tmp_path).folder == folder
+    with pytest.raises(UsageError, match="elsewhere holds no manifests"):
+        Workspace.find(tmp_path / "elsewhere", folder.parent)
+    with pytest.raises(UsageError, match="nor a folder above it has no manifests") as caught:
+        Workspace.find(None, tmp_path)
+    assert "--manifests" in caught.value.hint
+
+
+def test_manifests_are_read_by_name(folder: Path) -> None:
+    (folder / "b.yaml").write_text("b: ü\n", encoding="utf-8")
+    (folder / "notes.txt").write_text("no manifest")
+    assert list(Workspace(folder).manifest_texts().items()) == [("b.yaml", "b: ü\n"), ("targets.yaml", "distros: {}\n")]
+
+
+def test_what_is_not_utf_8_is_named_with_its_place(folder: Path) -> None:
+    (folder / "b.yaml").write_bytes(b"name: \xff\n")
+    with pytest.raises(UsageError, match=r"b\.yaml is not UTF-8 text: .* at byte 6") as caught:
+        Workspace(folder).manifest_texts()
+    assert caught.value.exit_code == 2
+
+
+def test_a_manifest_of_absurd_size_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace_module, "_LARGEST_TEXT", 5)
+    with pytest.raises(UsageError, match=r"targets\.yaml is larger than"):
+        Workspace(folder).manifest_texts()
+
+
+def test_locks_are_named_by_target_without_dots(folder: Path) -> None:
+    workspace = Workspace(folder)
+    assert workspace.lock_path(TARGET) == folder / "locks" / "pylock.ubuntu-24-04-amd64.toml"
+    assert workspace.lock_text(TARGET) is None
+    workspace.write_lock(TARGET, "text ü\n")
+    assert workspace.lock_text(TARGET) == "text ü\n"
+    assert workspace.lock_path(TARGET).read_bytes() == "text ü\n".encode()
+
+
+def test_a_lock_may_be_read_by_all_whatever_the_umask(folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        Workspace(folder).write_lock(TARGET, "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(Workspace(folder).lock_path(TARGET).stat().st_mode) == 0o644
+
+
+def test_a_lock_is_replaced_at_once(folder: Path) -> None:
+    workspace, texts = Workspace(folder), [letter * 100_000 for letter in "abcdefgh"]
+    workspace.write_lock(TARGET, texts[0])
+    seen: set[str | None] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(workspace.lock_text(TARGET))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(20):
+        for text in texts:
+            workspace.write_lock(TARGET, text)
+    done.set()
+    reader.join()
+    assert seen <= set(texts)
+    assert len(seen) > 1
+    assert [path.name for path in (folder / "locks").iterdir()] == ["pylock.ubuntu-24-04-amd64.toml"]
+
+
+def test_a_lock_that_cannot_be_put_in_place_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(folder)
+    workspace.write_lock(TARGET, "old")
+    with pytest.raises(UnicodeEncodeError):
+        workspace.write_lock(TARGET, "\udc80")
+    monkeypatch.setattr(Path, "replace", lambda self, target: (_ for _ in ()).throw(PermissionError("no")))
+    with pytest.raises(PermissionError):
+        workspace.write_lock(TARGET, "new")
+    assert workspace.lock_text(TARGET) == "old"
+    assert len(list((folder / "locks").iterdir())) == 1
+
+
+def test_locks_of_no_target_are_strays(folder: Path) -> None:
+    workspace = Workspace(folder)
+    assert workspace.stray_locks([TARGET]) == []
+    for target in (TARGET, OTHER):
+        workspace.write_lock(target, "text")
+    (folder / "locks" / "README.md").touch()
+    assert workspace.stray_locks([TARGET, OTHER]) == []
+    assert workspace.stray_locks([TARGET]) == [workspace.lock_path(OTHER)]

@@ -1,0 +1,41 @@
+"""What many of these tests start from: the repository's own manifests, and small values to vary with `replace`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import settings
+
+from bundler.model.interpreter import Interpreter
+from bundler.model.lock import LockedWheel
+from bundler.model.manifest import Manifests
+from bundler.model.request import Request
+from bundler.model.target import Target
+
+ROOT = Path(__file__).parents[2]
+MANIFESTS = ROOT / "manifests"
+LOCKS = MANIFESTS / "locks"
+
+# Properties are checked on the same examples in every run.
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+
+DEBIAN_12 = Target("debian", "12", "amd64", 36, "3.11.2")
+UBUNTU_26 = Target("ubuntu", "26.04", "arm64", 43, None)
+REQUEST = Request(
+    component="litellm",
+    target=DEBIAN_12,
+    python=Interpreter("3.11.2", "x86_64", 36),
+    portable=False,
+    requirement="litellm[proxy]==1.0",
+    extra_requirements=("prisma",),
+    bootstrap=("pip>=25.1", "setuptools"),
+)
+WHEEL = LockedWheel("litellm", "1.0", "litellm-1.0-py3-none-any.whl", 12, "a" * 64)
+
+
+def real_texts() -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(MANIFESTS.glob("*.yaml"))}
+
+
+def real_manifests() -> Manifests:
+    return Manifests.parse(real_texts())
