@@ -23,13 +23,17 @@ _NOTES = """\
 Measured in one run on one machine ({machine}), so that the ratios mean more than the times.
 A median of {runs} runs, of {long_runs} for cold builds; pip counts with its quickest run. Peak: resident memory of the
 process (or of a child that it waited for, if that was larger), MB = 10^6 bytes.
-`pip wheel` ran once for debian-12 and each pip; for several targets its time is scaled by the bytes of their archives,
-not measured a target. It takes the newest versions that the requirements allow, aiws-bundle those of the lock."""
+`pip wheel` was measured for debian-12 only, with the pip that Python 3.11 brings and with the newest; for several
+targets that time is scaled by the bytes of their archives, not measured anew. It asks the same index for the same
+requirements, and takes the newest versions that they allow; aiws-bundle takes those of the lock."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the chosen cases and print what they found."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if unknown := sorted(set(options.names) - set(CASES)):
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(CASES)}")
     rows: list[Row] = []
     try:
         with tempfile.TemporaryDirectory(prefix="aiws-benchmarks-") as folder:
@@ -50,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Print ratios against pip, tar and gzip.")
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*CASES, []], help=f"of {', '.join(CASES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(CASES)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
     parser.add_argument("--runs", type=int, default=3, help="runs of what is quick [default: 3]")
     parser.add_argument("--long-runs", type=int, default=1, help="runs of cold builds and of pip [default: 1]")

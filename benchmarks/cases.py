@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -127,7 +127,7 @@ def read(lab: Lab) -> Iterator[Row]:
 
     theirs = median(plain, lab.runs)
     for command in ("verify", "inspect"):
-        ours = median(lambda command=command: lab.run(command, archive), lab.runs)  # type: ignore[misc]
+        ours = median(partial(lab.run, command, archive), lab.runs)
         yield Row(f"{command}, {REFERENCE}", ours.seconds, "s", "gzip -t + sha256sum", theirs.seconds, ours.peak)
     every = median(lambda: lab.run("verify", lab.warm / "dist"), lab.long_runs)
     yield Row(f"verify, all {len(lab.targets)} targets", every.seconds, "s", peak=every.peak)

@@ -178,13 +178,14 @@ def _digest(path: Path) -> str:
 
 
 def _inputs_of(path: Path) -> str:
-    """The inputs that an archive says it was made from, or nothing: manifest.json is its first file."""
+    """The inputs that an archive says it was made from, or nothing: manifest.json is one of its first files."""
     try:
         with open_archive(path, path.name) as reader:
             for member in reader.members():
-                if member.path.endswith(f"/{MANIFEST}"):
+                _, _, inner = member.path.partition("/")
+                if inner == MANIFEST:
                     return archive_manifest.parse(b"".join(reader.read())).inputs
-                if member.kind == "file":
+                if inner > MANIFEST:  # members are sorted
                     break
     except BundleError:
         pass

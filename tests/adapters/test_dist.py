@@ -1,7 +1,11 @@
+"""The output folder: SHA256SUMS covers exactly the archives, and no line is ever false, whoever is killed when."""
+
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import random
 import subprocess
 import threading
 import time
@@ -9,11 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from bundler.adapters.archive import Written
+from bundler.adapters.archive import Written, write_archive
 from bundler.adapters.dist import Dist
 from bundler.errors import WorkError
+from bundler.model.bundle import Bundle, text_file
 from bundler.progress import Silent
-from bundler.sidecars import sha256sums
+from bundler.sidecars import archive_manifest, sha256sums
+from bundler.sidecars.archive_manifest import ArchiveManifest, PythonFacts
+from tests.forks import Forks
+from tests.server import wait_until
+
+INPUTS = "ab" * 32
 
 
 def sha(content: bytes) -> str:
@@ -40,6 +50,11 @@ class Out:
         dist = self.dist()
         with dist.opened(Silent()):
             return dist.current(name, inputs)
+
+    def checked(self) -> bool:
+        """Whether `sha256sum -c` finds every line true."""
+        argv = ["sha256sum", "--quiet", "-c", sha256sums.NAME]
+        return subprocess.run(argv, cwd=self.folder, capture_output=True, check=False).returncode == 0
 
     def settle(self) -> None:
         with self.dist().opened(Silent()):
@@ -118,28 +133,22 @@ def test_a_name_that_checksums_cannot_hold_is_named(out: Out) -> None:
         out.settle()
 
 
-def test_another_process_waits_for_its_turn(out: Out) -> None:
-    said: list[str] = []
-
-    class Listener(Silent):
-        def say(self, text: str) -> None:
-            said.append(text)
-
+def test_another_run_waits_for_its_turn(out: Out) -> None:
     order: list[str] = []
+    waiting = Listener()
 
     def second() -> None:
-        with out.dist().opened(Listener()):
+        with out.dist().opened(waiting):
             order.append("second")
 
     with out.dist().opened(Silent()):
         thread = threading.Thread(target=second)
         thread.start()
-        while not said:
-            time.sleep(0.005)
+        wait_until(lambda: bool(waiting.said))
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    assert "waiting for another aiws-bundle" in said[0]
+    assert "waiting for another aiws-bundle" in waiting.said[0]
 
 
 def test_no_line_ever_disagrees_while_an_archive_is_replaced(out: Out, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,10 +181,213 @@ def test_memory_of_the_folder_that_is_lost_or_broken_costs_time_only(out: Out) -
     assert out.sums() == {"a.tar.gz": sha(b"one")}
 
 
-def test_touching_an_archive_does_not_make_it_stale(out: Out) -> None:
-    out.put("a.tar.gz", b"one")
+def real_archive(inputs: str = INPUTS) -> bytes:
+    """An archive that says what it was made from, as `build` writes it."""
+    facts = ArchiveManifest(
+        component="demo", commit="0" * 40, distro="debian", version="12", arch="amd64", inputs=inputs,
+        requirement="demo==1", requirements=("demo==1",), python=PythonFacts("3.11.2", "system", "2.36"),
+    )  # fmt: skip
+    others = [text_file("install.sh", b"#!/bin/sh\n"), text_file("metadata/x", b"x"), text_file("packages/y", b"y" * 9)]
+    manifest = text_file("manifest.json", archive_manifest.render(facts, others))
+    out = io.BytesIO()
+    write_archive(Bundle.of("demo-runtime", [manifest, *others]), out, 0, lambda: False)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("remembered", ["", "{", "[1]", "null", '{"a.tar.gz": {}}', '{"a.tar.gz": 1}', "\xff"])
+def test_an_archive_says_itself_what_it_was_made_from(out: Out, remembered: str) -> None:
+    """Losing what is remembered costs a look at the archive, not a build."""
+    content = real_archive()
+    out.put("a.tar.gz", content, INPUTS)
+    for path in out.state.glob("*.json"):
+        path.write_bytes(remembered.encode("latin-1"))
+    assert out.current("a.tar.gz", INPUTS) == Written(len(content), sha(content))
+    assert out.current("a.tar.gz", "cd" * 32) is None
+    assert out.checked()
+
+
+def test_a_lost_state_is_built_up_again(out: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    out.put("a.tar.gz", real_archive(), INPUTS)
+    for path in out.state.iterdir():
+        path.unlink()
+    assert out.current("a.tar.gz", INPUTS)
+    monkeypatch.setattr("bundler.adapters.dist._digest", lambda path: pytest.fail("hashed although nothing changed"))
+    assert out.current("a.tar.gz", INPUTS)
+
+
+def test_a_touched_archive_is_hashed_again_and_stays(out: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[Path] = []
+    content = real_archive()
+    out.put("a.tar.gz", content, INPUTS)
+    out.put("b.tar.gz", content, INPUTS)
+
+    def digest(path: Path) -> str:
+        hashed.append(path)
+        return sha(path.read_bytes())
+
+    monkeypatch.setattr("bundler.adapters.dist._digest", digest)
     os.utime(out.folder / "a.tar.gz", (1, 1))
-    dist = out.dist()
-    with dist.opened(Silent()):
-        dist.current("a.tar.gz", "i")
+    for _ in range(2):
+        for name in ("a.tar.gz", "b.tar.gz"):
+            assert out.current(name, INPUTS) == Written(len(content), sha(content))
+    assert hashed == [out.folder / "a.tar.gz"]
+
+
+def test_an_archive_replaced_by_an_equally_large_one_is_noticed(out: Out) -> None:
+    content = real_archive()
+    out.put("a.tar.gz", content, INPUTS)
+    (out.folder / "x").write_bytes(content[:-1] + b"!")
+    (out.folder / "x").replace(out.folder / "a.tar.gz")
+    assert out.current("a.tar.gz", INPUTS) is None
+    assert not out.checked()
+
+
+def test_building_anew_repairs_what_was_changed(out: Out) -> None:
+    content = real_archive()
+    out.put("a.tar.gz", content, INPUTS)
+    (out.folder / "a.tar.gz").write_bytes(b"damaged")
+    out.settle()
+    assert not out.checked(), "a run that does not make it anew must not bless it"
+    out.put("a.tar.gz", content, INPUTS)
+    assert out.checked()
+    assert out.sums() == {"a.tar.gz": sha(content)}
+
+
+def test_an_archive_without_its_line_is_listed_again(out: Out) -> None:
+    """As after a kill between the renaming of an archive and the writing of its line."""
+    out.put("a.tar.gz", real_archive(), INPUTS)
+    (out.folder / sha256sums.NAME).unlink()
+    assert out.current("a.tar.gz", INPUTS)
+    assert out.checked()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "\n", f"{'0' * 64}  b.tar.gz\n{'0' * 64}  a.tar.gz\n", "x" * 70 + "\n"]
+)
+def test_checksums_that_cannot_be_read_are_computed(out: Out, text: str) -> None:
+    out.put("a.tar.gz", b"one")
+    out.put("b.tar.gz", b"two")
+    (out.folder / sha256sums.NAME).write_text(text)
+    out.settle()
+    assert out.sums() == {"a.tar.gz": sha(b"one"), "b.tar.gz": sha(b"two")}
+
+
+def test_lines_of_files_that_are_gone_or_no_archives_go(out: Out) -> None:
+    out.put("a.tar.gz", b"one")
+    for name in (".hidden.tar.gz", "notes.txt", "a.tar.gz.part-000"):
+        (out.folder / name).write_bytes(b"x")
+    (out.folder / "folder.tar.gz").mkdir()
+    (out.folder / sha256sums.NAME).write_text(
+        f"{sha(b'one')}  a.tar.gz\n{'0' * 64}  gone.tar.gz\n{'0' * 64}  notes.txt\n"
+    )
+    out.settle()
     assert out.sums() == {"a.tar.gz": sha(b"one")}
+    assert (out.folder / ".hidden.tar.gz").exists()
+
+
+def test_a_folder_by_another_name_is_the_same_folder(out: Out, tmp_path: Path, children: Forks) -> None:
+    out.put("a.tar.gz", b"one")
+    (tmp_path / "link").symlink_to(out.folder)
+    ready, go_on = tmp_path / "ready", tmp_path / "go-on"
+    child = children.start(
+        "hold_folder", str(tmp_path / "link" / ".." / "dist"), str(out.state), str(ready), str(go_on)
+    )
+    wait_until(ready.exists)
+    names = [out.folder, tmp_path / "link", out.folder / ".." / "dist"]
+    listeners = [Listener() for _ in names]
+    threads = [
+        threading.Thread(target=own, args=(Dist(name, out.state), listener))
+        for name, listener in zip(names, listeners, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: all(listener.said for listener in listeners))
+    go_on.touch()
+    for thread in threads:
+        thread.join()
+    assert [one.said for one in listeners] == [[f"waiting for another aiws-bundle that fills {n}"] for n in names]
+    assert children.wait(child) == 0
+
+
+def test_a_killed_owner_frees_the_folder(out: Out, tmp_path: Path, children: Forks) -> None:
+    ready = tmp_path / "ready"
+    child = children.start("hold_folder", str(out.folder), str(out.state), str(ready), str(tmp_path / "never"))
+    wait_until(ready.exists)
+    assert children.kill(child)
+    waiting = Listener()
+    own(out.dist(), waiting)
+    assert waiting.said == []
+
+
+class Listener(Silent):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def own(dist: Dist, progress: Silent) -> None:
+    with dist.opened(progress):
+        pass
+
+
+class Watcher(threading.Thread):
+    """Reads the folder again and again as a consumer would, and notes every line that is false."""
+
+    def __init__(self, out: Out) -> None:
+        super().__init__()
+        self._out, self.stop = out, threading.Event()
+        self.lies: list[str] = []
+        self.checked = 0
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            for name, digest in self._lines().items():
+                content = self._content(name)
+                # Every content is new, so a line that is there before and after was there meanwhile.
+                if self._lines().get(name) == digest:
+                    self.checked += 1
+                    if content is None or sha(content) != digest:
+                        self.lies.append(name)
+
+    def _lines(self) -> dict[str, str]:
+        content = self._content(sha256sums.NAME)
+        return sha256sums.parse(content.decode()) if content is not None else {}
+
+    def _content(self, name: str) -> bytes | None:
+        try:
+            return (self._out.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def test_killed_runs_never_leave_a_false_line(out: Out, children: Forks) -> None:
+    chance = random.Random(20261124)
+    names = [f"{letter}.tar.gz" for letter in "abc"]
+    for name in names:
+        out.put(name, name.encode())
+    watcher = Watcher(out)
+    watcher.start()
+    try:
+        leftovers = unlisted = 0
+        for _ in range(25):
+            child = children.start("replace_archives", str(out.folder), str(out.state), names, 1000)
+            time.sleep(chance.uniform(0, 0.06))
+            assert children.kill(child)
+            leftovers += any(out.folder.glob(".aiws-bundle-*"))
+            unlisted += len(out.sums()) < 3
+            assert all(sha((out.folder / name).read_bytes()) == digest for name, digest in out.sums().items())
+            out.settle()
+            assert set(out.sums()) == set(names)
+            assert out.checked()
+            assert sorted(path.name for path in out.folder.iterdir()) == ["SHA256SUMS", *names]
+    finally:
+        watcher.stop.set()
+        watcher.join()
+    assert watcher.lies == []
+    assert watcher.checked > 100
+    assert leftovers >= 5, "the kills must hit the middle of the work"
+    assert unlisted >= 1
