@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,31 @@ def test_an_installation_that_needs_the_network_fails_and_what_it_asked_for_is_n
     assert "FAILED: consumers: the program answers" in done.out
     assert "it asked the network for prices.example.org" in done.out
     assert re.search(r"prices\.example\.org +by python\S* \S*/bin/litellm --version", done.out)
+
+
+def test_nothing_is_left_when_the_rehearsal_is_killed(dist: Path, tmp_path: Path) -> None:
+    archive = str(dist / "litellm-runtime-debian-12-amd64.tar.gz")
+    cache = tmp_path / "cache"
+    argv = [sys.executable, "-m", "bundler", "--cache-dir", str(cache), "rehearse", archive]
+    process = subprocess.Popen([*argv, "--root", str(debian_root("12", "amd64"))], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "make the venv" not in process.stderr.readline():
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 10
+    while inside(cache) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert inside(cache) == []
+    assert str(cache) not in Path("/proc/self/mounts").read_text()
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def inside(cache: Path) -> list[str]:
+    """Processes whose root or mounts are below the rehearsal's mountpoint."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(cache) in (process / "mountinfo").read_text():
+                found.append((process / "cmdline").read_text())
+    return found

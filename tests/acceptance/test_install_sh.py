@@ -1,0 +1,128 @@
+"""install.sh on this machine: what it makes, what it refuses, and that nothing is left when it fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.interpreters import interpreter
+from tests.world import World, make_wheel
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = (
+    "import os, sys\ndef main():\n    print('fake litellm', os.environ.get('LITELLM_MODE', ''))\n    sys.exit({code})\n"
+)
+
+
+@pytest.fixture
+def bundle(unlocked: World) -> World:
+    """A world with a real pip and a litellm that answers."""
+    make_wheel(unlocked.index.folder, "litellm", "1.0", module=PROGRAM.format(code=0), script="main")
+    fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(unlocked.index.folder), "pip>=25.1"]
+    subprocess.run(fetch, check=True)
+    (unlocked.index.folder / "pip-26.0-py3-none-any.whl").unlink()
+    manifest = (unlocked.root / "manifests" / "litellm.yaml").read_text().replace("[proxy]", "")
+    unlocked.write("litellm.yaml", f"{manifest}environment: {{LITELLM_MODE: quick}}\n")
+    build(unlocked)
+    return unlocked
+
+
+def build(world: World) -> None:
+    assert world.run("lock", "debian-12-amd64", "--upgrade").code == 0
+    assert world.run("build", "debian-12-amd64").code == 0
+    archive = world.dist / "litellm-runtime-debian-12-amd64.tar.gz"
+    subprocess.run(["rm", "-rf", "litellm-runtime"], cwd=world.root, check=True)
+    subprocess.run(["tar", "-xzf", str(archive)], cwd=world.root, check=True)
+
+
+def install(world: World, *words: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(interpreter('3.11')).parent}:/usr/bin:/bin"
+    argv = ["sh", str(world.root / "litellm-runtime" / "install.sh"), "--prefix", str(world.root / "opt"), *words]
+    env = {"PATH": path, "HOME": str(world.root), "PIP_INDEX_URL": "http://127.0.0.1:9/", "PYTHONPATH": "/nowhere"}
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+
+
+def tree(folder: Path) -> dict[str, int]:
+    return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+def test_it_installs_runs_again_without_change_and_uninstalls(bundle: World) -> None:
+    prefix = bundle.root / "opt"
+    done = install(bundle)
+    assert done.returncode == 0, done.stderr
+    assert "installed in" in done.stdout
+    assert "fake litellm quick" in done.stdout, "started with the environment of runtime.env"
+    assert (prefix / "litellm.env").read_text() == "export LITELLM_MODE=quick\n"
+    before = tree(prefix)
+    done = install(bundle)
+    assert (done.returncode, "nothing to do" in done.stdout) == (0, True)
+    assert tree(prefix) == before
+    done = install(bundle, "--uninstall")
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["removed"] * 5
+    assert not prefix.exists()
+    done = install(bundle, "--uninstall")
+    assert done.returncode == 0
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["not there"] * 5
+
+
+def test_an_upgrade_is_switched_to_when_it_is_whole_and_the_old_one_goes(bundle: World) -> None:
+    assert install(bundle).returncode == 0
+    (old,) = (bundle.root / "opt" / "versions").iterdir()
+    make_wheel(bundle.index.folder, "prisma", "0.15.0", payload=b"newer")
+    build(bundle)
+    assert install(bundle).returncode == 0
+    (new,) = (bundle.root / "opt" / "versions").iterdir()
+    assert new != old
+    assert (bundle.root / "opt" / "bin" / "litellm").resolve().is_relative_to(new)
+
+
+def test_a_failed_upgrade_leaves_the_old_installation_working(bundle: World) -> None:
+    assert install(bundle).returncode == 0
+    before = tree(bundle.root / "opt")
+    make_wheel(bundle.index.folder, "litellm", "1.0", module=PROGRAM.format(code=3), script="main")
+    build(bundle)
+    done = install(bundle)
+    assert done.returncode == 1
+    assert "litellm does not start" in done.stderr
+    assert set(tree(bundle.root / "opt")) == set(before)
+    subprocess.run([bundle.root / "opt" / "bin" / "litellm"], check=True)
+
+
+def test_a_damaged_archive_makes_nothing(bundle: World) -> None:
+    wheel = next((bundle.root / "litellm-runtime" / "packages" / "pip").glob("prisma*"))
+    wheel.write_bytes(wheel.read_bytes()[:-1] + b"x")
+    done = install(bundle)
+    assert done.returncode == 1
+    assert f"packages/pip/{wheel.name}: FAILED" in done.stdout + done.stderr
+    assert "the archive is damaged" in done.stderr
+    assert not (bundle.root / "opt").exists()
+
+
+def test_a_failed_installation_removes_what_it_made(bundle: World) -> None:
+    make_wheel(bundle.index.folder, "litellm", "1.0", module=PROGRAM.format(code=3), script="main")
+    build(bundle)
+    done = install(bundle)
+    assert done.returncode == 1
+    assert "what it had made in" in done.stderr
+    assert not (bundle.root / "opt").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(bundle: World) -> None:
+    (bundle.root / "opt").mkdir()
+    (bundle.root / "opt" / "mine").write_text("precious")
+    for words in ((), ("--uninstall",)):
+        done = install(bundle, *words)
+        assert done.returncode == 1
+        assert "no installation of litellm" in done.stderr
+    assert (bundle.root / "opt" / "mine").read_text() == "precious"
+
+
+@pytest.mark.parametrize("prefix", ["/", "/usr", "/etc/", "/opt", "/tmp/../etc", "//", "/a b", "/a'b", "/a$b"])
+def test_a_prefix_that_would_hurt_is_refused(bundle: World, prefix: str) -> None:
+    done = install(bundle, "--prefix", prefix)
+    assert done.returncode == 1
+    assert "--prefix" in done.stderr
