@@ -52,7 +52,8 @@ class Lab:
     def index(self) -> str:
         """The index that the tool takes its wheels from; pip is pointed at the same."""
         ask = (
-            "import os; from bundler.adapters.index import find_index; from bundler.adapters.process import run; "
+            "import os; from bundler.adapters.index_address import find_index; "
+            "from bundler.adapters.process import run; "
             "print(find_index(os.environ, run))"
         )
         return answer([sys.executable, "-c", ask], PROJECT).strip()

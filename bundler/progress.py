@@ -65,23 +65,26 @@ class Lines:
         """Print the label when the work is done, and how far it is meanwhile."""
         task = _LineTask(self, label, total)
         yield task
-        self.say(f"{label}: {megabytes(total)} in {time.monotonic() - task.started:.1f} s")
+        done = (
+            megabytes(task.done) if task.done >= total else f"stopped at {megabytes(task.done)} of {megabytes(total)}"
+        )
+        self.say(f"{label}: {done} in {time.monotonic() - task.started:.1f} s")
 
 
 class _LineTask:
     def __init__(self, lines: Lines, label: str, total: int) -> None:
         self._lines, self._label, self._total = lines, label, total
-        self._done, self._lock = 0, threading.Lock()
+        self.done, self._lock = 0, threading.Lock()
         self.started = self._told = time.monotonic()
 
     def advance(self, amount: int) -> None:
         with self._lock:
-            self._done += amount
+            self.done += amount
             now = time.monotonic()
             if due := now - self._told >= 10:
                 self._told = now
         if due:
-            self._lines.say(f"{self._label}: {self._done * 100 // max(self._total, 1)} % of {megabytes(self._total)}")
+            self._lines.say(f"{self._label}: {self.done * 100 // max(self._total, 1)} % of {megabytes(self._total)}")
 
 
 class Terminal:

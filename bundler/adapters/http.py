@@ -40,6 +40,10 @@ class TransientError(UnreachableError):
         self.wait = wait
 
 
+class MissingError(UnreachableError):
+    """The server answers, and has nothing there: 404 or 410, or no such file behind a `file://` mirror."""
+
+
 class RangeRefusedError(TransientError):
     """The server cannot go on at the offset that was asked for: what is there already is of no use with it."""
 
@@ -136,6 +140,25 @@ class Http:
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             return Page(bytes(content), media_type, str(response.url))
 
+    def read(self, address: str, limit: int, attempts: int = _ATTEMPTS) -> bytes:
+        """Fetch a file of at most `limit` bytes that a digest will check, through mirrors and with retries.
+
+        Raises UnreachableError, IntegrityError.
+        """
+
+        def once() -> bytes:
+            content = bytearray()
+            with self.stream(address) as body:
+                for chunk in body.chunks:
+                    content += chunk
+                    if len(content) > limit:
+                        raise IntegrityError(f"{redact(address)}: larger than {limit} bytes")
+                if body.total is not None and len(content) < body.total:
+                    raise TransientError(f"{redact(address)}: ended after {len(content)} of {body.total} bytes")
+            return bytes(content)
+
+        return retrying(once, attempts)
+
     @contextmanager
     def stream(self, address: str, start: int = 0) -> Iterator[Body]:
         """Open one try at `address` from byte `start`; a server may begin at 0 all the same (see `Body.start`).
@@ -226,9 +249,8 @@ def _open_file(address: str) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise UnreachableError(
-            f"{path}: {error.strerror}", "check the --mirror or AIWS_MIRRORS that led there"
-        ) from error
+        kind = MissingError if isinstance(error, FileNotFoundError) else UnreachableError
+        raise kind(f"{path}: {error.strerror}", "check the --mirror or AIWS_MIRRORS that led there") from error
 
 
 def _extent(response: httpx.Response) -> tuple[int, int | None]:
@@ -257,7 +279,8 @@ def _raise_for_status(response: httpx.Response, address: str) -> None:
         raise TransientError(shown, "the server is overloaded or broken; try again later", wait)
     if code in (401, 403, 407):
         raise UnreachableError(shown, "credentials are missing or refused; see README, indexes and mirrors")
-    raise UnreachableError(shown, "it is not there; is a mirror or index configured that lacks it?")
+    kind = MissingError if code in (404, 410) else UnreachableError
+    raise kind(shown, "it is not there; is a mirror or index configured that lacks it?")
 
 
 def _retry_after(response: httpx.Response) -> float | None:

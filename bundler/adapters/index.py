@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from bundler.adapters.http import Http, TransientError, redact
-from bundler.adapters.index_address import find_index as find_index
 from bundler.errors import UnreachableError
 from bundler.model.lock import LockedWheel
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,9 +87,9 @@ class Sandbox:
         answer = self.request({"do": "read", "path": path})
         return None if answer is None else str(answer)
 
-    def extract(self, archive: Path, folder: str) -> None:
-        """Unpack an archive of the host's, verified before, below a folder inside."""
-        self.request({"do": "extract", "archive": str(archive.absolute()), "folder": folder})
+    def extract(self, folder: str) -> None:
+        """Unpack the archive below a folder inside."""
+        self.request({"do": "extract", "folder": folder})
 
     def look(self, folder: str) -> Size:
         """Measure a folder inside."""
@@ -121,19 +121,23 @@ class Sandbox:
 
 
 @contextmanager
-def opened(root: Path, machine: str, mountpoint: Path) -> Iterator[Sandbox]:
-    """Make a sandbox around `root`, whose programs are for `machine` (x86_64, aarch64).
+def opened(root: Path, machine: str, mountpoint: Path, archive: Path) -> Iterator[Sandbox]:
+    """Make a sandbox around `root`, whose programs are for `machine` (x86_64, aarch64), to unpack `archive` in.
 
     Nothing is written below `root`; `mountpoint` is an empty folder that stays empty. When the context ends, or this
     process does, everything inside is gone. Raises WorkError with the next move where it cannot be made.
     """
     mountpoint.mkdir(parents=True, exist_ok=True)
-    first: dict[str, object] = {"root": str(root.absolute()), "mountpoint": str(mountpoint)}
+    first: dict[str, object] = {
+        "root": str(root.absolute()),
+        "mountpoint": str(mountpoint),
+        "archive": str(archive.absolute()),
+    }
     if machine != os.uname().machine:
         first |= {"emulator": _emulator(machine), "machine": machine}
     argv = [*_unshare(), sys.executable, "-m", "bundler.adapters.jail"]
     process = subprocess.Popen(  # noqa: S603 - argv is ours
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=_environment()
     )
     sandbox = Sandbox(process)
     try:
@@ -142,6 +146,13 @@ def opened(root: Path, machine: str, mountpoint: Path) -> Iterator[Sandbox]:
     finally:
         process.kill()
         process.communicate()
+        with suppress(OSError):
+            mountpoint.rmdir()
+
+
+def _environment() -> dict[str, str]:
+    """What the process inside needs; none of the caller's secrets."""
+    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
 
 
 def _unshare() -> list[str]:

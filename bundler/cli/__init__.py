@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler import __version__
-from bundler.errors import BundleError, from_os
+from bundler.errors import BundleError, UsageError, from_os
 
 if TYPE_CHECKING:
     from bundler.pipeline.settings import Settings
@@ -27,6 +27,9 @@ _COMMANDS = {
     "inspect": "Show what is inside an archive.",
     "cache": "Show or tidy the store of downloaded files.",
 }
+
+
+_SHARED = frozenset(("--json", "-q", "--quiet", "-v", "--verbose", "--no-progress"))
 
 
 class _Commands(click.Group):
@@ -142,7 +145,11 @@ def main() -> None:
 
 
 def run(argv: list[str]) -> int:
-    """Run one command line and return its exit code; everything that goes wrong is printed for people."""
+    """Run one command line and return its exit code; everything that goes wrong is printed for people.
+
+    With `--json` an error is also the one JSON document on standard output.
+    """
+    argv = _shared_first(argv)
     try:
         result = cli.main(argv, prog_name="aiws-bundle", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -150,20 +157,34 @@ def run(argv: list[str]) -> int:
         return exit_.exit_code
     except click.ClickException as error:
         error.show()
+        _tell_program(argv, UsageError(error.format_message()))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         print("\naiws-bundle: interrupted; finished archives stay, downloads go on where they stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 1
-    except BundleError as error:
-        complain(error)
-        return error.exit_code
-    except OSError as error:
-        complain(from_os(error))
-        return 1
+    except (BundleError, OSError) as error:
+        told = from_os(error) if isinstance(error, OSError) else error
+        complain(told)
+        _tell_program(argv, told)
+        return told.exit_code
     except Exception as error:
         return _bug(error, argv)
+
+
+def _shared_first(argv: list[str]) -> list[str]:
+    """Let the options that all commands share stand after the command too, where people write them."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    shared = [word for word in argv[:end] if word in _SHARED]
+    return [*shared, *(word for word in argv[:end] if word not in _SHARED), *argv[end:]]
+
+
+def _tell_program(argv: list[str], error: BundleError) -> None:
+    if "--json" in argv:
+        from bundler.cli.output import error_json, print_json
+
+        print_json({"error": error_json(error)})
 
 
 def complain(error: BundleError) -> None:

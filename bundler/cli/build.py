@@ -58,6 +58,9 @@ def _show(report: BuildReport) -> None:
         size = f"{outcome.size / 1e6:.1f}" if outcome.size else "-"
         rows.append((outcome.target, outcome.state, size, str(report.folder / outcome.asset)))
     print_table(rows, right=(2,))
+    if lacking := [outcome for outcome in report.outcomes if outcome.lacking]:
+        named = ", ".join(outcome.target for outcome in lacking)
+        print(f"\nwithout database support: {named}\n  {lacking[0].lacking}; `aiws-bundle lock` says why")
     for outcome in report.outcomes:
         if outcome.error:
             sys.stdout.flush()
@@ -75,6 +78,7 @@ def _json(report: BuildReport) -> Json:
                 "state": outcome.state,
                 "size": outcome.size or None,
                 "sha256": outcome.sha256 or None,
+                "lacking": outcome.lacking,
                 "error": error_json(outcome.error),
             }
             for outcome in report.outcomes

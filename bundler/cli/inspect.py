@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from packaging.utils import parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from bundler.cli import Options
 from bundler.cli.output import Json, print_json, print_table
 from bundler.model.bundle import PYTHON, WHEELS
 from bundler.pipeline.verify import inspect
-from bundler.sidecars.archive_manifest import ArchiveManifest
+from bundler.sidecars.archive_manifest import ArchiveManifest, DatabaseFacts
 from bundler.steps.verify_archive import Contents
 
 _BIGGEST = 10
@@ -38,8 +38,12 @@ def _packages(contents: Contents) -> list[tuple[str, str, int]]:
     found = []
     for path, file in contents.files.items():
         if path.startswith(f"{WHEELS}/") and path.endswith(".whl"):
-            project, version, _, _ = parse_wheel_filename(path.rpartition("/")[2])
-            found.append((str(project), str(version), file.size or 0))
+            name = path.rpartition("/")[2]
+            try:
+                project, version, _, _ = parse_wheel_filename(name)
+                found.append((str(project), str(version), file.size or 0))
+            except InvalidWheelFilename:
+                found.append((name, "not a wheel", file.size or 0))
     return sorted(found)
 
 
@@ -61,6 +65,7 @@ def _show(archive: Path, facts: ArchiveManifest, contents: Contents) -> None:
     print(f"  component     {facts.component}, commit {facts.commit}")
     print(f"  host          {facts.distro} {facts.version} {facts.arch}, glibc {facts.python.glibc}")
     print(f"  Python        {python}")
+    print(f"  database      {_database(facts.database)}")
     print(f"  requirement   {facts.requirement}")
     print(f"  all asked for {' '.join(facts.requirements)}")
     print(f"  tar           {contents.tar_size} bytes, SHA-256 {contents.tar_sha256}")
@@ -68,6 +73,13 @@ def _show(archive: Path, facts: ArchiveManifest, contents: Contents) -> None:
     print_table([(f"{size / 1e6:.1f} MB", path) for path, size in _biggest(contents)], right=(0,))
     print(f"\n{len(packages)} packages, {sum(size for _, _, size in packages) / 1e6:.1f} MB:")
     print_table([(name, version, f"{size / 1e3:.0f} kB") for name, version, size in packages], right=(2,))
+
+
+def _database(facts: DatabaseFacts) -> str:
+    if not facts.supported:
+        return f"not supported: {facts.reason}"
+    node = "a wheel" if facts.node == "wheel" else "the host"
+    return f"Prisma {facts.prisma_cli}, engines for {facts.platform}, Node.js from {node}"
 
 
 def _json(archive: Path, facts: ArchiveManifest, contents: Contents) -> Json:
@@ -87,6 +99,7 @@ def _json(archive: Path, facts: ArchiveManifest, contents: Contents) -> Json:
             "source": facts.python.source,
             "size": _python_size(contents),
         },
+        "database": {"supported": facts.database.supported, "reason": facts.database.reason},
         "tar": {"size": contents.tar_size, "sha256": contents.tar_sha256},
         "packages": [{"name": name, "version": version, "size": size} for name, version, size in _packages(contents)],
         "biggest": [{"path": path, "size": size} for path, size in _biggest(contents)],

@@ -8,7 +8,7 @@ from bundler.cli import Options, complain
 from bundler.cli.output import Json, error_json, print_json, print_table
 from bundler.errors import UsageError
 from bundler.model.request import parse_versions
-from bundler.pipeline.lock import LockReport, check_locks, lock
+from bundler.pipeline.lock import LockOutcome, LockReport, check_locks, lock
 
 
 @click.command("lock")
@@ -52,18 +52,25 @@ def command(
 
 def _show(report: LockReport) -> None:
     rows = [("target", "lock", "packages", "")]
-    rows += [(o.target, o.state, str(o.packages or "-"), o.detail) for o in report.outcomes]
+    rows += [(o.target, o.state, str(o.packages or "-"), _detail(o)) for o in report.outcomes]
     print_table(rows, right=(2,))
     seen: set[tuple[str, ...]] = set()
     for outcome in report.outcomes:
         if 0 < len(outcome.changes) < outcome.packages and outcome.changes not in seen:
             seen.add(outcome.changes)
             print(f"\n{outcome.target}:", *outcome.changes, sep="\n  ")
+    if lacking := [o for o in report.outcomes if o.lacking]:
+        print(f"\nwithout database support ({len(lacking)}): {lacking[0].lacking}")
+        print("  `aiws-bundle lock` adds it where that can be reached, or through AIWS_MIRRORS")
     if stale := [o.target for o in report.outcomes if o.state in ("stale", "missing")]:
         print(f"\nrun `aiws-bundle lock {' '.join(stale)}`")
     for outcome in report.outcomes:
         if outcome.error:
             complain(outcome.error)
+
+
+def _detail(outcome: LockOutcome) -> str:
+    return "; ".join(filter(None, (outcome.detail, "without database support" if outcome.lacking else "")))
 
 
 def _json(report: LockReport) -> Json:
@@ -74,6 +81,7 @@ def _json(report: LockReport) -> Json:
                 "state": outcome.state,
                 "packages": outcome.packages,
                 "detail": outcome.detail,
+                "lacking": outcome.lacking,
                 "changes": list(outcome.changes),
                 "error": error_json(outcome.error),
             }

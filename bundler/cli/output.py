@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from bundler.errors import BundleError
 
+_MOST_FINDINGS = 50
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 
@@ -29,6 +30,14 @@ def print_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Non
             for column, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
+
+
+def print_findings(findings: Sequence[str]) -> None:
+    """Print what is wrong, one finding a line, the first fifty of very many."""
+    for finding in findings[:_MOST_FINDINGS]:
+        print(f"  - {finding}")
+    if len(findings) > _MOST_FINDINGS:
+        print(f"  - … and {len(findings) - _MOST_FINDINGS} more")
 
 
 def error_json(error: BundleError | None) -> Json:

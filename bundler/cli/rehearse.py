@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import Json, print_json, print_table
+from bundler.cli.output import Json, print_findings, print_json, print_table
 from bundler.pipeline.rehearse import RehearsalReport, rehearse
 
 
@@ -36,8 +36,7 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
 def _show(report: RehearsalReport) -> None:
     if report.rehearsal is None:
         print(f"NOT ok  {report.archive} does not verify, so it is not rehearsed:")
-        for finding in (*report.verdict.integrity, *report.verdict.closure):
-            print(f"  - {finding}")
+        print_findings((*report.verdict.integrity, *report.verdict.closure))
         return
     rows = [("step", "seconds", "result", "")]
     for step in report.rehearsal.steps:

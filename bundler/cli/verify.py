@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import Json, print_json
+from bundler.cli.output import Json, print_findings, print_json
 from bundler.pipeline.verify import VerifyReport, verify
 from bundler.sidecars.archive_manifest import ArchiveManifest
 
@@ -36,8 +36,7 @@ def _show(report: VerifyReport) -> None:
             print(f"ok      {path}: {verdict.facts.requirement}, {wheels} wheels close on {_host(verdict.facts)}")
             continue
         print(f"NOT ok  {path}")
-        for finding in (*verdict.integrity, *verdict.closure):
-            print(f"  - {finding}")
+        print_findings((*verdict.integrity, *verdict.closure))
     for finding in report.folder_findings:
         print(f"NOT ok  {finding}")
 

@@ -19,6 +19,8 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from bundler.model.interpreter import Interpreter
 
+# More than any project has; a wheel that goes beyond wants to keep the proof busy.
+_MOST_REQUIREMENTS, _MOST_PATCHES = 5000, 200
 # Any later patch: past every patch that metadata could name.
 _LAST_PATCH = 9999
 # What packaging raises for text that it can make nothing of, such as a marker that compares what cannot be compared.
@@ -49,10 +51,15 @@ def prove(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter) ->
     Each reason about a missing or unfit wheel ends with the chain of requirements that leads to it. The roots are
     requirements that can be parsed; of the wheels nothing is trusted.
     """
+    if absurd := [wheel for wheel in wheels if len(wheel.requires_dist) > _MOST_REQUIREMENTS]:
+        return tuple(f"unreadable: {wheel.filename} has {len(wheel.requires_dist)} requirements" for wheel in absurd)
+    patches = tuple(_patches(wheels, python))
+    if len(patches) > _MOST_PATCHES:
+        return (f"unreadable: the wheels tell {len(patches)} patch versions of Python {python.minor} apart",)
     findings: Findings = {}
     shelf = _shelve(wheels, python, findings)
     used: set[str] = set()
-    for patch in _patches(wheels, python):
+    for patch in patches:
         used |= _walk(roots, shelf, python.at_patch(patch), findings)
     for project, wheel in shelf.items():
         if project not in used:

@@ -22,6 +22,7 @@ from packaging.version import Version
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import LockError
+from bundler.model.database import LockedDatabase
 from bundler.model.paths import is_plain_name
 from bundler.model.request import Request
 
@@ -30,6 +31,7 @@ TOOL = "aiws-bundle"
 _HINT = re.compile(r"packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_WHEEL = 1 << 31
+_DATABASE_TABLE = f"\n[tool.{TOOL}.database]\n"
 
 
 class MalformedLockError(LockError):
@@ -56,7 +58,7 @@ class LockedWheel:
 
 @dataclass(frozen=True)
 class LockFacts:
-    """The `tool.aiws-bundle` table: what the lock was made from and by."""
+    """The `tool.aiws-bundle` table: what the lock was made from and by, and what database support needs, if pinned."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", alias_generator=lambda name: name.replace("_", "-")
@@ -71,6 +73,7 @@ class LockFacts:
     resolver: str
     exclude_newer: str
     set: dict[str, str] = field(default_factory=dict)
+    database: LockedDatabase | None = None
 
 
 @dataclass(frozen=True)
@@ -114,20 +117,40 @@ class Lock:
         if self.facts.target != request.target.name:
             return f"it was made for {self.facts.target}"
         if self.facts.manifest_sha256 != request.digest():
-            return f"the manifests changed: {_difference(self.facts, request)}"
+            return f"the manifests changed: {_difference(self, request)}"
+        if (pins := self.facts.database) and not (request.database and pins.serves(request.database, request.target)):
+            return "its database pins are for other choices"
         return None
 
     def effective(self, request: Request) -> Request:
-        """`request` with the versions that `lock --set` chose for this lock."""
-        return request.with_versions(self.facts.set)
+        """`request` with what this lock decided: the versions of `lock --set`, and whether there is a database."""
+        chosen = request.with_database() if self.facts.database else request
+        return chosen.with_versions(self.facts.set)
+
+    def digests(self) -> set[str]:
+        """The SHA-256 of every file that this lock pins."""
+        digests = {wheel.sha256 for wheel in self.wheels}
+        if pins := self.facts.database:
+            digests |= {engine.sha256 for engine in pins.engines} | {package.sha256 for package in pins.npm}
+        return digests
+
+    def lacks_database(self, request: Request) -> bool:
+        """Say whether `request` asks for database support that is not locked."""
+        return request.database is not None and self.facts.database is None
 
 
-def _difference(facts: LockFacts, request: Request) -> str:
+def holds_database(text: str) -> bool:
+    """Say whether a lock's text, unparsed, has database support."""
+    return _DATABASE_TABLE in text
+
+
+def _difference(lock: Lock, request: Request) -> str:
+    facts = lock.facts
     pairs = {
         "Python": (facts.python, request.python.version),
         "glibc": (facts.glibc, f"2.{request.python.glibc_minor}"),
         "portable": (str(facts.portable).lower(), str(request.portable).lower()),
-        "requirements": (", ".join(facts.requirements), ", ".join(request.with_versions(facts.set).requirements)),
+        "requirements": (", ".join(facts.requirements), ", ".join(lock.effective(request).requirements)),
     }
     changed = [f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new]
     return "; ".join(changed) or "another choice"
@@ -189,9 +212,15 @@ def _plain(error: Exception) -> str:
     return str(error)
 
 
-def facts_for(request: Request, resolver: str, exclude_newer: str, versions: Mapping[str, str]) -> LockFacts:
+def facts_for(
+    request: Request,
+    resolver: str,
+    exclude_newer: str,
+    versions: Mapping[str, str],
+    database: LockedDatabase | None = None,
+) -> LockFacts:
     """Return the facts of a lock about to be written for `request` (as the manifests have it) and `--set` versions."""
-    effective = request.with_versions(versions)
+    effective = (request.with_database() if database else request).with_versions(versions)
     return LockFacts(
         target=request.target.name,
         manifest_sha256=request.digest(),
@@ -203,4 +232,5 @@ def facts_for(request: Request, resolver: str, exclude_newer: str, versions: Map
         resolver=resolver,
         exclude_newer=exclude_newer,
         set=dict(versions),
+        database=database,
     )

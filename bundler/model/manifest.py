@@ -64,6 +64,16 @@ def _requirement(value: str) -> str:
     return value
 
 
+def _engine_address(value: str) -> str:
+    try:
+        used = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(value) if name]
+    except ValueError as error:
+        raise ValueError(f"not a template: {error}") from error
+    if sorted(used) != [("commit", "", None), ("engine", "", None), ("platform", "", None)]:
+        raise ValueError("holds {commit}, {platform} and {engine}, each once and nothing else in braces")
+    return value
+
+
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if twice := [value for index, value in enumerate(values) if value in values[:index]]:
         raise ValueError(f"{twice[0]} is there twice")
@@ -85,15 +95,22 @@ Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Address: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+/\S+$", max_length=2000)]
 DistroName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,31}$")]
 DistroVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?$")]
+# A path below a folder, fit to stand in a shell script: no part begins with a dot.
+_PART = r"[A-Za-z0-9_@-][A-Za-z0-9._@+-]*"
+PlainPath: TypeAlias = Annotated[str, StringConstraints(pattern=rf"^{_PART}(/{_PART})*$", max_length=300)]
 
 
 @dataclass(frozen=True)
 class DistroEntry:
-    """What a distro's release ships: its glibc, and its Python's patch version or `portable` if that is of no use."""
+    """What a distro's release ships: its glibc, its Python's patch version or `portable` if that is of no use.
+
+    `openssl` decides which of Prisma's engines run there.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
     python: PythonVersion | Literal["portable"]
+    openssl: Literal["1.1.x", "3.0.x"] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,7 @@ class TargetsFile:
                 arch=arch,
                 glibc_minor=int(entry.glibc.removeprefix("2.")),
                 system_python=None if entry.python == "portable" else entry.python,
+                openssl=entry.openssl,
             )
             for distro, versions in self.distros.items()
             for version, entry in versions.items()
@@ -131,11 +149,40 @@ class Override:
 
 
 @dataclass(frozen=True)
+class Engines:
+    """Prisma's engines: the commit they were built from, and the template of their addresses."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    address: Annotated[Address, AfterValidator(_engine_address)]
+
+    def address_of(self, platform: str, engine: str) -> str:
+        """Where one engine's gzip file is; its checksum is beside it, with `.sha256` at the end."""
+        return self.address.format(commit=self.commit, platform=platform, engine=engine)
+
+
+@dataclass(frozen=True)
+class Database:
+    """What a component needs beside its wheels to use a database through Prisma (`prisma-client-py`).
+
+    `prisma_cli` is the version of the npm package `prisma` that the Python package wants; `node` says whose Node.js
+    runs it: the host's, or a wheel's; `schema` is the schema to generate a client from, below site-packages.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    prisma_cli: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$")]
+    engines: Engines
+    node: Literal["wheel", "host"]
+    schema: PlainPath
+
+
+@dataclass(frozen=True)
 class Wheelhouse:
     """A component that is a folder of wheels and, where needed, a portable Python (`litellm.yaml`).
 
     `requirement` goes to runtime.env; `extra_requirements` are what consumers install beside it; `bootstrap` is
-    what the installer needs before it can install; `environment` is exported by runtime.env for the component to run.
+    what the installer needs before it can install; `environment` is exported by runtime.env for the component to run;
+    `database` is what it takes to use a database.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
@@ -147,6 +194,7 @@ class Wheelhouse:
     extra_requirements: tuple[Wanted, ...] = ()
     bootstrap: tuple[Wanted, ...] = ()
     environment: Annotated[dict[VariableName, VariableValue], Field(default_factory=dict)] = field(default_factory=dict)
+    database: Database | None = None
     overrides: tuple[Override, ...] = ()
 
     def asset_name(self, target: Target) -> str:
@@ -273,6 +321,8 @@ def _cross_check(
                 place = ("overrides", index, "python")
                 problems.append(document.problem(place, f"{lacking[0]} has no system Python to use (targets.yaml)"))
     unpinned = sorted({target.arch for target in targets} - set(python.pins))
+    if wheelhouse.database and (unknown := [target.name for target in targets if target.openssl is None]):
+        problems.append(document.problem(("database",), f"database: targets.yaml tells no openssl of {unknown[0]}"))
     needs = any(t.system_python is None for t in targets) or any(o.python == "portable" for o in wheelhouse.overrides)
     if needs and unpinned:
         problems.append(Problem("python.yaml", 0, 0, f"pins: none for {unpinned[0]}, which a target needs"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _LONGEST_PATH = 1024
@@ -49,7 +50,8 @@ def link_fault(path: str, target: str, top: str) -> str | None:
 
 def _text_fault(text: str) -> str | None:
     """Say what makes a path unsafe to write on any system, wherever it leads, or None."""
-    if "\\" in text or any(ord(char) < 32 or ord(char) == 127 for char in text):
+    # Cc and Cf: control and format characters, which terminals obey instead of showing.
+    if "\\" in text or any(unicodedata.category(char) in ("Cc", "Cf") for char in text):
         return "it holds a backslash or a control character"
     try:
         encoded = text.encode()

@@ -7,12 +7,13 @@ import json
 from dataclasses import dataclass
 
 from bundler.errors import LockError
-from bundler.model.lock import Lock
+from bundler.model.database import missing_reason
+from bundler.model.lock import Lock, holds_database
 from bundler.model.manifest import PortablePython, PythonPin
 from bundler.model.request import Request
 
 # Raise it when the same inputs shall give other bytes.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Recipe:
     def python_pin(self) -> PythonPin | None:
         """The portable Python that the archive carries, or None."""
         return self.python.pins[self.request.target.arch] if self.request.portable else None
+
+    @property
+    def lacking(self) -> str:
+        """Why the archive will be without the database support that the manifest asks for; "" if it will not."""
+        asked = self.request.database is not None and not holds_database(self.lock_text)
+        return missing_reason(self.request.target) if asked else ""
 
     def inputs(self) -> str:
         """SHA-256 (hex) of all that decides the archive's bytes; computed without parsing the lock."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bundler.errors import UsageError
+from bundler.model.database import NODE_WHEEL, platform_of
 from bundler.model.interpreter import Interpreter
-from bundler.model.manifest import Manifests, Override
+from bundler.model.manifest import Database, Manifests, Override
 from bundler.model.target import Target, select
 
 # Consumers upgrade pip first and then call it with --resume-retries, which exists from 25.1.
@@ -22,7 +23,10 @@ CONSUMERS_PIP = "pip>=25.1"
 
 @dataclass(frozen=True)
 class Request:
-    """All requirements of a component on a target, the Python that will serve them, and the variables it runs with."""
+    """All requirements of a component on a target, the Python that will serve them, and the variables it runs with.
+
+    `database` is what the manifest chose for it; whether an archive has it, the lock decides.
+    """
 
     component: str
     target: Target
@@ -32,6 +36,7 @@ class Request:
     extra_requirements: tuple[str, ...]
     bootstrap: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    database: Database | None = None
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -40,7 +45,7 @@ class Request:
 
     def digest(self) -> str:
         """SHA-256 (hex) of what a lock depends on; a lock made for other choices is stale. Comments do not count."""
-        facts = {
+        facts: dict[str, object] = {
             "component": self.component,
             "target": self.target.name,
             "glibc": self.python.glibc_minor,
@@ -50,7 +55,15 @@ class Request:
             "extra": self.extra_requirements,
             "bootstrap": self.bootstrap,
         }
+        if self.database:
+            facts["database"] = [platform_of(self.target), asdict(self.database)]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def with_database(self) -> Request:
+        """The same request with what only database support asks for: Node.js as a wheel, if that was chosen."""
+        if self.database is None or self.database.node != "wheel":
+            return self
+        return replace(self, extra_requirements=(*self.extra_requirements, NODE_WHEEL))
 
     def with_versions(self, versions: Mapping[str, str]) -> Request:
         """The same request with the requirements that `versions` names pinned to those versions."""
@@ -81,6 +94,7 @@ def request_for(manifests: Manifests, component: str, target: Target) -> Request
         extra_requirements=wheelhouse.extra_requirements,
         bootstrap=wheelhouse.bootstrap,
         environment=tuple(sorted(wheelhouse.environment.items())),
+        database=wheelhouse.database,
     )
 
 

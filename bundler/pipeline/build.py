@@ -22,7 +22,10 @@ from bundler.sidecars import installer
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one order: `state` is built, unchanged or failed; size in bytes."""
+    """What became of one order: `state` is built, unchanged or failed; size in bytes.
+
+    `lacking` says why the archive is without the database support that the manifest asks for; "" if it is not.
+    """
 
     target: str
     asset: str
@@ -30,6 +33,7 @@ class Outcome:
     size: int = 0
     sha256: str = ""
     error: BundleError | None = None
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ def _finished(dist: Dist, recipe: Recipe) -> Outcome | None:
     written = dist.current(recipe.asset, recipe.inputs())
     if written is None:
         return None
-    return Outcome(recipe.request.target.name, recipe.asset, "unchanged", written.size, written.sha256)
+    target = recipe.request.target.name
+    return Outcome(target, recipe.asset, "unchanged", written.size, written.sha256, lacking=recipe.lacking)
 
 
 def _outcome(recipe: Recipe, made: Written | BundleError) -> Outcome:
@@ -123,4 +128,4 @@ def _outcome(recipe: Recipe, made: Written | BundleError) -> Outcome:
     target = recipe.request.target.name
     if isinstance(made, BundleError):
         return Outcome(target, recipe.asset, "failed", error=made)
-    return Outcome(target, recipe.asset, "built", made.size, made.sha256)
+    return Outcome(target, recipe.asset, "built", made.size, made.sha256, lacking=recipe.lacking)

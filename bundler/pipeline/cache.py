@@ -43,7 +43,7 @@ def _named(settings: Settings) -> set[str]:
         if text is None:
             continue
         try:
-            digests |= {wheel.sha256 for wheel in Lock.parse(text, workspace.lock_path(target).name).wheels}
+            digests |= Lock.parse(text, workspace.lock_path(target).name).digests()
         except LockError as error:
             raise LockError(error.message, f"{error.hint}, or prune with --all") from error
     return digests

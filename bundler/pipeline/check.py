@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, ManifestError, Problem
 from bundler.model.closure import describe
-from bundler.model.lock import Lock, MalformedLockError
+from bundler.model.database import missing_reason
+from bundler.model.lock import Lock, MalformedLockError, holds_database
 from bundler.model.manifest import Manifests
 from bundler.model.request import Request, request_for
 from bundler.model.target import Target, select
@@ -49,7 +50,20 @@ def check(settings: Settings) -> CheckReport:
     for path in workspace.stray_locks(manifests.targets):
         problems.append(Problem(f"locks/{path.name}", 0, 0, "belongs to no target; remove it"))
     notes = [f"{stem} is not locked: its releases are not resolved yet" for stem in manifests.release_assets]
+    lacking = [f"{name}: {why}" for name, why in _lacking(workspace, manifests)]
+    if lacking:
+        notes.append(f"{len(lacking)} locks are without database support, such as {lacking[0]}")
     return CheckReport(tuple(problems), tuple(notes))
+
+
+def _lacking(workspace: Workspace, manifests: Manifests) -> Iterator[tuple[str, str]]:
+    """The targets whose locks lack the database support that the manifest asks for, and why."""
+    for component in manifests.wheelhouses:
+        for target in manifests.targets:
+            asked = request_for(manifests, component, target).database is not None
+            text = workspace.lock_text(target)
+            if asked and text is not None and not holds_database(text):
+                yield target.name, missing_reason(target)
 
 
 def _lock_problems(workspace: Workspace, request: Request) -> Iterator[Problem]:

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bundler.adapters.npm import resolve_package
 from bundler.adapters.process import run
 from bundler.adapters.resolver import Resolver
 from bundler.adapters.store import Blob
 from bundler.adapters.workspace import Workspace
 from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError, UsageError, gravest
 from bundler.model.closure import Wheel
+from bundler.model.database import LockedDatabase, NpmPackage, missing_reason
 from bundler.model.lock import Lock, LockedWheel
 from bundler.model.metadata import parse_metadata, read_wheel
 from bundler.model.request import Request, request_for
 from bundler.model.target import select
 from bundler.pipeline.settings import Network, Settings, load_manifests, wheelhouse_names
 from bundler.progress import Silent
+from bundler.steps.lock_database import lock_database, lock_packages
 from bundler.steps.resolve import resolve
 
 _RESOLVERS = 2
 _LARGEST_METADATA = 4 << 20
+# The whole Prisma CLI is 13 MB, unpacked.
+_LARGEST_NPM_PACKAGE = 128 << 20
 
 
 @dataclass(frozen=True)
 class LockOutcome:
-    """What became of one target's lock: `state` is current, stale, missing, locked, unchanged or failed."""
+    """What became of one target's lock: `state` is current, stale, missing, locked, unchanged or failed.
+
+    `lacking` says why the lock is without the database support that the manifest asks for; "" if it is not.
+    """
 
     target: str
     state: str
     packages: int = 0
     detail: str = ""
+    lacking: str = ""
     changes: tuple[str, ...] = ()
     error: BundleError | None = None
 
@@ -74,7 +84,7 @@ def lock(
     moment = _moment(exclude_newer)
     asked = upgrade or bool(exclude_newer) or bool(versions)
     states = {request: _state(workspace, request) for request in requests}
-    waiting = [r for r in requests if asked or states[r].state != "current" or states[r].detail]
+    waiting = [r for r in requests if asked or states[r].state != "current" or states[r].detail or states[r].lacking]
     if not waiting:
         return LockReport(tuple(states[request] for request in requests))
     with settings.network() as network, ThreadPoolExecutor(_RESOLVERS) as pool:
@@ -83,8 +93,10 @@ def lock(
             Resolver(run, settings.env, network.index_address),
             _Metadata(settings, network),
             versions or {},
+            _Databases(settings, network),
             keep=not upgrade,
             newest=moment,
+            finished={r for r in requests if not asked and states[r].state == "current" and not states[r].detail},
         )
         for request in waiting:
             settings.progress.say(f"resolving {request.target.name}")
@@ -110,7 +122,9 @@ def _state(workspace: Workspace, request: Request) -> LockOutcome:
     if reason := parsed.staleness(request):
         return LockOutcome(name, "stale", len(parsed.wheels), reason)
     overridden = ", ".join(f"{project}={version}" for project, version in parsed.facts.set.items())
-    return LockOutcome(name, "current", len(parsed.wheels), f"made with --set {overridden}" if overridden else "")
+    detail = f"made with --set {overridden}" if overridden else ""
+    lacking = missing_reason(request.target) if parsed.lacks_database(request) else ""
+    return LockOutcome(name, "current", len(parsed.wheels), detail, lacking)
 
 
 def _parsed(workspace: Workspace, request: Request) -> Lock | None:
@@ -123,14 +137,19 @@ def _parsed(workspace: Workspace, request: Request) -> Lock | None:
 
 @dataclass(frozen=True)
 class _Work:
-    """What all targets of one run share. `keep`: versions of the old lock are kept where they still fit."""
+    """What all targets of one run share. `keep`: versions of the old lock are kept where they still fit.
+
+    Of `finished` locks, only the database support is missing, and nothing else is asked for.
+    """
 
     workspace: Workspace
     resolver: Resolver
     metadata: _Metadata
     versions: Mapping[str, str]
+    databases: _Databases
     keep: bool
     newest: str | None
+    finished: set[Request]
 
     def resolve(self, request: Request) -> LockOutcome:
         """Resolve one target and write its lock if it changed."""
@@ -138,15 +157,56 @@ class _Work:
         kept = before if self.keep else None
         newest = self.newest or (kept.facts.exclude_newer if kept else _today())
         try:
+            database, lacking = self.databases.lock(request, before.facts.database if before else None, keep=self.keep)
+            if lacking and before and request in self.finished:
+                return LockOutcome(name, "current", len(before.wheels), lacking=lacking)
             made = resolve(
-                request, self.resolver, self.metadata, versions=self.versions, exclude_newer=newest, previous=kept
-            )
+                request, self.resolver, self.metadata,
+                versions=self.versions, exclude_newer=newest, previous=kept, database=database,
+            )  # fmt: skip
         except BundleError as error:
             return LockOutcome(name, "failed", error=error)
         if made.render() == self.workspace.lock_text(request.target):
-            return LockOutcome(name, "unchanged", len(made.wheels))
+            return LockOutcome(name, "unchanged", len(made.wheels), lacking=lacking)
         self.workspace.write_lock(request.target, made.render())
-        return LockOutcome(name, "locked", len(made.wheels), changes=_changes(before, made))
+        return LockOutcome(name, "locked", len(made.wheels), lacking=lacking, changes=_changes(before, made))
+
+
+class _Databases:
+    """Locks what database support needs: npm is asked once a run, and a host that is down is not asked again."""
+
+    def __init__(self, settings: Settings, network: Network) -> None:
+        self._env, self._store, self._network = settings.env, settings.store(), network
+        self._packages: dict[tuple[str, str], tuple[NpmPackage, ...]] = {}
+        self._down: UnreachableError | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def lock(self, request: Request, old: LockedDatabase | None, *, keep: bool) -> tuple[LockedDatabase | None, str]:
+        """Return the pins, or None and why there are none: something could not be reached. Raises other errors."""
+        if request.database is None:
+            return None, ""
+        if old and not old.serves(request.database, request.target):
+            old = None
+        if old and keep:
+            return old, ""
+        with self._one_at_a_time:
+            try:
+                if self._down:
+                    raise self._down
+                return lock_database(request, self._network.http, self._store, self._npm), ""
+            except UnreachableError as error:
+                self._down = error
+                return old, "" if old else f"{missing_reason(request.target)}: {error.message}"
+
+    def _npm(self, name: str, version: str) -> tuple[NpmPackage, ...]:
+        if (name, version) not in self._packages:
+            registry = self._network.registry_address
+            resolved = resolve_package(name, version, registry, self._env, run)
+            self._packages[name, version] = lock_packages(resolved, self._read)
+        return self._packages[name, version]
+
+    def _read(self, path: str) -> bytes:
+        return self._network.http.read(self._network.registry + path, _LARGEST_NPM_PACKAGE)
 
 
 class _Metadata:

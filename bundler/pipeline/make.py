@@ -14,6 +14,7 @@ from bundler.adapters.dist import Dist
 from bundler.adapters.store import Store
 from bundler.errors import BundleError, from_os
 from bundler.model.bundle import Entry
+from bundler.model.database import LockedDatabase
 from bundler.model.lock import Lock
 from bundler.model.recipe import Recipe
 from bundler.model.target import Arch
@@ -21,6 +22,7 @@ from bundler.pipeline.settings import Network, Settings
 from bundler.progress import megabytes
 from bundler.steps.fetch import Fetch, Fetching, Wanted, distinct, from_store, wanted_for
 from bundler.steps.pack import plan, prove_wheels, wheel_reader
+from bundler.steps.prisma_tree import take_prisma
 from bundler.steps.python_tree import take_runtime
 
 _PACKERS = 2
@@ -53,7 +55,7 @@ class _Bench:
         self._settings, self._dist, self._store, self._fetching = settings, dist, store, fetching
         self._spool = spool
         self._read = wheel_reader(store.path)
-        self._trees: dict[Arch, tuple[Entry, ...]] = {}
+        self._trees: dict[Arch | LockedDatabase, tuple[Entry, ...]] = {}
         self._unpacking, self._placing = threading.Lock(), threading.Lock()
 
     def make(self, recipe: Recipe, lock: Lock, wanted: Sequence[Wanted]) -> Written | BundleError:
@@ -73,14 +75,14 @@ class _Bench:
 
     def _pack(self, recipe: Recipe, lock: Lock) -> Written:
         prove_wheels(lock.effective(recipe.request), lock, self._read)
-        bundle = plan(recipe, lock, self._store.path, self._tree(recipe))
+        bundle = plan(recipe, lock, self._store.path, (*self._python(recipe), *self._prisma(lock)))
         with self._dist.replacing(recipe.asset) as file:
             written = write_archive(bundle, file, recipe.epoch, self._settings.cancelled.is_set)
         with self._placing:
             self._dist.place(recipe.asset, written, recipe.inputs())
         return written
 
-    def _tree(self, recipe: Recipe) -> tuple[Entry, ...]:
+    def _python(self, recipe: Recipe) -> tuple[Entry, ...]:
         pin, arch = recipe.python_pin, recipe.request.target.arch
         if pin is None:
             return ()
@@ -89,6 +91,16 @@ class _Bench:
                 with (self._spool / f"python-{arch}").open("wb") as spool:
                     self._trees[arch] = take_runtime(self._store.path(pin.sha256), recipe.python, arch, spool)
             return self._trees[arch]
+
+    def _prisma(self, lock: Lock) -> tuple[Entry, ...]:
+        pins = lock.facts.database
+        if pins is None:
+            return ()
+        with self._unpacking:
+            if pins not in self._trees:
+                with (self._spool / f"prisma-{len(self._trees)}").open("wb") as spool:
+                    self._trees[pins] = take_prisma(pins, self._store.path, spool)
+            return self._trees[pins]
 
 
 @contextmanager
@@ -100,7 +112,8 @@ def _downloads(settings: Settings, network: Network, store: Store, files: Sequen
     with settings.progress.task(label, size) as task:
 
         def fetch(wanted: Wanted) -> Path:
-            return store.fetch(wanted.blob, wanted.addresses(lambda: network.index), network.http, task)
+            addresses = wanted.addresses(lambda: network.index, lambda: network.registry)
+            return store.fetch(wanted.blob, addresses, network.http, task)
 
         yield fetch
 

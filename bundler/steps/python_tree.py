@@ -79,14 +79,14 @@ def _spooled(reader: Reader, member: Member, path: str, spool: BinaryIO) -> File
 
 
 def _without_dangling(entries: list[Entry]) -> list[Entry]:
-    """Drop links to what was left out, and links to those."""
-    while True:
-        there = {entry.path for entry in entries}
-        there |= {parent for path in there for parent in _parents(path)}
-        kept = [e for e in entries if not isinstance(e, Link) or _landing(e) in there]
-        if len(kept) == len(entries):
-            return kept
-        entries = kept
+    """Drop links to what was left out, links to those, and links that lead in a circle."""
+    links = [entry for entry in entries if isinstance(entry, Link)]
+    settled: list[Entry] = [entry for entry in entries if not isinstance(entry, Link)]
+    there: set[str] = set()
+    while settled:
+        there |= {path for entry in settled for path in (entry.path, *_parents(entry.path))}
+        settled = [link for link in links if link.path not in there and _landing(link) in there]
+    return [entry for entry in entries if entry.path in there]
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bundler.adapters.sandbox import Attempt, Sandbox
 from bundler.model.bundle import PYTHON, RUNTIME_ENV, WHEELS
+from bundler.model.database import NODE_WHEEL
 from bundler.sidecars.archive_manifest import ArchiveManifest
 
 # Always a file system of the sandbox's own, whoever owns the root.
@@ -79,17 +80,17 @@ class Rehearsing:
         self._python = "python3"
         self._env = {"PATH": _PATH, "HOME": f"{_FOLDER}/home", "LANG": "C.UTF-8"}
 
-    def rehearse(self, archive: Path) -> Rehearsal:
+    def rehearse(self) -> Rehearsal:
         """Take every step until one fails."""
         # Read at once, or the attempts of making the sandbox would be the first step's.
         self._sandbox.attempts()
-        for name, work in self._plan(archive):
+        for name, work in self._plan():
             if not self._take(name, work):
                 break
         return Rehearsal(tuple(self._steps), Measures(self._versions, self._disk))
 
-    def _plan(self, archive: Path) -> Iterator[tuple[str, Callable[[], str]]]:
-        yield "unpack the archive", lambda: self._unpack(archive)
+    def _plan(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        yield "unpack the archive", self._unpack
         if self._facts.python.source == "portable":
             yield "find and copy the portable Python", self._copy_python
         yield "consumers: make the venv", self._make_venv
@@ -98,8 +99,12 @@ class Rehearsing:
         yield "consumers: the program answers", self._version
         yield "proxy: ready, and one completion", self._proxy
         yield "consumers: install again, nothing changes", self._install_again
-        yield "install.sh: install", lambda: self._script(archive)
+        yield "install.sh: install", self._script
         yield "install.sh: again, nothing changes", self._script_again
+        if self._facts.database.supported:
+            yield "database: generate the client", self._generate
+        else:
+            yield "database: skipped", lambda: f"not supported: {self._facts.database.reason}"
         yield "install.sh: uninstall leaves nothing", self._uninstall
 
     def _take(self, name: str, work: Callable[[], str]) -> bool:
@@ -122,8 +127,8 @@ class Rehearsing:
             raise _FailedError(f"{' '.join(argv)}\nended with {done.code}:\n{last}")
         return done.output
 
-    def _unpack(self, archive: Path) -> str:
-        self._sandbox.extract(archive, _FOLDER)
+    def _unpack(self) -> str:
+        self._sandbox.extract(_FOLDER)
         self._sandbox.write(f"{_FOLDER}/home/.keep", "")
         # As the consumers' installer reads it: sourced by a shell.
         script = f"set -a; . {self._top}/{RUNTIME_ENV}; env"
@@ -169,7 +174,9 @@ class Rehearsing:
         return f"{size / 1e6:.0f} MB on disk"
 
     def _install_words(self) -> tuple[str, ...]:
-        asked = [text for text in self._facts.requirements if not text.startswith(("pip", "setuptools", "wheel"))]
+        # Node.js, where the archive has it, is for the operators' installer.
+        others = ("pip", "setuptools", "wheel", NODE_WHEEL)
+        asked = [text for text in self._facts.requirements if not text.startswith(others)]
         return (*self._pip(), "install", "--retries", "5", "--resume-retries", "5", *asked)
 
     def _version(self) -> str:
@@ -214,15 +221,24 @@ class Rehearsing:
         self._run(*self._install_words())
         return self._unchanged(_VENV, before.digest)
 
-    def _script(self, archive: Path) -> str:
+    def _script(self) -> str:
         if self._facts.python.source == "portable":
-            self._sandbox.extract(archive, _FOLDER)  # the tree that was moved away
+            self._sandbox.extract(_FOLDER)  # the tree that was moved away
         return _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
 
     def _script_again(self) -> str:
         before = self._sandbox.look(_PREFIX)
         said = _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
         return f"{said}; {self._unchanged(_PREFIX, before.digest)}"
+
+    def _generate(self) -> str:
+        """Generate the client as the roles do, with nothing but what the installer's file exports."""
+        source = f". {_PREFIX}/{self._facts.component}.env"
+        packages = "$(python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))')"
+        folder = f"{packages}/{Path(self._facts.database.generate).parent}"
+        self._run("/bin/sh", "-ec", f'{source}; cd "{folder}"; prisma generate')
+        self._run("/bin/sh", "-ec", f"{source}; python -c 'from prisma import Prisma; Prisma()'")
+        return "Node.js " + _last(self._run("/bin/sh", "-ec", f"{source}; node --version"))
 
     def _uninstall(self) -> str:
         said = self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX, "--uninstall")

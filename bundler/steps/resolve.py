@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from bundler.adapters.resolver import Resolver
 from bundler.errors import LockError, ProofError
 from bundler.model.closure import Wheel, describe, prove
+from bundler.model.database import LockedDatabase
 from bundler.model.lock import Lock, LockedWheel, facts_for, hint_of
 from bundler.model.request import CONSUMERS_PIP, Request
 
@@ -28,16 +29,19 @@ def resolve(
     versions: Mapping[str, str],
     exclude_newer: str,
     previous: Lock | None,
+    database: LockedDatabase | None = None,
 ) -> Lock:
     """Return a new lock for `request`. `versions` are pinned (`--set`); `previous` versions are kept where they fit.
 
+    With `database`, the lock has it, and whatever else supporting it asks for.
+
     Raises LockError if no set of wheels fits, ProofError if the set does not close on the target.
     """
-    wanted = request.with_versions(versions)
+    wanted = (request.with_database() if database else request).with_versions(versions)
     preferences = previous.render() if previous else None
     text = resolver.resolve(wanted, _constraints(wanted, versions), exclude_newer, preferences)
     chosen = _choose(text, request)
-    facts = facts_for(request, resolver.version(), exclude_newer, versions)
+    facts = facts_for(request, resolver.version(), exclude_newer, versions, database)
     lock = Lock(facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)))
     if findings := prove((*wanted.requirements, CONSUMERS_PIP), metadata_of(chosen), request.python):
         raise ProofError(request.target.name, findings)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,10 +13,14 @@ from pathlib import Path, PurePosixPath
 from bundler.adapters.archive import Member, Reader, open_archive
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import (
+    DATABASE_ENV,
     FILE_LIST,
     INSTALLER,
     LOCK,
     MANIFEST,
+    PRISMA,
+    PRISMA_CLI,
+    PRISMA_ENGINES,
     PYTHON,
     REQUIREMENTS,
     RUNTIME_ENV,
@@ -22,20 +28,31 @@ from bundler.model.bundle import (
     top_of,
 )
 from bundler.model.closure import Wheel, prove
+from bundler.model.database import CLI_PROGRAM, ENGINES, NODE_WHEEL, LockedDatabase
 from bundler.model.lock import Lock
 from bundler.model.metadata import read_wheel
 from bundler.model.paths import link_fault
 from bundler.model.request import CONSUMERS_PIP
-from bundler.sidecars import archive_manifest, file_list, requirements, runtime_env
+from bundler.sidecars import archive_manifest, database_env, file_list, requirements, runtime_env
 from bundler.sidecars.archive_manifest import ArchiveManifest, ListedFile
 
-_LARGEST_TEXT = 64 << 20
+_LARGEST_TEXT = 8 << 20
+_LARGEST_FILE = 1 << 31
+_LARGEST_NPM_MANIFEST = 1 << 20
+_LONGEST_WORD = 300
 _TEXTS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
+
+
+# Each npm package's own word about what it is.
+_NPM_MANIFEST = re.compile(rf"{PRISMA_CLI}(/node_modules/(@[^/]+/)?[^/]+)+/package\.json")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What an archive holds, as read: paths are relative to the top folder."""
+    """What an archive holds, as read: paths are relative to the top folder.
+
+    `npm` is what each npm package's own package.json calls it: name and version, or None if it cannot be read.
+    """
 
     top: str
     files: dict[str, ListedFile]
@@ -44,6 +61,7 @@ class Contents:
     wheels: tuple[Wheel, ...]
     tar_sha256: str
     tar_size: int
+    npm: dict[str, tuple[str, str] | None]
     unreadable: tuple[str, ...] = ()
 
 
@@ -69,6 +87,7 @@ class _Reading:
     folders: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)
     wheels: list[Wheel] = field(default_factory=list)
+    npm: dict[str, tuple[str, str] | None] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -91,6 +110,7 @@ def read_contents(path: Path) -> Contents:
             wheels=tuple(reading.wheels),
             tar_sha256=reader.tar_sha256,
             tar_size=reader.tar_size,
+            npm=reading.npm,
             unreadable=tuple(reading.unreadable),
         )
 
@@ -105,14 +125,20 @@ def _take(reading: _Reading, reader: Reader, member: Member, inner: str, top: st
     elif member.kind == "file":
         digest = hashlib.sha256()
         with tempfile.SpooledTemporaryFile(max_size=1 << 20) as copy:
+            text = inner in _TEXTS or inner == DATABASE_ENV
+            if member.size > (_LARGEST_TEXT if text else _LARGEST_FILE):
+                raise IntegrityError(f"refused member {member.path!r}: {member.size} bytes are too many for it")
+            npm = bool(_NPM_MANIFEST.fullmatch(inner))
             wheel = inner.startswith(f"{WHEELS}/") and inner.endswith(".whl")
             for data in reader.read():
                 digest.update(data)
-                if wheel or inner in _TEXTS:
+                if wheel or text or npm:
                     copy.write(data)
             copy.seek(0)
-            if inner in _TEXTS:
-                reading.texts[inner] = copy.read(_LARGEST_TEXT)
+            if text:
+                reading.texts[inner] = copy.read()
+            elif npm:
+                reading.npm[inner] = _npm_words(copy.read(_LARGEST_NPM_MANIFEST))
             elif wheel:
                 try:
                     reading.wheels.append(read_wheel(copy, PurePosixPath(inner).name))  # type: ignore[arg-type]
@@ -128,7 +154,9 @@ def verify_archive(path: Path) -> Verdict:
     name, facts, contents = path.name, None, None
     try:
         contents = read_contents(path)
-        facts = archive_manifest.parse(contents.texts.get(MANIFEST, b""))
+        if MANIFEST not in contents.texts:
+            return Verdict(name, None, contents, (f"missing: {MANIFEST}",))
+        facts = archive_manifest.parse(contents.texts[MANIFEST])
         integrity = (
             *_named(name, facts),
             *contents.unreadable,
@@ -190,18 +218,86 @@ def _laid_out(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
 def _agreeing(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     """Compare the metadata files with each other and with the wheels."""
     if RUNTIME_ENV in contents.texts:
-        requirement = runtime_env.parse(contents.texts[RUNTIME_ENV], facts.component)
-        if requirement != facts.requirement or facts.requirement not in facts.requirements:
-            yield f"{RUNTIME_ENV} asks for {requirement}, {MANIFEST} for {facts.requirement}"
+        yield from _caught(_runtime_env(facts, contents))
     if LOCK in contents.texts:
-        lock = Lock.parse(contents.texts[LOCK].decode("utf-8", "replace"), LOCK)
-        locked = {f"{WHEELS}/{wheel.filename}": wheel.sha256 for wheel in lock.wheels}
-        there = {p: file.sha256 for p, file in contents.files.items() if p.startswith(f"{WHEELS}/")}
-        for path in sorted(locked.keys() | there.keys()):
-            if locked.get(path) != there.get(path):
-                yield f"{path}: the lock inside says {locked.get(path)}, the file is {there.get(path)}"
-        if requirements.differs(contents.texts.get(REQUIREMENTS, b""), lock):
-            yield f"{REQUIREMENTS}: is not what the lock inside makes it"
+        yield from _caught(_lock(facts, contents))
     digests = {p: f.sha256 for p, f in contents.files.items() if f.sha256 and p not in (FILE_LIST, MANIFEST)}
     if file_list.differs(contents.texts.get(FILE_LIST, b""), digests):
         yield f"{FILE_LIST}: does not list exactly the other files and their digests"
+
+
+def _caught(findings: Iterator[str]) -> Iterator[str]:
+    """The findings, the last of them what made a file unreadable."""
+    try:
+        yield from findings
+    except BundleError as error:
+        yield error.message
+
+
+def _runtime_env(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
+    requirement = runtime_env.parse(contents.texts[RUNTIME_ENV], facts.component)
+    if requirement != facts.requirement or facts.requirement not in facts.requirements:
+        yield f"{RUNTIME_ENV} asks for {requirement}, {MANIFEST} for {facts.requirement}"
+
+
+def _lock(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
+    lock = Lock.parse(contents.texts[LOCK].decode("utf-8", "replace"), LOCK)
+    locked = {f"{WHEELS}/{wheel.filename}": wheel.sha256 for wheel in lock.wheels}
+    there = {p: file.sha256 for p, file in contents.files.items() if p.startswith(f"{WHEELS}/")}
+    for path in sorted(locked.keys() | there.keys()):
+        if locked.get(path) != there.get(path):
+            yield f"{path}: the lock inside says {locked.get(path)}, the file is {there.get(path)}"
+    if requirements.differs(contents.texts.get(REQUIREMENTS, b""), lock):
+        yield f"{REQUIREMENTS}: is not what the lock inside makes it"
+    yield from _database(facts, contents, lock.facts.database)
+
+
+def _database(facts: ArchiveManifest, contents: Contents, pins: LockedDatabase | None) -> Iterator[str]:
+    """Compare what is there for a database with what the manifest and the lock inside say of it."""
+    if facts.database.supported != (pins is not None):
+        yield f"{MANIFEST} and the lock inside disagree on database support"
+    if pins is None:
+        for path in contents.files:
+            if path == DATABASE_ENV or path.startswith(f"{PRISMA}/"):
+                yield f"surplus: {path}, but no database support is locked"
+        return
+    if (pins.prisma_cli, pins.commit, pins.platform) != (
+        facts.database.prisma_cli,
+        facts.database.engines,
+        facts.database.platform,
+    ):
+        yield f"{MANIFEST} speaks of another Prisma than the lock inside"
+    asked = [text for text in facts.requirements if text.startswith(NODE_WHEEL.partition(">")[0])]
+    if (facts.database.node == "wheel") != bool(asked):
+        yield f"{MANIFEST}: Node.js comes from {facts.database.node or 'nowhere'}, the requirements say otherwise"
+    if database_env.differs(contents.texts.get(DATABASE_ENV, b"")):
+        yield f"{DATABASE_ENV}: is not what aiws-bundle writes"
+    for engine in ENGINES:
+        file = contents.files.get(f"{PRISMA_ENGINES}/{engine}")
+        if file is None or not file.executable:
+            yield f"missing: {PRISMA_ENGINES}/{engine}, an executable file"
+    for path in (f"{PRISMA_CLI}/package.json", f"{PRISMA_CLI}/{CLI_PROGRAM}"):
+        if path not in contents.files:
+            yield f"missing: {path}, which prisma-client-py looks for"
+    places = [f"{PRISMA_CLI}/{package.at}" for package in pins.npm]
+    for package, place in zip(pins.npm, places, strict=True):
+        words, found = (package.name, package.version), contents.npm.get(f"{place}/package.json")
+        if found != words:
+            yield f"{place}: the lock inside says {' '.join(words)}, its package.json {' '.join(found or ('nothing',))}"
+    known = (*(f"{place}/" for place in places), f"{PRISMA_ENGINES}/")
+    for path, file in contents.files.items():
+        if path.startswith(f"{PRISMA}/") and path != f"{PRISMA_CLI}/package.json" and not path.startswith(known):
+            yield f"surplus: {path}, which belongs to no locked npm package or engine"
+        elif path.startswith(f"{PRISMA}/") and file.link is not None:
+            yield f"surplus: {path} is a link"
+
+
+def _npm_words(content: bytes) -> tuple[str, str] | None:
+    """What a package.json says of its package: name and version, or None if it cannot be read."""
+    try:
+        document: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    return str(document.get("name"))[:_LONGEST_WORD], str(document.get("version"))[:_LONGEST_WORD]

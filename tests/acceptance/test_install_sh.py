@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,20 +63,20 @@ def test_it_installs_runs_again_without_change_and_uninstalls(bundle: World) -> 
     assert (done.returncode, "nothing to do" in done.stdout) == (0, True)
     assert tree(prefix) == before
     done = install(bundle, "--uninstall")
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["removed"] * 5
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["removed"] * 4
     assert not prefix.exists()
     done = install(bundle, "--uninstall")
     assert done.returncode == 0
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["not there"] * 5
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["not there"] * 4
 
 
 def test_an_upgrade_is_switched_to_when_it_is_whole_and_the_old_one_goes(bundle: World) -> None:
     assert install(bundle).returncode == 0
-    (old,) = (bundle.root / "opt" / "versions").iterdir()
+    (old,) = (bundle.root / "opt" / ".aiws-litellm").glob("*.*")
     make_wheel(bundle.index.folder, "prisma", "0.15.0", payload=b"newer")
     build(bundle)
     assert install(bundle).returncode == 0
-    (new,) = (bundle.root / "opt" / "versions").iterdir()
+    (new,) = (bundle.root / "opt" / ".aiws-litellm").glob("*.*")
     assert new != old
     assert (bundle.root / "opt" / "bin" / "litellm").resolve().is_relative_to(new)
 
@@ -109,6 +110,24 @@ def test_a_failed_installation_removes_what_it_made(bundle: World) -> None:
     assert done.returncode == 1
     assert "what it had made in" in done.stderr
     assert not (bundle.root / "opt").exists()
+
+
+def test_two_at_once_do_not_hurt_each_other(bundle: World) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: install(bundle), range(2))
+    codes = sorted([first.returncode, second.returncode])
+    assert codes in ([0, 0], [0, 1])
+    if codes == [0, 1]:
+        assert "another install.sh is at work" in first.stderr + second.stderr
+    subprocess.run([bundle.root / "opt" / "bin" / "litellm"], check=True)
+
+
+def test_a_folder_of_versions_is_nobodys_proof(bundle: World) -> None:
+    node = bundle.root / "opt" / "versions" / "node" / "bin"
+    node.mkdir(parents=True)
+    for words in ((), ("--uninstall",)):
+        assert install(bundle, *words).returncode == 1
+    assert node.is_dir()
 
 
 def test_a_folder_of_something_else_is_left_alone(bundle: World) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bundler.adapters.sandbox import opened
 from tests.acceptance.roots import debian_root
 from tests.world import World, make_wheel
 
@@ -146,6 +147,27 @@ def test_an_installation_that_needs_the_network_fails_and_what_it_asked_for_is_n
     assert "FAILED: consumers: the program answers" in done.out
     assert "it asked the network for prices.example.org" in done.out
     assert re.search(r"prices\.example\.org +by python\S* \S*/bin/litellm --version", done.out)
+
+
+def test_what_runs_in_the_sandbox_finds_no_way_out(dist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GH_TOKEN", "a secret")
+    archive = dist / "litellm-runtime-debian-12-amd64.tar.gz"
+    outside = tmp_path / "escaped"
+    climb = "import os; os.mkdir('/tmp/j'); os.chroot('/tmp/j'); [os.chdir('..') for _ in range(30)]; os.chroot('.')"
+    with opened(debian_root("12", "amd64"), "x86_64", tmp_path / "mountpoint", archive) as sandbox:
+        for script in (
+            f"echo x > /proc/1/root{outside}",
+            f"echo x > {outside}",
+            "cat /proc/1/environ",
+            f'python3 -c "{climb}"',
+            "chroot / true",
+        ):
+            assert sandbox.run(["/bin/sh", "-c", script], {"PATH": "/usr/sbin:/usr/bin"}).code, script
+        status = sandbox.run(["/bin/cat", "/proc/self/status"], {}).output
+        assert "a secret" not in sandbox.run(["/bin/sh", "-c", "cat /proc/*/environ"], {"PATH": "/bin"}).output
+    assert "CapEff:\t0000000000000000" in status
+    assert not outside.exists()
+    assert not (tmp_path / "mountpoint").exists()
 
 
 def test_nothing_is_left_when_the_rehearsal_is_killed(dist: Path, tmp_path: Path) -> None:

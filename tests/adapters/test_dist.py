@@ -9,6 +9,7 @@ import random
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ from bundler.errors import WorkError
 from bundler.model.bundle import Bundle, text_file
 from bundler.progress import Silent
 from bundler.sidecars import archive_manifest, sha256sums
-from bundler.sidecars.archive_manifest import ArchiveManifest, PythonFacts
 from tests.forks import Forks
 from tests.server import wait_until
+from tests.sidecars.test_archive_manifest import FACTS
 
 INPUTS = "ab" * 32
 
@@ -183,12 +184,8 @@ def test_memory_of_the_folder_that_is_lost_or_broken_costs_time_only(out: Out) -
 
 def real_archive(inputs: str = INPUTS) -> bytes:
     """An archive that says what it was made from, as `build` writes it."""
-    facts = ArchiveManifest(
-        component="demo", commit="0" * 40, distro="debian", version="12", arch="amd64", inputs=inputs,
-        requirement="demo==1", requirements=("demo==1",), python=PythonFacts("3.11.2", "system", "2.36"),
-    )  # fmt: skip
     others = [text_file("install.sh", b"#!/bin/sh\n"), text_file("metadata/x", b"x"), text_file("packages/y", b"y" * 9)]
-    manifest = text_file("manifest.json", archive_manifest.render(facts, others))
+    manifest = text_file("manifest.json", archive_manifest.render(replace(FACTS, inputs=inputs), others))
     out = io.BytesIO()
     write_archive(Bundle.of("demo-runtime", [manifest, *others]), out, 0, lambda: False)
     return out.getvalue()

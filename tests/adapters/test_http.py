@@ -89,7 +89,9 @@ def test_downloads_go_to_the_mirror_and_pages_do_not(server: Server, other: Serv
         assert get(http, f"{server.address}/file").decode() == server.address
 
 
-def test_credentials_of_a_mirror_are_used_and_not_shown(server: Server) -> None:
+@pytest.mark.parametrize("netrc", ["", "machine elsewhere.test login x password y\n"])
+def test_credentials_of_a_mirror_are_used_and_not_shown(server: Server, tmp_path: Path, netrc: str) -> None:
+    (tmp_path / "home" / ".netrc").write_text(netrc)
     server.script("/m/file", Reply(b"content", login=("me", "se/cret")))
     mirror = Mirror("https://a.test/", server.address.replace("//", "//me:se%2Fcret@") + "/m/")
     with closing(Http([mirror])) as http:

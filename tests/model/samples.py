@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from bundler.model.interpreter import Interpreter
 from bundler.model.lock import LockedWheel
@@ -16,8 +16,10 @@ ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"
 LOCKS = MANIFESTS / "locks"
 
-# Properties are checked on the same examples in every run.
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+# Properties are checked on the same examples in every run, however slow the machine.
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+# For what takes some milliseconds an example, such as a process.
+COSTLY_PROPERTY = settings(PROPERTY, max_examples=40)
 
 DEBIAN_12 = Target("debian", "12", "amd64", 36, "3.11.2")
 UBUNTU_26 = Target("ubuntu", "26.04", "arm64", 43, None)

@@ -87,6 +87,7 @@ def test_metadata_of_other_projects_inside_is_left_alone() -> None:
     files = {
         "vendored-9.dist-info/METADATA": vendored,
         f"some_app/_vendor/{PLACE}": vendored,
+        "some_app-1.0.data/purelib/vendored.dist-info/METADATA": vendored,
         PLACE: METADATA,
         "some_app-1.0.dist-info/METADATA.orig": vendored,
     }

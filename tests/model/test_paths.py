@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.model.paths import is_plain_name, link_fault, path_fault
-from tests.model.samples import PROPERTY
+from tests.model.samples import COSTLY_PROPERTY, PROPERTY
 
 TOP = "litellm-runtime"
 
@@ -142,7 +142,7 @@ _LINKS = st.lists(
 )
 
 
-@PROPERTY
+@COSTLY_PROPERTY
 @given(_LINKS)
 def test_accepted_links_stay_inside_however_they_lead_to_each_other(links: list[tuple[list[str], str]]) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from bundler.errors import IntegrityError
 from bundler.model.bundle import Entry, File, Folder, Link, text_file
 from bundler.model.interpreter import Interpreter
-from bundler.sidecars.archive_manifest import ArchiveManifest, ListedFile, PythonFacts, parse, render
+from bundler.model.paths import path_fault
+from bundler.sidecars.archive_manifest import ArchiveManifest, DatabaseFacts, ListedFile, PythonFacts, parse, render
 from tests.model.samples import PROPERTY
 
 A, B = "a" * 64, "b" * 64
@@ -25,6 +26,7 @@ FACTS = ArchiveManifest(
     requirement="litellm[proxy]==1.0",
     requirements=("litellm[proxy]==1.0", "prisma", "pip>=25.1"),
     python=PythonFacts("3.11.2", "system", "2.36"),
+    database=DatabaseFacts(supported=False, reason="the manifest asks for none"),
 )
 ENTRIES: tuple[Entry, ...] = (
     Folder("metadata"),
@@ -77,6 +79,10 @@ def test_the_file_is_exactly_this_text() -> None:
   "source": "system",
   "glibc": "2.36"
  }},
+ "database": {{
+  "supported": false,
+  "reason": "the manifest asks for none"
+ }},
  "files": [
   {{
    "path": "install.sh",
@@ -96,7 +102,8 @@ def test_what_the_consumers_read_is_text() -> None:
     assert read == {"component": "litellm", "commit": "c" * 40, "distro": "debian", "version": "12", "arch": "amd64"}
 
 
-_PATHS = st.text(st.characters(codec="utf-8", min_codepoint=32), min_size=1, max_size=12)
+_TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=12)
+_PATHS = _TEXTS.filter(lambda text: path_fault(text) is None)
 _ENTRIES = st.one_of(
     st.builds(text_file, _PATHS, st.binary(max_size=4), executable=st.booleans()),
     st.builds(Link, _PATHS, _PATHS),
