@@ -132,10 +132,10 @@ def validate(document: Document, model: TypeAdapter[T]) -> T:
         return model.validate_python(document.data)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise ManifestError([_problem(document, item["loc"], item["msg"]) for item in found]) from error
+        raise ManifestError([_problem(document, item["loc"], item["type"], item["msg"]) for item in found]) from error
 
 
-def _problem(document: Document, location: tuple[int | str, ...], message: str) -> Problem:
+def _problem(document: Document, location: tuple[int | str, ...], kind: str, message: str) -> Problem:
     where = ".".join(str(part) for part in location if part != "[key]")
-    text = message.removeprefix("Value error, ")
+    text = "unknown key" if kind == "unexpected_keyword_argument" else message.removeprefix("Value error, ")
     return document.problem(location, f"{where}: {text}" if where else text)

@@ -150,9 +150,11 @@ def _difference(lock: Lock, request: Request) -> str:
         "Python": (facts.python, request.python.version),
         "glibc": (facts.glibc, f"2.{request.python.glibc_minor}"),
         "portable": (str(facts.portable).lower(), str(request.portable).lower()),
-        "requirements": (", ".join(facts.requirements), ", ".join(lock.effective(request).requirements)),
     }
     changed = [f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new]
+    old, new = facts.requirements, lock.effective(request).requirements
+    changed += [f"{text} is no longer asked for" for text in old if text not in new]
+    changed += [f"{text} is asked for" for text in new if text not in old]
     return "; ".join(changed) or "another choice"
 
 

@@ -110,7 +110,8 @@ def _locks(recipes: Sequence[Recipe]) -> dict[str, Lock]:
         except LockError as error:
             errors.append(error)
     if errors:
-        raise LockError("\n".join(error.message for error in errors), "; ".join(error.hint for error in errors))
+        names = " ".join(recipe.request.target.name for recipe in recipes if recipe.asset not in locks)
+        raise LockError("\n".join(error.message for error in errors), f"run `aiws-bundle lock {names}`")
     return locks
 
 

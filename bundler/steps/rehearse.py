@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from bundler.adapters.sandbox import Attempt, Sandbox
 from bundler.model.bundle import PYTHON, RUNTIME_ENV, WHEELS
 from bundler.model.database import NODE_WHEEL
@@ -174,9 +177,9 @@ class Rehearsing:
         return f"{size / 1e6:.0f} MB on disk"
 
     def _install_words(self) -> tuple[str, ...]:
-        # Node.js, where the archive has it, is for the operators' installer.
-        others = ("pip", "setuptools", "wheel", NODE_WHEEL)
-        asked = [text for text in self._facts.requirements if not text.startswith(others)]
+        # What bootstraps, and Node.js where the archive has it, is for the installers themselves.
+        others = {"pip", "setuptools", "wheel", _project(NODE_WHEEL)}
+        asked = [text for text in self._facts.requirements if _project(text) not in others]
         return (*self._pip(), "install", "--retries", "5", "--resume-retries", "5", *asked)
 
     def _version(self) -> str:
@@ -254,6 +257,10 @@ class Rehearsing:
 
     def _pip(self) -> Sequence[str]:
         return (f"{_VENV}/bin/python", "-m", "pip")
+
+
+def _project(requirement: str) -> str:
+    return canonicalize_name(Requirement(requirement).name)
 
 
 def _last(output: str) -> str:
