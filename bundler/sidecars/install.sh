@@ -23,7 +23,7 @@ Install $component for $host into DIR (default: /opt/$component), or remove it f
 
   DIR/bin/$component      the program (DIR/bin is the virtual environment's)
   DIR/$component.env      what to source before it runs
-  DIR/.aiws-$component   the installation itself
+  DIR/.aiws-$component   the installation itself; in it, installed and requirements record what it is
 
 A second run changes nothing. An upgrade is made aside and switched to when it is whole.
 TEXT
@@ -222,6 +222,7 @@ ln -s -- ".aiws-$component/${version##*/}/venv/bin" "$version/bin"
 mv -fT -- "$version/bin" "$prefix/bin"
 finished=yes
 mv -fT -- "$version/env" "$prefix/$component.env"
+cp -- "$here/metadata/requirements.txt" "$home/requirements"
 mv -fT -- "$version/identity" "$record"
 for old in "$home"/*.*; do
     [ "$old" = "$version" ] || rm -rf -- "$old"

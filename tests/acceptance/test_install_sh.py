@@ -58,6 +58,8 @@ def test_it_installs_runs_again_without_change_and_uninstalls(bundle: World) -> 
     assert "installed in" in done.stdout
     assert "fake litellm quick" in done.stdout, "started with the environment of runtime.env"
     assert (prefix / "litellm.env").read_text() == "export LITELLM_MODE=quick\n"
+    recorded = (prefix / ".aiws-litellm" / "requirements").read_text()
+    assert "litellm==1.0 --hash=sha256:" in recorded
     before = tree(prefix)
     done = install(bundle)
     assert (done.returncode, "nothing to do" in done.stdout) == (0, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
 import io
@@ -417,6 +418,15 @@ def test_members_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(read_tar(tmp_path, tar_of(*[info(f"p/{n}") for n in range(9)]))) == 9
     with pytest.raises(IntegrityError, match="more than 10 members"):
         read_tar(tmp_path, tar_of(*[info(f"p/{n}") for n in range(10)]))
+
+
+def test_headers_that_were_read_are_forgotten(tmp_path: Path) -> None:
+    """Else an archive of many members takes hundreds of megabytes to read."""
+    (tmp_path / "x.tar.gz").write_bytes(gzip.compress(tar_of(*[info(f"p/{n}") for n in range(500)])))
+    with open_archive(tmp_path / "x.tar.gz", "x") as reader:
+        for number, _ in enumerate(reader.members()):
+            if number == 499:
+                assert sum(isinstance(one, tarfile.TarInfo) for one in gc.get_objects()) < 100
 
 
 def test_the_size_that_is_unpacked_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
