@@ -63,8 +63,9 @@ def test_a_message_and_what_to_do_next() -> None:
     assert LockError("what happened").hint == ""
 
 
-def test_a_problem_names_file_line_and_column_or_the_whole_file() -> None:
+def test_a_problem_names_file_line_and_column_as_far_as_they_are_known() -> None:
     assert str(Problem("a.yaml", 3, 7, "odd")) == "a.yaml:3:7: odd"
+    assert str(Problem("a.yaml", 3, 0, "odd")) == "a.yaml:3: odd"
     assert str(Problem("a.yaml", 0, 0, "is missing")) == "a.yaml: is missing"
 
 

@@ -208,7 +208,9 @@ def _overlay(root: Path, mountpoint: Path) -> Path:
     lower = str(root).replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
     try:
         _mount("overlay", merged, "overlay", f"lowerdir={lower},upperdir={upper},workdir={work}")
-    except OSError:  # no overlay file system here: a copy serves as well, only slower
+    except OSError:  # no overlay file system here: a copy of an unpacked root serves as well, only slower
+        if root == Path("/"):
+            raise
         shutil.copytree(root, merged, symlinks=True, dirs_exist_ok=True, ignore=_special)
     for name in ("proc", "dev", "tmp", "etc"):
         (merged / name).mkdir(exist_ok=True)

@@ -135,7 +135,7 @@ def opened(root: Path, machine: str, mountpoint: Path, archive: Path) -> Iterato
     }
     if machine != os.uname().machine:
         first |= {"emulator": _emulator(machine), "machine": machine}
-    argv = [*_unshare(), sys.executable, "-m", "bundler.adapters.jail"]
+    argv = [*_unshare(root), sys.executable, "-m", "bundler.adapters.jail"]
     process = subprocess.Popen(  # noqa: S603 - argv is ours
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=_environment()
     )
@@ -155,12 +155,18 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
 
 
-def _unshare() -> list[str]:
-    """The command that makes the namespaces: with a user namespace where that is allowed, else as root."""
+def _unshare(root: Path) -> list[str]:
+    """The command that makes the namespaces: with a user namespace where that is allowed, else as root.
+
+    The host's own root has file systems mounted in it that a user namespace may not overlay: that takes root.
+    """
     program = shutil.which("unshare")
     if program is None:
         raise WorkError("unshare is not installed", "apt install util-linux")
-    for user in (_OWN_USER, ()):
+    own_root = root.resolve() == Path("/")
+    if own_root and os.geteuid():
+        raise WorkError("only root can rehearse on the host's own root", "run as root, or give --root")
+    for user in ((),) if own_root else (_OWN_USER, ()):
         argv = [program, *user, *_NAMESPACES]
         tried = subprocess.run([*argv, "true"], capture_output=True, check=False)  # noqa: S603 - argv is ours
         if tried.returncode == 0:

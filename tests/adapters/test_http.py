@@ -15,9 +15,9 @@ import trustme
 from tenacity import RetryCallState, Retrying
 
 from bundler.adapters import http as http_module
-from bundler.adapters.http import Http, Mirror, RangeRefusedError, TransientError, redact, retrying
+from bundler.adapters.http import Http, Mirror, MissingError, RangeRefusedError, TransientError, redact, retrying
 from bundler.errors import IntegrityError, UnreachableError, UsageError
-from tests.server import Reply, Server, dropping, failing, redirect, serving
+from tests.server import Asked, Reply, Server, dropping, failing, redirect, serving
 
 ATTEMPTS = 5
 
@@ -29,6 +29,10 @@ def get(http: Http, address: str, limit: int = 1000) -> bytes:
 def stream(http: Http, address: str, start: int = 0) -> tuple[int, int | None, bytes]:
     with http.stream(address, start) as body:
         return body.start, body.total, b"".join(body.chunks)
+
+
+def offsets(asked: list[Asked]) -> list[int]:
+    return [one.offset for one in asked]
 
 
 # Mirrors
@@ -278,6 +282,43 @@ def test_downloads_are_asked_for_as_they_are(server: Server, http: Http) -> None
     assert server.requests[0].headers["accept-encoding"] == "identity"
     assert server.requests[0].headers["user-agent"].startswith("aiws-bundle/")
     assert "range" not in server.requests[0].headers
+
+
+# Small files
+
+
+def test_a_small_file_is_read_whole_over_a_bad_line(server: Server, http: Http) -> None:
+    short = Reply(b"0123456789", drop_after=4, length=0)
+    address = server.script("/file", short, *dropping(Reply(b"0123456789"), 4), Reply(b"0123456789"))
+    server.script("/other", *failing(Reply(b"0123456789", chunked=True), 2))
+    assert http.read(f"{server.address}/other", 10) == b"0123456789"
+    assert http.read(address, 10) == b"0123", "nobody knows that more was to come: its digest will tell"
+    assert http.read(address, 10) == b"0123456789"
+    assert offsets(server.asked("/file")) == [0, 0, 0]
+
+
+def test_a_small_file_comes_from_a_mirror_and_has_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    with closing(Http([Mirror("https://a.test/", f"{tmp_path.as_uri()}/")])) as http:
+        assert http.read("https://a.test/file", 10) == b"0123456789"
+        with pytest.raises(IntegrityError, match="larger than 9 bytes"):
+            http.read("https://a.test/file", 9)
+        with pytest.raises(MissingError):
+            http.read("https://a.test/nothing", 9)
+
+
+def test_a_small_file_is_asked_for_as_often_as_is_said(server: Server, http: Http) -> None:
+    address = server.script("/file", Reply(status=503))
+    with pytest.raises(TransientError):
+        http.read(address, 10, 2)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(("status", "missing"), [(404, True), (410, True), (403, False), (400, False)])
+def test_what_is_not_there_is_told_from_what_is_refused(server: Server, http: Http, status: int, missing: bool) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        http.read(server.script("/file", Reply(status=status)), 10)
+    assert isinstance(caught.value, MissingError) == missing
 
 
 # Ranges

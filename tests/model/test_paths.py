@@ -80,9 +80,9 @@ _PATHS = st.one_of(st.lists(_SEGMENTS, max_size=6).map("/".join), st.text(max_si
 @given(_PATHS)
 def test_an_accepted_path_stays_below_the_folder_it_is_put_into(path: str) -> None:
     if path_fault(path) is None:
-        landing = os.path.normpath(os.path.join("/root/here", path))  # noqa: PTH118
-        assert landing == f"/root/here/{path.rstrip('/')}"
-        assert landing != "/root/here"
+        landing = os.path.normpath(os.path.join("/top/here", path))  # noqa: PTH118
+        assert landing == f"/top/here/{path.rstrip('/')}"
+        assert landing != "/top/here"
     else:
         assert path_fault(path + "/")
 

@@ -165,6 +165,11 @@ def test_a_file_that_would_not_be_written_is_refused(content: bytes) -> None:
     assert caught.value.message.startswith("runtime.env: ")
 
 
+def test_the_requirement_of_another_component_is_told() -> None:
+    with pytest.raises(IntegrityError, match=r"^runtime.env: expected LITELLM_PACKAGE_SPEC=…$"):
+        parse(render("other", SPEC), "litellm")
+
+
 _GOOD = render("litellm", SPEC, [("A", "x"), ("B", "y")])
 
 
