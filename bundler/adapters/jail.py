@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from bundler.adapters.loopback import Watch, route_everything_to_loopback, up_loopback
 
@@ -37,7 +37,7 @@ Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | Non
 _REQUESTS = frozenset(("run", "start", "running", "stop", "ask", "write", "extract", "look", "read", "attempts"))
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _OUTPUT_KEPT = 20_000
-_BINFMT = Path("/proc/sys/fs/binfmt_misc")
+_BINFMT = "proc/sys/fs/binfmt_misc"
 # ELF, 64 bit, little-endian, EM_AARCH64 / EM_X86_64, executable or shared (binfmt-misc in the kernel's guide).
 _MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00{machine}\x00"
 _MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
@@ -51,9 +51,12 @@ def main() -> None:
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     first = requests.get()
     try:
+        archive = Path(str(first["archive"])).open("rb")  # noqa: SIM115 - as long as the sandbox
+        root = _overlay(Path(str(first["root"])), Path(str(first["mountpoint"])))
         if emulator := first.get("emulator"):
-            register_emulator(str(emulator), str(first["machine"]))
-        jail = Jail(Path(str(first["root"])), Path(str(first["mountpoint"])), Path(str(first["archive"])))
+            register_emulator(str(emulator), str(first["machine"]), root)
+        _enter(root)
+        jail = Jail(archive)
         jail.watch()
         _answer({"ready": True})
     except OSError as error:
@@ -80,15 +83,10 @@ def _answer(document: Json) -> None:
 
 
 class Jail:
-    """A root that is thrown away, and the programs that run in it.
+    """The programs that run in a root that is thrown away, which is this process's own by now."""
 
-    This process moves into that root and lets go of the host's, so that no program inside finds a way to it. The one
-    file of the host that is needed, the archive, is opened before.
-    """
-
-    def __init__(self, root: Path, mountpoint: Path, archive: Path) -> None:
-        self._archive = archive.open("rb")
-        _enter(_overlay(root, mountpoint))
+    def __init__(self, archive: BinaryIO) -> None:
+        self._archive = archive
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._watch = Watch()
 
@@ -252,7 +250,10 @@ _CAPABILITIES = 64
 
 
 def _enter(root: Path) -> None:
-    """Make `root` this process's root, and unmount the one before (pivot_root(2), with both in the same place)."""
+    """Make `root` this process's root and let go of the host's, so that no program inside finds a way to it.
+
+    pivot_root(2), with both in the same place.
+    """
     # Loaded now: what is imported later is not to be found any more.
     for name in ("idna", "latin-1", "ascii", "utf-8"):
         codecs.lookup(name)
@@ -284,17 +285,18 @@ def _mount(source: str, target: Path, kind: str = "", options: str = "", *, bind
         raise _system_error(str(target))
 
 
-def register_emulator(program: str, machine: str) -> None:
+def register_emulator(program: str, machine: str, root: Path) -> None:
     """Let `program` run foreign binaries in this user namespace only (Linux 6.7), or rely on the host's registration.
 
-    Raises OSError if neither can be.
+    The registration lasts as long as its file system is mounted: below `root`, which stays. Raises OSError if neither
+    can be.
     """
     try:
-        _mount("binfmt_misc", _BINFMT, "binfmt_misc")
+        _mount("binfmt_misc", root / _BINFMT, "binfmt_misc")
         magic = _MAGIC.format(machine=_MACHINES[machine])
-        (_BINFMT / "register").write_text(f":aiws-{machine}:M::{magic}:{_MASK}:{program}:F")
+        (root / _BINFMT / "register").write_text(f":aiws-{machine}:M::{magic}:{_MASK}:{program}:F")
     except OSError:
-        if not any(machine in path.name for path in _BINFMT.glob("qemu-*")):
+        if not any(machine in path.name for path in Path("/", _BINFMT).glob("qemu-*")):
             raise
 
 
