@@ -57,8 +57,16 @@ class Store:
         return blob.size is None or size == blob.size
 
     def discard(self, sha256: str) -> None:
-        """Drop a file, for example one whose disk went bad."""
+        """Drop a file."""
         self.path(sha256).unlink(missing_ok=True)
+
+    def discard_damaged(self, blobs: Iterable[Blob]) -> bool:
+        """Drop those files whose bytes are no longer what they were, for example on a bad disk; say whether any was."""
+        paths = [self.path(blob.sha256) for blob in blobs]
+        damaged = [path for path in paths if path.is_file() and _digest(path) != path.name]
+        for path in damaged:
+            self.discard(path.name)
+        return bool(damaged)
 
     def fetch(self, blob: Blob, addresses: Iterator[str], http: Http, task: Task) -> Path:
         """Return the file's path, downloading it from the first of `addresses` that has it.

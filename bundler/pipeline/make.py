@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bundler.adapters.archive import SourceChangedError, Written, write_archive
+from bundler.adapters.archive import Written, write_archive
 from bundler.adapters.dist import Dist
 from bundler.adapters.store import Store
-from bundler.errors import BundleError, from_os
+from bundler.errors import BundleError, IntegrityError, from_os
 from bundler.model.bundle import Entry
 from bundler.model.database import LockedDatabase
 from bundler.model.lock import Lock
@@ -26,6 +26,7 @@ from bundler.steps.prisma_tree import take_prisma
 from bundler.steps.python_tree import take_runtime
 
 _PACKERS = 2
+_DAMAGED_HINT = "the damaged copy was removed from the store; run again to fetch it anew"
 
 
 def make_all(
@@ -66,9 +67,8 @@ class _Bench:
         except OSError as error:
             return from_os(error)
         except BundleError as error:
-            if isinstance(error, SourceChangedError):
-                self._store.discard(error.sha256)
-            return error
+            damaged = isinstance(error, IntegrityError) and self._store.discard_damaged(one.blob for one in wanted)
+            return IntegrityError(error.message, _DAMAGED_HINT) if damaged else error
         size = megabytes(written.size)
         self._settings.progress.say(f"built {recipe.asset} ({size}, {len(lock.wheels)} wheels)")
         return written

@@ -131,12 +131,14 @@ def test_a_wheel_whose_metadata_needs_more_fails_the_proof_with_the_chain(unlock
     assert not list(unlocked.dist.glob("*.tar.gz"))
 
 
-def test_a_damaged_copy_in_the_store_is_noticed_removed_and_fetched_anew(locked: World) -> None:
+@pytest.mark.parametrize("offset", [20, -10])
+def test_a_damaged_copy_in_the_store_is_noticed_removed_and_fetched_anew(locked: World, offset: int) -> None:
     locked.run("build", "debian-12-amd64")
     wheel = locked.index.folder / "prisma-0.15.0-py3-none-any.whl"
     copy = locked.root / "cache" / "sha256" / digest(wheel)[:2] / digest(wheel)
-    content = copy.read_bytes()
-    copy.write_bytes(content[:20] + bytes([content[20] ^ 1]) + content[21:])
+    content = bytearray(copy.read_bytes())
+    content[offset] ^= 1
+    copy.write_bytes(content)
     done = locked.run("build", "debian-12-amd64", "--force")
     assert done.code == 3
     assert "damaged" in done.err
