@@ -19,6 +19,7 @@ from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
 from bundler.adapters.archive import Written, open_archive
+from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
 from bundler.errors import BundleError, IntegrityError, WorkError
 from bundler.model.bundle import MANIFEST
@@ -77,7 +78,7 @@ class Dist:
             return None
         seen = self._fresh(name)
         if seen is None:
-            if _digest(path) != listed:
+            if sha256_of(path) != listed:
                 return None
             seen = self._note(name, listed, _inputs_of(path))
         if seen.inputs != inputs or seen.sha256 != listed:
@@ -121,7 +122,7 @@ class Dist:
             if not _can_be_listed(path.name):
                 raise WorkError(f"{path}: {sha256sums.NAME} cannot hold this name", "move the file elsewhere")
             seen = self._fresh(path.name)
-            after[path.name] = before.get(path.name) or (seen.sha256 if seen else _digest(path))
+            after[path.name] = before.get(path.name) or (seen.sha256 if seen else sha256_of(path))
         if after != before or (self.folder / sha256sums.NAME).is_file() != bool(after):
             self._write_sums(after)
 
@@ -170,11 +171,6 @@ def _can_be_listed(name: str) -> bool:
         return bool(sha256sums.parse(sha256sums.render({name: "0" * 64})))
     except IntegrityError:
         return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _inputs_of(path: Path) -> str:

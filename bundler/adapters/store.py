@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from filelock import FileLock, Timeout
 
+from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
 from bundler.adapters.http import Http, RangeRefusedError, TransientError, redact, retrying
 from bundler.errors import IntegrityError, UnreachableError
@@ -63,7 +64,7 @@ class Store:
     def discard_damaged(self, blobs: Iterable[Blob]) -> bool:
         """Drop those files whose bytes are no longer what they were, for example on a bad disk; say whether any was."""
         paths = [self.path(blob.sha256) for blob in blobs]
-        damaged = [path for path in paths if path.is_file() and _digest(path) != path.name]
+        damaged = [path for path in paths if path.is_file() and sha256_of(path) != path.name]
         for path in damaged:
             self.discard(path.name)
         return bool(damaged)
@@ -149,7 +150,7 @@ class _Attempt:
                 file.truncate(0)
                 raise
             file.flush()
-            actual = _digest(self._partial) if resumed else self._hash.hexdigest()
+            actual = sha256_of(self._partial) if resumed else self._hash.hexdigest()
             if actual == self._blob.sha256:
                 os.fsync(file.fileno())
                 return
@@ -221,8 +222,3 @@ def _removed(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     return size
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.adapters.digest import sha256_of
 from bundler.errors import BundleError, UnreachableError, UsageError
 from bundler.model.bundle import MANIFEST
 from bundler.progress import Progress
@@ -107,8 +107,7 @@ def _beside(path: Path) -> list[str]:
 
 
 def _compare(path: Path, expected: str) -> list[str]:
-    with path.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    actual = sha256_of(path)
     if actual == expected:
         return []
     return [f"{path}: SHA-256 differs from {sha256sums.NAME}\n    expected {expected}\n    actual   {actual}"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bundler.adapters.archive import SourceChangedError, open_archive
+from bundler.adapters.digest import sha256_of
 from bundler.adapters.gunzip import gunzip
 from bundler.errors import IntegrityError
 from bundler.model.bundle import PRISMA_CLI, PRISMA_ENGINES, Entry, File, Slice, text_file
@@ -48,8 +49,7 @@ def take_prisma(pins: LockedDatabase, path_of: PathOf, spool: BinaryIO) -> tuple
 def _checked(sha256: str, name: str, path_of: PathOf) -> Path:
     """The file with this digest. Raises SourceChangedError if its copy went bad on disk."""
     path = path_of(sha256)
-    with path.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    actual = sha256_of(path)
     if actual != sha256:
         raise SourceChangedError(File(name, 0, sha256, b""), actual)
     return path
