@@ -92,6 +92,16 @@ def from_os(error: OSError) -> WorkError:
     return WorkError(f"{where}{error.strerror or error}", hints.get(error.errno or 0, ""))
 
 
+class PreflightError(BundleError):
+    """Everything that keeps work from being begun, found before anything was changed."""
+
+    def __init__(self, subject: str, problems: Sequence[BundleError]) -> None:
+        lines = [f"  - {p.message}{f' ({p.hint})' if p.hint else ''}" for p in problems]
+        super().__init__("\n".join((subject, *lines)), "nothing was changed; mend these and run again")
+        self.problems = tuple(problems)
+        self.exit_code = gravest(problems)
+
+
 # When several targets fail for different reasons, the gravest decides the exit code.
 _GRAVEST_FIRST = (3, 2, 4, 1)
 

@@ -6,7 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +25,8 @@ _CHUNK = 1 << 18
 _ATTEMPTS = 5
 _LONGEST_PATIENCE = 60.0
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0, pool=None)
+# A server may work for a while on what it was sent before it answers.
+_EXCHANGE_TIMEOUT = httpx.Timeout(60.0, connect=15.0, read=180.0, pool=None)
 # A page that is not there by then is given up for this try: some servers trickle for ever.
 _PAGE_SECONDS = 120.0
 _SETTINGS_HINT = "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR and ~/.netrc"
@@ -81,6 +83,15 @@ class Page:
     content: bytes
     media_type: str
     address: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer of any status, its header names in lower case. Redirects are not followed."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
 
 
 class Http:
@@ -145,35 +156,59 @@ class Http:
 
         Raises UnreachableError, IntegrityError.
         """
+        return collect(lambda: self.stream(address), address, limit, attempts)
 
-        def once() -> bytes:
-            content = bytearray()
-            with self.stream(address) as body:
-                for chunk in body.chunks:
-                    content += chunk
-                    if len(content) > limit:
-                        raise IntegrityError(f"{redact(address)}: larger than {limit} bytes")
-                if body.total is not None and len(content) < body.total:
-                    raise TransientError(f"{redact(address)}: ended after {len(content)} of {body.total} bytes")
-            return bytes(content)
+    def exchange(
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        content: bytes | Iterator[bytes],
+        limit: int,
+    ) -> Answer:
+        """Send one request, whose credentials are its headers, and return what came back, whatever its status.
 
-        return retrying(once, attempts)
+        There are no mirrors, redirects or retries. An iterator is sent as it yields; its size is in `headers`.
+        Raises TransientError, UnreachableError, IntegrityError if the answer is larger than `limit` bytes.
+        """
+        try:
+            with self._client.stream(
+                method,
+                address,
+                headers=dict(headers),
+                content=content,
+                auth=None,
+                follow_redirects=False,
+                timeout=_EXCHANGE_TIMEOUT,
+            ) as response:
+                received = bytearray()
+                for chunk in response.iter_bytes():
+                    received += chunk
+                    if len(received) > limit:
+                        raise IntegrityError(f"{redact(address)}: the answer is larger than {limit} bytes")
+                named = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status_code, named, bytes(received))
+        except httpx.HTTPError as error:
+            raise _translate(error, address) from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise UnreachableError(f"{redact(address)} is not an address") from error
 
     @contextmanager
-    def stream(self, address: str, start: int = 0) -> Iterator[Body]:
+    def stream(self, address: str, start: int = 0, headers: Mapping[str, str] | None = None) -> Iterator[Body]:
         """Open one try at `address` from byte `start`; a server may begin at 0 all the same (see `Body.start`).
 
+        `headers` may hold credentials: they go to the address itself, never to a mirror or a redirect to elsewhere.
         Raises TransientError, UnreachableError; so may the chunks.
         """
-        actual = self.mirrored(address)
+        actual = self.mirrored(address) if headers is None else address
         if actual.startswith("file://"):
             with _open_file(actual) as file:
                 size = file.seek(0, 2)
                 begin = file.seek(start if start <= size else 0)
                 yield Body(begin, size, iter(lambda: file.read(_CHUNK), b""))
             return
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        with self._answer(actual, headers) as response:
+        ranged = {"Range": f"bytes={start}-"} if start else {}
+        with self._answer(actual, {**(headers or {}), **ranged}) as response:
             begin, total = _extent(response)
             # As it comes: pieces of a fixed size would be lost when the connection drops before they are full.
             yield Body(begin, total, _translated(response.iter_raw(), actual))
@@ -186,11 +221,10 @@ class Http:
 
     @contextmanager
     def _answer(self, address: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
-        auth = self._credentials.get(_origin(address))
+        auth = None if "Authorization" in headers else self._credentials.get(_origin(address), httpx.USE_CLIENT_DEFAULT)
         try:
-            with self._client.stream(
-                "GET", address, headers=dict(headers), auth=auth if auth else httpx.USE_CLIENT_DEFAULT
-            ) as response:
+            # On a redirect to another origin httpx drops the Authorization header.
+            with self._client.stream("GET", address, headers=dict(headers), auth=auth) as response:
                 _raise_for_status(response, address)
                 yield response
         except httpx.HTTPError as error:
@@ -208,6 +242,28 @@ def retrying(work: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
         reraise=True,
     )
     return tries(work)
+
+
+def collect(
+    opened: Callable[[], AbstractContextManager[Body]], address: str, limit: int, attempts: int = _ATTEMPTS
+) -> bytes:
+    """Read whole what `opened` streams, at most `limit` bytes, with retries.
+
+    Raises UnreachableError, IntegrityError.
+    """
+
+    def once() -> bytes:
+        content = bytearray()
+        with opened() as body:
+            for chunk in body.chunks:
+                content += chunk
+                if len(content) > limit:
+                    raise IntegrityError(f"{redact(address)}: larger than {limit} bytes")
+            if body.total is not None and len(content) < body.total:
+                raise TransientError(f"{redact(address)}: ended after {len(content)} of {body.total} bytes")
+        return bytes(content)
+
+    return retrying(once, attempts)
 
 
 _backoff = wait_random_exponential(multiplier=0.25, max=8)
@@ -272,8 +328,8 @@ def _raise_for_status(response: httpx.Response, address: str) -> None:
     shown = f"{redact(address)} answered {code} {response.reason_phrase}".rstrip()
     if code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
         raise RangeRefusedError(shown)
-    if code in (408, 425, 429) or code >= 500:
-        wait = _retry_after(response)
+    if code in (408, 425, 429) or code >= 500 or (code == httpx.codes.FORBIDDEN and "Retry-After" in response.headers):
+        wait = retry_after(response.headers.get("Retry-After", ""))
         if wait is not None and wait > _LONGEST_PATIENCE:
             raise UnreachableError(shown, f"the server asks to come back in {wait:.0f} s")
         raise TransientError(shown, "the server is overloaded or broken; try again later", wait)
@@ -283,9 +339,9 @@ def _raise_for_status(response: httpx.Response, address: str) -> None:
     raise kind(shown, "it is not there; is a mirror or index configured that lacks it?")
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait (RFC 9110, section 10.2.3), or None."""
-    value = response.headers.get("Retry-After", "").strip()
+def retry_after(value: str) -> float | None:
+    """Seconds that a Retry-After header asks to wait (RFC 9110, section 10.2.3), or None."""
+    value = value.strip()
     try:
         if value.isdecimal():
             return float(value)

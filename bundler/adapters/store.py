@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -14,11 +16,12 @@ from filelock import FileLock, Timeout
 
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
-from bundler.adapters.http import Http, RangeRefusedError, TransientError, redact, retrying
+from bundler.adapters.http import Body, RangeRefusedError, TransientError, redact, retrying
 from bundler.errors import IntegrityError, UnreachableError
 from bundler.progress import Task
 
 _LARGEST_UNSIZED = 1 << 30
+_COPY_SIZE = 1 << 20
 # A download slower than this on the whole is given up for this try: some servers trickle for ever.
 _SLOWEST_BYTES_PER_SECOND = 10_000
 _GRACE_SECONDS = 60
@@ -36,6 +39,13 @@ class Blob:
 class _Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
     def hexdigest(self) -> str: ...
+
+
+class Source(Protocol):
+    """Where bytes come from."""
+
+    def stream(self, address: str, start: int = 0) -> AbstractContextManager[Body]:
+        """Open one try at `address` from byte `start`, as `Http.stream` does."""
 
 
 class Store:
@@ -69,7 +79,7 @@ class Store:
             self.discard(path.name)
         return bool(damaged)
 
-    def fetch(self, blob: Blob, addresses: Iterator[str], http: Http, task: Task) -> Path:
+    def fetch(self, blob: Blob, addresses: Iterator[str], http: Source, task: Task) -> Path:
         """Return the file's path, downloading it from the first of `addresses` that has it.
 
         Raises IntegrityError if the bytes are not what `blob` says, UnreachableError if no address has them.
@@ -95,7 +105,32 @@ class Store:
             sync_folder(final.parent)
         return final
 
-    def _download(self, blob: Blob, addresses: Iterator[str], http: Http, partial: Path, task: Task) -> None:
+    def join(self, blob: Blob, parts: Sequence[Path]) -> Path:
+        """Return the path of the file that `parts` are in their order. Raises IntegrityError if it is another one."""
+        final = self.path(blob.sha256)
+        if self.has(blob):
+            return final
+        partial = self.root / "partial" / blob.sha256
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{partial}.lock"):
+            with partial.open("wb") as whole:
+                for path in parts:
+                    with path.open("rb") as part:
+                        shutil.copyfileobj(part, whole, _COPY_SIZE)
+                whole.flush()
+                os.fsync(whole.fileno())
+            actual = sha256_of(partial)
+            if actual != blob.sha256:
+                partial.unlink()
+                raise IntegrityError(
+                    f"{blob.name}: its parts do not make it\n  expected {blob.sha256}\n  actual   {actual}"
+                )
+            final.parent.mkdir(parents=True, exist_ok=True)
+            partial.replace(final)
+            sync_folder(final.parent)
+        return final
+
+    def _download(self, blob: Blob, addresses: Iterator[str], http: Source, partial: Path, task: Task) -> None:
         """Try each address in turn; the last one's error is the one that is raised."""
         last: UnreachableError | IntegrityError | None = None
         for address in addresses:
@@ -135,7 +170,7 @@ class _Attempt:
     """One address: each call is a try that goes on where the last one stopped."""
 
     def __init__(
-        self, blob: Blob, address: str, http: Http, partial: Path, task: Task, cancelled: Callable[[], bool]
+        self, blob: Blob, address: str, http: Source, partial: Path, task: Task, cancelled: Callable[[], bool]
     ) -> None:
         self._blob, self._address, self._http, self._task = blob, address, http, task
         self._partial, self._cancelled = partial, cancelled

@@ -22,8 +22,9 @@ _COMMANDS = {
     "lock": "Resolve targets and write their locks.",
     "check": "Check manifests and locks: every problem at once.",
     "targets": "List the targets, and what each needs.",
-    "verify": "Prove that archives and dist folders are whole.",
+    "verify": "Prove that archives, dist folders and published releases are whole.",
     "rehearse": "Install an archive where there is no network, and report.",
+    "publish": "Put archives on a GitHub release, whole or not at all.",
     "inspect": "Show what is inside an archive.",
     "cache": "Show or tidy the store of downloaded files.",
 }

@@ -2,61 +2,125 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
 from bundler.cli import Options
 from bundler.cli.output import Json, print_findings, print_json
+from bundler.model.release import parse_address
 from bundler.pipeline.verify import VerifyReport, verify
+from bundler.pipeline.verify_release import ChannelView, ReleaseReport, verify_release
 from bundler.sidecars.archive_manifest import ArchiveManifest
+from bundler.steps.verify_archive import Verdict
+
+_GRAVEST_FIRST = (3, 1, 0)
 
 
 @click.command("verify")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("subjects", metavar="PATH|OWNER/REPO@TAG...", nargs=-1, required=True)
+@click.option("--digests-only", is_flag=True, help="Download no archives: compare the digests that GitHub tells.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Downloads at once.")
 @click.pass_obj
-def command(options: Options, paths: tuple[Path, ...]) -> int:
-    """Prove that archives and dist folders are whole.
+def command(options: Options, subjects: tuple[str, ...], digests_only: bool, jobs: int) -> int:
+    """Prove that archives, dist folders and published releases are whole.
 
     Checks SHA256SUMS, each archive's own file list and layout, and that its wheels are exactly what a host will ask
-    for. PATH is an archive or a folder of archives.
+    for. PATH is an archive or a folder of archives. OWNER/REPO@TAG is a release on GitHub: what it serves is downloaded
+    to the store, parts are joined, and the moving release latest-runtime is compared with the one that it follows.
     """
-    report = verify(paths, options.settings().progress)
+    settings = options.settings(jobs=jobs)
+    released = {word: address for word in subjects if not Path(word).exists() and (address := parse_address(word))}
+    local = verify([Path(word) for word in subjects if word not in released], settings.progress)
+    remote = [verify_release(settings, *address, digests_only=digests_only) for address in released.values()]
     if options.json:
-        print_json(_json(report))
+        print_json(_json(local, remote))
     else:
-        _show(report)
-    return report.exit_code
+        _show(local)
+        for report in remote:
+            _show_release(report)
+    return _gravest(local, remote)
+
+
+def _gravest(local: VerifyReport, remote: Sequence[ReleaseReport]) -> int:
+    codes = {local.exit_code, *(report.exit_code for report in remote)}
+    return next(code for code in _GRAVEST_FIRST if code in codes)
 
 
 def _show(report: VerifyReport) -> None:
-    for path, verdict in report.verdicts:
-        if verdict.good and verdict.facts and verdict.contents:
-            wheels = len(verdict.contents.wheels)
-            print(f"ok      {path}: {verdict.facts.requirement}, {wheels} wheels close on {_host(verdict.facts)}")
-            continue
-        print(f"NOT ok  {path}")
-        print_findings((*verdict.integrity, *verdict.closure))
+    _show_verdicts((str(path), verdict) for path, verdict in report.verdicts)
     for finding in report.folder_findings:
         print(f"NOT ok  {finding}")
+
+
+def _show_verdicts(verdicts: Iterable[tuple[str, Verdict]]) -> None:
+    for name, verdict in verdicts:
+        if verdict.good and verdict.facts and verdict.contents:
+            wheels = len(verdict.contents.wheels)
+            print(f"ok      {name}: {verdict.facts.requirement}, {wheels} wheels close on {_host(verdict.facts)}")
+            continue
+        print(f"NOT ok  {name}")
+        print_findings((*verdict.integrity, *verdict.closure))
+
+
+def _show_release(report: ReleaseReport) -> None:
+    _show_verdicts((verdict.name, verdict) for verdict in report.verdicts)
+    where = f"{report.repository}@{report.tag}"
+    if report.exit_code == 0:
+        print(f"ok      {where}: {len(report.assets)} assets, commit {report.commit}  {report.url}".rstrip())
+    else:
+        print(f"NOT ok  {where}  {report.url}".rstrip())
+        print_findings(report.findings)
+    if view := report.channel:
+        followed = f"channel.json names {view.points_at.tag}" if view.points_at else "there is no channel.json"
+        print(f"        {view.name}: {followed}" + (f"; the newest release is {view.newest}" if view.newest else ""))
 
 
 def _host(facts: ArchiveManifest) -> str:
     return f"{facts.distro} {facts.version} {facts.arch} ({facts.python.source} Python {facts.python.version})"
 
 
-def _json(report: VerifyReport) -> Json:
+def _json(local: VerifyReport, remote: Sequence[ReleaseReport]) -> Json:
     return {
+        "ok": _gravest(local, remote) == 0,
+        "archives": [_archive(str(path), verdict) for path, verdict in local.verdicts],
+        "folders": list(local.folder_findings),
+        "releases": [_release(report) for report in remote],
+    }
+
+
+def _archive(path: str, verdict: Verdict) -> Json:
+    return {
+        "path": path,
+        "ok": verdict.good,
+        "integrity": list(verdict.integrity),
+        "closure": list(verdict.closure),
+        "tar_sha256": verdict.contents.tar_sha256 if verdict.contents else None,
+    }
+
+
+def _release(report: ReleaseReport) -> Json:
+    view = report.channel
+    return {
+        "repository": report.repository,
+        "tag": report.tag,
+        "commit": report.commit,
+        "url": report.url,
         "ok": report.exit_code == 0,
-        "archives": [
-            {
-                "path": str(path),
-                "ok": verdict.good,
-                "integrity": list(verdict.integrity),
-                "closure": list(verdict.closure),
-                "tar_sha256": verdict.contents.tar_sha256 if verdict.contents else None,
-            }
-            for path, verdict in report.verdicts
+        "findings": list(report.findings),
+        "archives": [_archive(verdict.name, verdict) for verdict in report.verdicts],
+        "assets": [
+            {"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in sorted(report.assets.items())
         ],
-        "folders": list(report.folder_findings),
+        "channel": _channel(view) if view else None,
+    }
+
+
+def _channel(view: ChannelView) -> Json:
+    return {
+        "name": view.name,
+        "tag": view.points_at.tag if view.points_at else None,
+        "commit": view.points_at.commit if view.points_at else None,
+        "newest": view.newest or None,
     }

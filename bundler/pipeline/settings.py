@@ -15,6 +15,7 @@ from bundler.model.manifest import Manifests
 from bundler.progress import Progress
 
 if TYPE_CHECKING:
+    from bundler.adapters.github import GitHub
     from bundler.adapters.http import Http
     from bundler.adapters.index import Index
     from bundler.adapters.store import Store
@@ -68,6 +69,23 @@ class Settings:
                 yield Network(http, where, self._find_registry)
             finally:
                 http.close()
+
+    @contextmanager
+    def github(self, repository: str) -> Iterator[GitHub]:
+        """A repository on GitHub, or on the Enterprise server that GITHUB_API_URL names; closed after the context.
+
+        The token is GH_TOKEN or GITHUB_TOKEN. Raises UsageError if the settings cannot be used.
+        """
+        from bundler.adapters.github import PUBLIC_API, GitHub
+        from bundler.adapters.http import Http, Mirror
+
+        http = Http([Mirror.parse(text) for text in self.all_mirrors()], self.jobs + 2)
+        try:
+            token = self.env.get("GH_TOKEN", "").strip() or self.env.get("GITHUB_TOKEN", "").strip()
+            api = self.env.get("GITHUB_API_URL", "").strip() or PUBLIC_API
+            yield GitHub(http, api, repository, token, self.progress.say)
+        finally:
+            http.close()
 
     def _find_index(self) -> str:
         from bundler.adapters.index_address import find_index

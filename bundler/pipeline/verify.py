@@ -67,12 +67,20 @@ def verify(paths: Sequence[Path], progress: Progress) -> VerifyReport:
             findings += _beside(path)
         else:
             raise UnreachableError(f"{path} is not there", "give an archive or a folder of archives")
+    verdicts = judge([(path, path.name) for path in archives], progress)
+    return VerifyReport(tuple(zip(archives, verdicts, strict=True)), tuple(findings))
+
+
+def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Verdict, ...]:
+    """Verify archives, each a file and what it is called; several at a time."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = [pool.submit(verify_archive, path, name) for path, name in archives]
         verdicts = []
-        for path, verdict in zip(archives, pool.map(verify_archive, archives), strict=True):
-            progress.say(f"verified {path}: {'ok' if verdict.good else 'NOT ok'}")
-            verdicts.append((path, verdict))
-    return VerifyReport(tuple(verdicts), tuple(findings))
+        for (_, name), future in zip(archives, running, strict=True):
+            verdict = future.result()
+            progress.say(f"verified {name}: {'ok' if verdict.good else 'NOT ok'}")
+            verdicts.append(verdict)
+    return tuple(verdicts)
 
 
 def _folder(folder: Path) -> tuple[list[Path], list[str]]:

@@ -91,16 +91,19 @@ class _Reading:
     unreadable: list[str] = field(default_factory=list)
 
 
-def read_contents(path: Path) -> Contents:
-    """Read a whole archive once. Raises IntegrityError if it is damaged or unsafe to extract."""
+def read_contents(path: Path, name: str = "") -> Contents:
+    """Read a whole archive once; messages call it `name`, else as its file is called.
+
+    Raises IntegrityError if it is damaged or unsafe to extract.
+    """
     reading = _Reading()
     top = ""
-    with open_archive(path, path.name) as reader:
+    with open_archive(path, name or path.name) as reader:
         for member in reader.members():
             folder, _, inner = member.path.partition("/")
             top = top or folder
             if folder != top:
-                raise IntegrityError(f"{path.name}: more than one top folder, {top} and {folder}")
+                raise IntegrityError(f"{name or path.name}: more than one top folder, {top} and {folder}")
             _take(reading, reader, member, inner, top)
         return Contents(
             top=top,
@@ -149,11 +152,14 @@ def _take(reading: _Reading, reader: Reader, member: Member, inner: str, top: st
         raise IntegrityError(f"refused member {member.path!r}: a hard link")
 
 
-def verify_archive(path: Path) -> Verdict:
-    """Verify one archive; what is wrong is in the verdict. Raises OSError if it cannot be read at all."""
-    name, facts, contents = path.name, None, None
+def verify_archive(path: Path, name: str = "") -> Verdict:
+    """Verify one archive; what is wrong is in the verdict. Raises OSError if it cannot be read at all.
+
+    `name` is the asset's name where the file is called otherwise.
+    """
+    name, facts, contents = name or path.name, None, None
     try:
-        contents = read_contents(path)
+        contents = read_contents(path, name)
         if MANIFEST not in contents.texts:
             return Verdict(name, None, contents, (f"missing: {MANIFEST}",))
         facts = archive_manifest.parse(contents.texts[MANIFEST])

@@ -1,0 +1,96 @@
+"""`aiws-bundle publish`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli import Options
+from bundler.cli.output import Json, print_json
+from bundler.model.release import parse_repository, parse_tag
+from bundler.pipeline.preflight import Order
+from bundler.pipeline.publish import Published, PublishReport, publish
+from bundler.progress import megabytes
+
+
+@click.command("publish")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--repo", "repository", metavar="OWNER/REPO", required=True, help="The repository to publish to.")
+@click.option("--tag", required=True, help="The release's tag: runtime-<first 12 digits of the commit>.")
+@click.option(
+    "--targets", metavar="SELECTOR", multiple=True, help="What must be there, and is published. [default: all targets]"
+)
+@click.option("--channel", metavar="NAME", default="", help="Let this moving release follow: latest-runtime.")
+@click.option("--commit", metavar="SHA", default="", help="The tag's commit. [default: the tag's own, or GITHUB_SHA]")
+@click.option("--replace", is_flag=True, help="Switch a published tag to other assets than it has.")
+@click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
+@click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True, help="Uploads at once.")
+@click.pass_obj
+def command(
+    options: Options,
+    folder: Path,
+    repository: str,
+    tag: str,
+    targets: tuple[str, ...],
+    channel: str,
+    commit: str,
+    replace: bool,
+    dry_run: bool,
+    jobs: int,
+) -> int:
+    """Put archives on a GitHub release, whole or not at all.
+
+    DIR is a folder that `build` filled. Everything is checked before the first byte is sent. Assets go to a draft, what
+    GitHub stored is compared, and only then does the release appear. Run it again after an interruption: it goes on
+    where it was. The token is GH_TOKEN or GITHUB_TOKEN; GITHUB_API_URL names a GitHub Enterprise server.
+    """
+    order = Order(
+        repository=parse_repository(repository),
+        tag=parse_tag(tag),
+        targets=targets,
+        channel=parse_tag(channel) if channel else "",
+        commit=commit.strip().lower(),
+        replace=replace,
+    )
+    report = publish(options.settings(jobs=jobs), folder, order, dry_run=dry_run)
+    if options.json:
+        print_json(_json(report))
+    else:
+        _show(report)
+    return 0
+
+
+def _show(report: PublishReport) -> None:
+    for published in filter(None, (report.release, report.channel)):
+        filled = published.filled
+        print(f"{published.state}  {published.tag} at commit {published.commit}  {published.url}".rstrip())
+        uploaded = f"{len(filled.uploaded)} assets ({megabytes(filled.uploaded_bytes)})"
+        words = "would be uploaded" if published.state == "planned" else "uploaded"
+        print(f"  {uploaded} {words}, {len(filled.kept)} there already")
+        if published.state == "planned":
+            for name in filled.uploaded:
+                print(f"    {name}")
+    for name in report.left_out:
+        print(f"left out, not among --targets: {name}")
+
+
+def _json(report: PublishReport) -> Json:
+    return {
+        "repository": report.repository,
+        "release": _release(report.release),
+        "channel": _release(report.channel) if report.channel else None,
+        "left_out": list(report.left_out),
+    }
+
+
+def _release(published: Published) -> Json:
+    return {
+        "tag": published.tag,
+        "commit": published.commit,
+        "state": published.state,
+        "url": published.url,
+        "uploaded_bytes": published.filled.uploaded_bytes,
+        "uploaded": list(published.filled.uploaded),
+        "kept": list(published.filled.kept),
+    }

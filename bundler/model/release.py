@@ -1,0 +1,206 @@
+"""Releases and their assets, as GitHub's REST API shows them, and how a set of assets differs from another.
+
+The shapes are those of "List releases" and "List release assets" in docs.github.com/en/rest/releases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, ClassVar, TypeVar, cast
+
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from bundler.errors import IntegrityError, UsageError
+from bundler.model.manifest import Repository
+
+_CONFIG = ConfigDict(extra="ignore")
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+_ADDRESS = re.compile(r"([A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100})@([A-Za-z0-9_.][A-Za-z0-9_./+-]{0,199})")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
+_RUNTIME_TAG = re.compile(r"runtime-([0-9a-f]{12})")
+
+RUNTIME_PREFIX = "runtime-"
+CHANNEL = "latest-runtime"
+# What GitHub takes (docs.github.com, "About releases", storage and bandwidth quotas).
+MOST_ASSETS = 1000
+# The consumers' contract: no asset reaches 2 GiB; from 1900 MiB on it is published in parts of that size.
+PART_SIZE = 1900 << 20
+
+Line = Annotated[str, StringConstraints(pattern=_PRINTABLE, max_length=1000)]
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One asset of a release. `state` is `uploaded` once all its bytes are there; `digest` may be unknown."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    id: int
+    name: Line
+    size: Annotated[int, Field(ge=0)]
+    state: Line
+    digest: Line | None = None
+    browser_download_url: Line = ""
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 (hex) that GitHub computed, or None for assets of before it did."""
+        algorithm, _, value = (self.digest or "").partition(":")
+        return value.lower() if algorithm == "sha256" and re.fullmatch(r"[0-9a-fA-F]{64}", value) else None
+
+    @property
+    def complete(self) -> bool:
+        """All its bytes are there; else it is what a broken upload left behind."""
+        return self.state == "uploaded"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release; a draft is seen by those who may write only, and has no git tag yet."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    id: int
+    tag_name: Line
+    draft: bool
+    upload_url: Line
+    html_url: Line = ""
+    target_commitish: Line = ""
+    name: str | None = None
+    body: str | None = None
+    immutable: bool = False
+    published_at: Line | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One asset to be: its size in bytes, its SHA-256, and its bytes: `content`, or `size` bytes of a file."""
+
+    name: str
+    size: int
+    sha256: str
+    content: bytes = b""
+    source: Path | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What makes a release's assets the wanted ones. Of `unproven` ones GitHub tells no digest."""
+
+    kept: tuple[Piece, ...]
+    unproven: tuple[tuple[Asset, Piece], ...]
+    surplus: tuple[Asset, ...]
+    missing: tuple[Piece, ...]
+    differing: tuple[tuple[Asset, Piece], ...]
+    broken: tuple[Asset, ...]
+
+    @property
+    def same(self) -> bool:
+        """Nothing has to change, as far as GitHub tells."""
+        return not (self.surplus or self.missing or self.differing or self.broken)
+
+
+def compare(assets: Iterable[Asset], pieces: Sequence[Piece]) -> Difference:
+    """Compare what a release holds with what it should."""
+    wanted = {piece.name: piece for piece in pieces}
+    there: dict[str, Asset] = {}
+    surplus, broken = [], []
+    for asset in assets:
+        if not asset.complete:
+            broken.append(asset)
+        elif asset.name not in wanted or asset.name in there:
+            surplus.append(asset)
+        else:
+            there[asset.name] = asset
+    pairs = [(asset, wanted[name]) for name, asset in there.items()]
+    agreeing = [(a, p) for a, p in pairs if a.size == p.size and a.sha256 in (p.sha256, None)]
+    return Difference(
+        kept=tuple(piece for asset, piece in agreeing if asset.sha256),
+        unproven=tuple(pair for pair in agreeing if pair[0].sha256 is None),
+        surplus=tuple(surplus),
+        missing=tuple(piece for piece in pieces if piece.name not in there),
+        differing=tuple(pair for pair in pairs if pair not in agreeing),
+        broken=tuple(broken),
+    )
+
+
+def disagreement(name: str, asset: Asset | None, size: int | None, sha256: str) -> str:
+    """Say how a published asset differs from what it should be."""
+    actual = "missing" if asset is None else f"{asset.sha256 or 'no digest'}, {asset.size} bytes"
+    expected = sha256 if size is None else f"{sha256}, {size} bytes"
+    return f"{name}\n    expected {expected}\n    actual   {actual}"
+
+
+def refuse_mixing(published: Release, there: Difference) -> None:
+    """Raise IntegrityError if a published release cannot become the wanted one by adding to it alone."""
+    wrong = [disagreement(piece.name, asset, piece.size, piece.sha256) for asset, piece in there.differing]
+    wrong += [f"{asset.name}: not in what you publish" for asset in there.surplus]
+    if wrong:
+        raise IntegrityError(
+            f"{published.tag_name} is published with other assets:\n  " + "\n  ".join(wrong),
+            "the same commit has the same bytes: was it built from something else? --replace switches to yours",
+        )
+    if published.immutable and not there.same:
+        names = ", ".join([piece.name for piece in there.missing] + [asset.name for asset in there.broken])
+        raise IntegrityError(
+            f"{published.tag_name} is immutable and lacks {names}", "publish from another commit, under its tag"
+        )
+
+
+def runtime_commit(tag: str) -> str | None:
+    """The first twelve digits of the commit that a runtime release's tag names, or None for another tag."""
+    match = _RUNTIME_TAG.fullmatch(tag)
+    return match[1] if match else None
+
+
+def parse_repository(text: str) -> str:
+    """Check `OWNER/REPO`. Raises UsageError."""
+    try:
+        return adapter_of_repository().validate_python(text)
+    except ValidationError as error:
+        raise UsageError(f"{text!r} is not OWNER/REPO", "for example --repo ai-workspace-services/litellm") from error
+
+
+def parse_tag(text: str) -> str:
+    """Check a tag's name. Raises UsageError."""
+    if not _TAG.fullmatch(text) or ".." in text or text.endswith((".", "/", ".lock")):
+        raise UsageError(f"{text!r} is not a tag", "for example --tag runtime-3ad385a8a469")
+    return text
+
+
+def parse_address(text: str) -> tuple[str, str] | None:
+    """Take `OWNER/REPO@TAG` apart, or return None if it is something else."""
+    match = _ADDRESS.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+T = TypeVar("T")
+
+
+def read_json(kind: type[T], content: bytes, where: str) -> T:
+    """Validate an answer of the API. Raises IntegrityError for one of another shape."""
+    try:
+        return cast("TypeAdapter[T]", _adapter(kind)).validate_json(content)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise IntegrityError(f"{where}: an answer that makes no sense: {place}: {first['msg']}") from error
+
+
+def read_json_list(kind: type[T], content: bytes, where: str) -> tuple[T, ...]:
+    """Validate an answer that is a list. Raises IntegrityError for one of another shape."""
+    return cast("tuple[T, ...]", read_json(cast("type[object]", tuple[kind, ...]), content, where))  # type: ignore[valid-type]
+
+
+@cache
+def adapter_of_repository() -> TypeAdapter[str]:
+    """The validator of a repository's name."""
+    return TypeAdapter(Repository)
+
+
+@cache
+def _adapter(kind: type[object]) -> TypeAdapter[object]:
+    return TypeAdapter(kind)

@@ -1,0 +1,48 @@
+"""The text of a release: what it says to people, and the mark by which a later run knows its own unfinished work.
+
+The mark is an HTML comment, which Markdown does not show. Only drafts carry one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from bundler.sidecars import parts, sha256sums
+
+Role = Literal["draft", "replaced"]
+_MARK = re.compile(r"<!-- aiws-bundle: (draft|replaced) of (\S+); the next publish of it uses and removes this -->")
+
+
+def mark(role: Role, tag: str) -> str:
+    """The text of a release on its way: a `draft` being filled, or one that was published and is `replaced`."""
+    return f"<!-- aiws-bundle: {role} of {tag}; the next publish of it uses and removes this -->\n"
+
+
+def role_of(body: str | None, tag: str) -> Role | None:
+    """What a draft is to a publish of `tag`; None if it is somebody else's."""
+    match = _MARK.match(body or "")
+    if match is None or match[2] != tag:
+        return None
+    return "draft" if match[1] == "draft" else "replaced"
+
+
+def unmarked(body: str | None) -> str:
+    """A text without its mark: what a replaced release said before."""
+    return _MARK.sub("", body or "", count=1).removeprefix("\n")
+
+
+def render(tag: str, commit: str, split: tuple[str, ...], follows: str = "") -> str:
+    """Return the text of a published release; `split` names the assets in parts, `follows` the tag of a channel."""
+    first = f"Offline runtime bundles, built from commit {commit}."
+    if follows:
+        first = f"The bundles of `{follows}` (commit {commit}); this release moves, `channel.json` names what it holds."
+    lines = [
+        first,
+        "",
+        f"`sha256sum --ignore-missing -c {sha256sums.NAME}` checks what was downloaded, `aiws-bundle verify` all.",
+    ]
+    for asset in split:
+        joined = f"cat {asset}.part-* > {asset}"
+        lines += ["", f"`{asset}` comes in parts, listed in `{asset}{parts.SUFFIX}`: `{joined}` joins them."]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,76 @@
+"""A world whose archives are built, and a repository to publish them to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.github import GitHub, ReleaseView, Seen, github
+from tests.world import Ran, World
+
+REPO = "example/litellm"
+
+
+@dataclass(frozen=True)
+class Releasing:
+    """A checkout with a filled dist/ and the server that takes it."""
+
+    world: World
+    hub: GitHub
+
+    @property
+    def tag(self) -> str:
+        return f"runtime-{self.hub.head[:12]}"
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Name -> SHA-256 of what `dist/` holds."""
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in self.world.dist.iterdir()}
+
+    def env(self, token: str | None = None) -> dict[str, str]:
+        return {"GITHUB_API_URL": self.hub.api, "GH_TOKEN": self.hub.token if token is None else token}
+
+    def run(self, *words: str, token: str | None = None) -> Ran:
+        return self.world.run(*words, **self.env(token))
+
+    def publish(self, *words: str, token: str | None = None) -> Ran:
+        """Publish `dist/` under the head's tag."""
+        return self.run("publish", "dist", "--repo", REPO, "--tag", self.tag, *words, token=token)
+
+    def published(self) -> list[ReleaseView]:
+        """Every release that is no draft."""
+        return [release for release in self.hub.releases() if not release.draft]
+
+    def stored(self, tag: str) -> dict[str, str]:
+        """Name -> SHA-256 of what a published release holds."""
+        return {name: asset.sha256 or "" for name, asset in self.release(tag).assets.items()}
+
+    def release(self, tag: str) -> ReleaseView:
+        """The published release of a tag."""
+        found = self.hub.release(tag)
+        assert found is not None, f"{tag} is not published"
+        return found
+
+    def writes(self) -> list[Seen]:
+        """Every request that could have changed something."""
+        reads = ("GET", "HEAD")
+        return [s for s in self.hub.seen if s.method not in reads and not s.path.endswith("/generate-notes")]
+
+    def another_build(self) -> None:
+        """Replace dist/ by archives of other bytes, as from another commit."""
+        for path in self.world.dist.iterdir():
+            path.unlink()
+        done = self.world.run("build", "all", SOURCE_DATE_EPOCH="1000000000")
+        assert done.code == 0, done.err
+
+
+@contextmanager
+def releasing(world: World, folder: Path, *, enterprise: bool = False) -> Iterator[Releasing]:
+    """Build everything, and serve a repository that has no release yet."""
+    done = world.run("build", "all")
+    assert done.code == 0, done.err
+    with github(folder, repo=REPO, enterprise=enterprise) as hub:
+        yield Releasing(world, hub)
