@@ -11,6 +11,7 @@ from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 
+from benchmarks import uploads
 from benchmarks.baseline import MINOR, Baseline, baselines
 from benchmarks.child import Cost, cost, median
 from benchmarks.lab import PROJECT, REFERENCE, Lab, Target
@@ -151,6 +152,14 @@ def _gzip_size(archive: Path) -> int:
         return size
 
 
+def upload(lab: Lab) -> Iterator[Row]:
+    """2 GB to the tests' release server, from memory if TMPDIR is there: disks that write back late tell little."""
+    found = uploads.measure(lab)
+    whole, split = found.whole, found.split
+    yield Row("upload of 1.99 GB", whole.seconds, "s", "curl --upload-file", found.whole_curl.seconds, whole.peak)
+    yield Row("upload of 2 GB in two parts", split.seconds, "s", "curl, in one", found.split_curl.seconds, split.peak)
+
+
 CASES: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "cold": cold,
     "cold-amd64": cold_amd64,
@@ -159,4 +168,5 @@ CASES: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "nothing": nothing,
     "read": read,
     "size": size,
+    "upload": upload,
 }

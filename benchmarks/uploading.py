@@ -1,0 +1,29 @@
+"""A child of the benchmark: make a release hold one file, and print the seconds from first to last byte."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from bundler.pipeline.settings import Settings
+from bundler.progress import Silent
+from bundler.steps.fill_release import Filler
+from bundler.steps.release_content import content_of
+from bundler.steps.switch_release import Wanted, draft_for
+
+
+def main(repository: str, commit: str, file: Path, sha256: str) -> None:
+    """Upload `file` to a new draft, as `publish` does, and compare what is stored."""
+    settings = Settings(manifests=None, cache_dir=file.parent, env=dict(os.environ), progress=Silent(), jobs=4)
+    pieces = content_of(file.parent, {file.name: sha256}).pieces()
+    with settings.github(repository) as github:
+        draft = draft_for(github, Wanted(f"bench-{time.time_ns()}", commit, "", pieces))
+        began = time.monotonic()
+        Filler(github, settings.progress, settings.jobs, settings.cancelled.is_set).fill(draft, pieces)
+        print(time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4])
