@@ -47,7 +47,7 @@ class Addresses:
 
 @dataclass
 class Asset:
-    """An asset as it is kept; `received` counts the bytes that came, `size` is what was announced."""
+    """An asset as it is kept; `size` is what was announced, also where an upload broke."""
 
     id: int
     name: str
@@ -116,7 +116,15 @@ class ReleaseView:
 
 
 class GitHub:
-    """One repository, and how the server shall behave. Everything public may be read and set while it runs."""
+    """One repository, and how the server shall behave; what follows may be read and set while it runs.
+
+    `commits` are known (`head` is one of them, and where the branch `main` is), `tags` name them; tags in `annotated`
+    do so by an object of their own; `burnt_tags` were an immutable release's and never serve another.
+    `immutable` is the repository's setting, `tells_settings` says whether `token` may ask for it. With `app_token` off,
+    tokens are a person's: the repository's permissions are told, and who may not write meets 404. Under `former_name`
+    (OWNER/REPO) the API redirects. `digests` off makes all digests null. An asset of `largest_asset` bytes is taken;
+    one byte more is answered with 500, two more with 422. `address_seconds` is how long addresses of bytes last.
+    """
 
     def __init__(self, folder: Path, repo: str, at: Addresses) -> None:
         self.repo, self.at = repo, at
@@ -128,6 +136,7 @@ class GitHub:
         self.tags: dict[str, str] = {}
         self.annotated: set[str] = set()
         self.burnt_tags: set[str] = set()
+        self.former_name = ""
         self.immutable = False
         self.tells_settings = True
         self.app_token = True
@@ -199,6 +208,7 @@ class GitHub:
             release.name, release.body, release.draft, release.immutable = tag, body, draft, immutable
             if not draft:
                 release.published_at = now()
+                self.burnt_tags |= {tag} if immutable else set()
                 self.tags.setdefault(tag, commit)
             for name, content in files.items():
                 asset = self.new_asset(release, name, None, "application/octet-stream", len(content))
@@ -206,6 +216,13 @@ class GitHub:
                 asset.sha256, asset.state = hashlib.sha256(content).hexdigest(), "uploaded"
                 asset.tells_digest = digests
             return release.id
+
+    def count(self, seen: Seen, size: int) -> None:
+        """Note that bytes of a request's body came."""
+        with self.lock:
+            seen.size += size
+            if seen.role == "uploads":
+                self.uploaded_bytes += size
 
     def new_release(self, tag: str, target: str) -> Release:
         """Keep a new, empty release."""

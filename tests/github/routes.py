@@ -28,10 +28,10 @@ def immutability(request: Request) -> Answer:
 
 
 def graphql(request: Request) -> Answer:
-    """The two questions that GitHub's command line asks: the releases, and a draft by its tag (there is none)."""
+    """The two questions that GitHub's command line asks: the releases, and a release by its tag, drafts too."""
     hub = request.hub
     if "releases(" not in str(request.fields().get("query")):
-        return Answer(200, {"data": {"repository": {"release": None}}})
+        return _by_tag(request)
     newest = hub.latest()
     nodes = [
         {
@@ -48,6 +48,15 @@ def graphql(request: Request) -> Answer:
     ]
     pages = {"hasNextPage": False, "endCursor": None}
     return Answer(200, {"data": {"repository": {"releases": {"nodes": nodes, "pageInfo": pages}}}})
+
+
+def _by_tag(request: Request) -> Answer:
+    hub, variables = request.hub, request.fields().get("variables")
+    tag = variables.get("tagName") if isinstance(variables, dict) else None
+    drafts = [one for one in hub.kept.values() if one.tag == tag and request.who == "writer"]
+    found = hub.published(str(tag)) or next(iter(drafts), None)
+    shape = {"databaseId": found.id, "isDraft": found.draft} if found else None
+    return Answer(200, {"data": {"repository": {"release": shape}}})
 
 
 # Method, path below the repository, whether it takes a token that may write, and what answers it.
@@ -77,15 +86,21 @@ ROUTES: list[Route] = [
 
 def answer_api(request: Request) -> Answer:
     """Answer a request to the REST API. Raises ApiError."""
-    seen = request.seen
+    hub, seen = request.hub, request.seen
+    asked = "GET" if seen.method == "HEAD" else seen.method
     if "user-agent" not in seen.headers:
         raise ApiError(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent")
     if (seen.method, seen.path) == ("POST", "/graphql"):
         return graphql(request)
+    if hub.former_name and seen.path.startswith(f"/repos/{hub.former_name}"):
+        below = seen.path.removeprefix(f"/repos/{hub.former_name}")
+        address = f"{hub.api}/repositories/{hub.number}{below}"
+        moved = {"message": "Moved Permanently", "url": address, "documentation_url": shapes.DOCS}
+        return Answer(301 if asked == "GET" else 307, moved, {"Location": address})
     below = request.below
     for method, path, writes, call in ROUTES:
         found = re.fullmatch(path, below)
-        if method == seen.method and found:
+        if method == asked and found:
             if writes:
                 request.demand_writer()
             request.check_token()

@@ -7,6 +7,7 @@ import json
 import secrets
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -53,7 +54,10 @@ class _Listener(ThreadingHTTPServer):
         return connection, address
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Connections that break are nobody's concern; the handler keeps what else goes wrong."""
+        """Connections that break are nobody's concern; what else goes wrong is kept."""
+        error = sys.exception()
+        if error and not isinstance(error, OSError):
+            self.hub.crashes.append(error)
 
 
 @contextmanager
@@ -68,14 +72,8 @@ def github(
     roles: tuple[Role, ...] = ("web", "objects") if enterprise else get_args(Role)
     listeners = {role: _Listener(role, enterprise, tls) for role in roles}
     web = listeners["web"].origin
-    api, uploads = (
-        (f"{web}/api/v3", f"{web}/api/uploads")
-        if enterprise
-        else (
-            listeners["api"].origin,
-            listeners["uploads"].origin,
-        )
-    )
+    api = f"{web}/api/v3" if enterprise else listeners["api"].origin
+    uploads = f"{web}/api/uploads" if enterprise else listeners["uploads"].origin
     hub = GitHub(folder, repo, Addresses(api, uploads, web, listeners["objects"].origin))
     threads = []
     for listener in listeners.values():
@@ -130,10 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
         hub, seen = self.server.hub, self._seen()
         with hub.lock:
             hub.seen.append(seen)
-            fault = next((each for each in hub.faults if each.hits(seen)), NO_FAULT)
+            fault = next((each for each in list(hub.faults) if each.hits(seen)), NO_FAULT)
         length = seen.headers.get("content-length", "")
         chunked = "transfer-encoding" in seen.headers
-        body = Body(self.rfile, int(length) if length.isdecimal() else None, seen, fault, self._send_continue)
+        announced = int(length) if length.isdecimal() else None
+        body = Body(self.rfile, announced, fault, self._send_continue, partial(hub.count, seen))
         if fault.stall:
             hub.closing.wait(fault.stall)
         answer = None
@@ -182,8 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return call(request)
         except ApiError as error:
             return self._refused(seen, error)
-        except (Cut, OSError) as error:
-            raise Cut from error
+        except Cut:
+            raise
         except Exception as error:
             hub.crashes.append(error)
             return Answer(500, {"message": "Server Error"})

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 
 from tests.github import shapes
-from tests.github.faults import NO_FAULT, Fault, Seen
+from tests.github.faults import NO_FAULT, Fault
 from tests.github.releases import refuse_immutable, sanitised
 from tests.github.repository import ApiError, Asset, GitHub, Release, invalid, missing, now
 from tests.github.request import Answer, Request
@@ -25,29 +25,44 @@ class Body:
     """A request's body; `length` is None if it was not announced. `accept` is called before the first byte is read."""
 
     def __init__(
-        self, source: BufferedIOBase, length: int | None, seen: Seen, fault: Fault, accept: Callable[[], None]
+        self,
+        source: BufferedIOBase,
+        length: int | None,
+        fault: Fault,
+        accept: Callable[[], None],
+        count: Callable[[int], None],
     ) -> None:
         self.length = length
         self.left = length or 0
-        self._source, self._seen, self._fault, self._accept = source, seen, fault, accept
+        self._source, self._fault, self._accept, self._count = source, fault, accept, count
 
     def pieces(self, fault: Fault | None = None) -> Iterator[memoryview]:
         """Yield what comes; each piece is good until the next. Raises Cut at an end that comes too soon."""
         fault = fault or self._fault
         last = self.left if fault.drop_after is None else min(self.left, fault.drop_after)
         buffer = memoryview(bytearray(min(PIECE, max(1, fault.slow // 20)) if fault.slow else min(PIECE, last or 1)))
-        self._accept()
+        try:
+            self._accept()
+        except OSError as error:
+            raise Cut from error
         while last:
-            count = self._source.readinto(buffer[: min(len(buffer), last)])
-            if not count:
-                raise Cut
+            count = self._next(buffer[: min(len(buffer), last)])
             last, self.left = last - count, self.left - count
-            self._seen.size += count
+            self._count(count)
             yield buffer[:count]
             if fault.slow:
                 time.sleep(count / fault.slow)
         if fault.drop_after is not None:
             raise Cut
+
+    def _next(self, buffer: memoryview) -> int:
+        try:
+            count = self._source.readinto(buffer)
+        except OSError as error:
+            raise Cut from error
+        if not count:
+            raise Cut
+        return count
 
     def read(self) -> bytes:
         """The whole body. Raises Cut."""
@@ -114,7 +129,7 @@ def _refused(field: str, message: str) -> ApiError:
 
 
 def _store(request: Request, body: Body, asset: Asset) -> str:
-    hub, digest, flip = request.hub, hashlib.sha256(), request.fault.corrupt
+    digest, flip = hashlib.sha256(), request.fault.corrupt
     with asset.path.open("wb") as file:
         for piece in body.pieces():
             if flip:
@@ -122,6 +137,4 @@ def _store(request: Request, body: Body, asset: Asset) -> str:
                 flip = False
             digest.update(piece)
             file.write(piece)
-            with hub.lock:
-                hub.uploaded_bytes += len(piece)
     return digest.hexdigest()
