@@ -16,7 +16,7 @@ from bundler.model.release import Asset, Difference, Piece, Release, compare, di
 from bundler.progress import Progress, Task
 from bundler.sidecars import sha256sums
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 # An upload slower than this on the whole is given up for this try.
 _SLOWEST_BYTES_PER_SECOND = 50_000
 _GRACE_SECONDS = 120
@@ -185,7 +185,7 @@ def _chunks(piece: Piece, sent: _Sent, cancelled: Callable[[], bool]) -> Iterato
         return
     began = time.monotonic()
     done = 0
-    with piece.source.open("rb") as file:
+    with piece.source.open("rb", buffering=0) as file:
         file.seek(piece.offset)
         while done < piece.size:
             chunk = file.read(min(_CHUNK, piece.size - done))
