@@ -348,6 +348,20 @@ class _Counted:
             raise IntegrityError(f"{self._name}: not a whole archive: it has no end")
 
 
+def read_member(path: Path, name: str, inner: str, limit: int) -> bytes | None:
+    """Return the bytes of the file `inner` below the top folder of an archive called `name`, or None; read no further.
+
+    Raises IntegrityError if the archive cannot be read that far, or the member is no file of at most `limit` bytes.
+    """
+    with open_archive(path, name) as reader:
+        for member in reader.members():
+            if member.path.partition("/")[2] == inner:
+                if member.kind != "file" or member.size > limit:
+                    raise IntegrityError(f"{name}: {member.path} is not a file of at most {limit} bytes")
+                return b"".join(reader.read())
+    return None
+
+
 @contextmanager
 def open_archive(path: Path, name: str) -> Iterator[Reader]:
     """Open a `.tar.gz` or `.tar.zst` by what its first bytes are. Raises IntegrityError if it is neither."""

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
-from bundler.adapters.archive import Written, open_archive
+from bundler.adapters.archive import Written, read_member
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
 from bundler.errors import BundleError, IntegrityError, WorkError
@@ -27,6 +27,7 @@ from bundler.progress import Progress
 from bundler.sidecars import archive_manifest, sha256sums
 
 _TEMPORARY = ".aiws-bundle-"
+_LARGEST_MANIFEST = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -176,13 +177,7 @@ def _can_be_listed(name: str) -> bool:
 def _inputs_of(path: Path) -> str:
     """The inputs that an archive says it was made from, or nothing: manifest.json is one of its first files."""
     try:
-        with open_archive(path, path.name) as reader:
-            for member in reader.members():
-                _, _, inner = member.path.partition("/")
-                if inner == MANIFEST:
-                    return archive_manifest.parse(b"".join(reader.read())).inputs
-                if inner > MANIFEST:  # members are sorted
-                    break
+        content = read_member(path, path.name, MANIFEST, _LARGEST_MANIFEST)
+        return archive_manifest.parse(content).inputs if content else ""
     except BundleError:
-        pass
-    return ""
+        return ""

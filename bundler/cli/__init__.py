@@ -25,6 +25,7 @@ _COMMANDS = {
     "verify": "Prove that archives, dist folders and published releases are whole.",
     "rehearse": "Install an archive where there is no network, and report.",
     "publish": "Put archives on a GitHub release, whole or not at all.",
+    "report": "Write the delivery record of a release.",
     "inspect": "Show what is inside an archive.",
     "cache": "Show or tidy the store of downloaded files.",
 }

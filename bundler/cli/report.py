@@ -1,0 +1,67 @@
+"""`aiws-bundle report`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from bundler.cli import Options, complain
+from bundler.errors import IntegrityError
+from bundler.model.release import parse_repository, parse_tag
+from bundler.pipeline.report import gather
+from bundler.sidecars.delivery_record import document, markdown
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("report")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--repo", "repository", metavar="OWNER/REPO", default="", help="Where it was released.")
+@click.option("--tag", default="", help="The release's tag.")
+@click.option("--commit", metavar="SHA", default="", help="The release's commit. [default: GITHUB_SHA]")
+@click.option("--verification", "verifications", multiple=True, type=_FILE, help="What `--json verify` printed.")
+@click.option("--rehearsal", "rehearsals", multiple=True, type=_FILE, help="What `--json rehearse` printed.")
+@click.option("--out", type=_FILE, help="Write the record there too.")
+@click.pass_obj
+def command(
+    options: Options,
+    folder: Path,
+    repository: str,
+    tag: str,
+    commit: str,
+    verifications: tuple[Path, ...],
+    rehearsals: tuple[Path, ...],
+    out: Path | None,
+) -> int:
+    """Write the delivery record of a release.
+
+    DIR is the folder of archives that was released. The record names the workflow run, every asset with its size and
+    SHA-256, and the results of verifying and rehearsing. In a workflow it also goes to the run's summary page
+    (GITHUB_STEP_SUMMARY). Failures that others found are recorded; only files that disagree with SHA256SUMS end with 3.
+    """
+    record = gather(
+        options.settings(),
+        folder,
+        parse_repository(repository) if repository else "",
+        parse_tag(tag) if tag else "",
+        commit,
+        verifications,
+        rehearsals,
+    )
+    text = markdown(record)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(text)
+    data = json.dumps(document(record), indent=2, ensure_ascii=False) + "\n"
+    shown = data if options.json else text
+    if out:
+        out.write_text(shown, encoding="utf-8")
+    sys.stdout.write(shown)
+    if record.findings:
+        complain(IntegrityError(f"{folder} disagrees with itself:\n  " + "\n  ".join(record.findings)))
+        return IntegrityError.exit_code
+    return 0

@@ -1,0 +1,113 @@
+"""`report`: gather the delivery record of a folder of archives, and of what other jobs found out about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bundler.adapters.archive import read_member
+from bundler.adapters.digest import sha256_of
+from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageError
+from bundler.model.bundle import MANIFEST
+from bundler.pipeline.settings import Settings
+from bundler.sidecars import archive_manifest, component_manifest, sha256sums
+from bundler.sidecars.delivery_record import DeliveredAsset, DeliveryRecord, RehearsalRecord, Verification, parse
+
+_LARGEST_MANIFEST = 8 << 20
+_LARGEST_DOCUMENT = 32 << 20
+_NO_RUN = ("", "")
+
+
+def gather(
+    settings: Settings,
+    folder: Path,
+    repository: str,
+    tag: str,
+    commit: str,
+    verifications: Sequence[Path],
+    rehearsals: Sequence[Path],
+) -> DeliveryRecord:
+    """Gather the record; what the folder's files disagree on is in its `findings`.
+
+    Raises UnreachableError if the folder or a document is not there, UsageError for a document of another kind.
+    """
+    if not folder.is_dir():
+        raise UnreachableError(f"{folder} is not a folder", "give the folder that `build` filled")
+    assets, findings = _assets(folder)
+    run, attempt = _run(settings.env)
+    return DeliveryRecord(
+        repository=repository or settings.env.get("GITHUB_REPOSITORY", ""),
+        tag=tag,
+        commit=commit or settings.env.get("GITHUB_SHA", ""),
+        run=run,
+        attempt=attempt,
+        assets=tuple(assets),
+        findings=tuple(findings),
+        verifications=tuple(parse(Verification, _read(path), str(path)) for path in verifications),
+        rehearsals=tuple(parse(RehearsalRecord, _read(path), str(path)) for path in rehearsals),
+    )
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise UnreachableError(f"{path} is not a file", "give a file with what --json printed")
+    if path.stat().st_size > _LARGEST_DOCUMENT:
+        raise UsageError(f"{path} is larger than {_LARGEST_DOCUMENT >> 20} MiB")
+    return path.read_bytes()
+
+
+def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
+    """Every file of the folder, and where it disagrees with SHA256SUMS."""
+    findings: list[str] = []
+    sums = folder / sha256sums.NAME
+    listed: Mapping[str, str] = {}
+    try:
+        if not sums.is_file():
+            raise IntegrityError(f"{sums} is missing")
+        listed = sha256sums.parse(sums.read_text("utf-8", "replace"), str(sums))
+    except IntegrityError as error:
+        findings.append(error.message)
+    assets = []
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        sha256 = sha256_of(path)
+        if path != sums and listed.get(path.name, sha256) != sha256:
+            findings.append(f"{path.name}: expected {listed[path.name]}, actual {sha256}")
+        assets.append(_described(path, sha256))
+    findings += [
+        f"{name}: listed in {sha256sums.NAME}, but not there" for name in listed if not (folder / name).is_file()
+    ]
+    return assets, findings
+
+
+def _described(path: Path, sha256: str) -> DeliveredAsset:
+    """One file, with what its manifest.json says if it is an archive."""
+    size = path.stat().st_size
+    try:
+        content = read_member(path, path.name, MANIFEST, _LARGEST_MANIFEST) if path.name.endswith(".tar.gz") else None
+        if content is None:
+            return DeliveredAsset(path.name, size, sha256)
+        facts = archive_manifest.parse(content)
+    except BundleError:
+        return _component(path, size, sha256)
+    host = f"{facts.distro} {facts.version} {facts.arch}"
+    version = facts.requirement.partition("==")[2]
+    return DeliveredAsset(path.name, size, sha256, facts.component, version, host, facts.commit)
+
+
+def _component(path: Path, size: int, sha256: str) -> DeliveredAsset:
+    try:
+        facts = component_manifest.parse(read_member(path, path.name, MANIFEST, _LARGEST_MANIFEST) or b"")
+    except BundleError:
+        return DeliveredAsset(path.name, size, sha256)
+    return DeliveredAsset(path.name, size, sha256, facts.component, source=facts.commit)
+
+
+def _run(env: Mapping[str, str]) -> tuple[str, str]:
+    """The address of the workflow run that this is part of, and which attempt of it (GitHub's default variables)."""
+    server, repository = env.get("GITHUB_SERVER_URL", ""), env.get("GITHUB_REPOSITORY", "")
+    number = env.get("GITHUB_RUN_ID", "")
+    if not (server and repository and number):
+        return _NO_RUN
+    return f"{server}/{repository}/actions/runs/{number}", env.get("GITHUB_RUN_ATTEMPT", "1")

@@ -1,0 +1,227 @@
+"""The delivery record that maintainers file after a release, as Markdown and as JSON; and the documents it draws on.
+
+The documents are what `aiws-bundle --json verify` and `aiws-bundle --json rehearse` printed. They come from other jobs,
+so they are checked; what they say is never taken for markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import ClassVar, TypeVar, cast
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from bundler.errors import UsageError
+
+_CONFIG = ConfigDict(extra="ignore")
+# CommonMark, 2.4: every ASCII punctuation character may be escaped.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
+_LONGEST = 2000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on one archive."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    path: str
+    ok: bool
+    integrity: tuple[str, ...] = ()
+    closure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VerifiedRelease:
+    """The verdict on a published release."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    repository: str
+    tag: str
+    ok: bool
+    commit: str = ""
+    url: str = ""
+    findings: tuple[str, ...] = ()
+    archives: tuple[Judged, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `aiws-bundle --json verify` prints."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    ok: bool
+    archives: tuple[Judged, ...] = ()
+    folders: tuple[str, ...] = ()
+    releases: tuple[VerifiedRelease, ...] = ()
+
+
+@dataclass(frozen=True)
+class RehearsedStep:
+    """One step of a rehearsal."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    name: str
+    ok: bool
+    seconds: float = 0.0
+    attempts: tuple[Mapping[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class RehearsalRecord:
+    """What `aiws-bundle --json rehearse` prints."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    archive: str
+    ok: bool
+    versions: Mapping[str, str] = field(default_factory=dict)
+    integrity: tuple[str, ...] = ()
+    closure: tuple[str, ...] = ()
+    steps: tuple[RehearsedStep, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The archive's file name."""
+        return self.archive.rpartition("/")[2]
+
+    @property
+    def attempts(self) -> int:
+        """How often it tried to reach a network."""
+        return sum(len(step.attempts) for step in self.steps)
+
+
+@dataclass(frozen=True)
+class DeliveredAsset:
+    """One asset: its size in bytes and SHA-256, and what it says it is; `component` is "" for a list of others."""
+
+    name: str
+    size: int
+    sha256: str
+    component: str = ""
+    version: str = ""
+    host: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """Everything about one delivery. `run` is the workflow run's address, "" outside of one."""
+
+    repository: str
+    tag: str
+    commit: str
+    run: str
+    attempt: str
+    assets: tuple[DeliveredAsset, ...]
+    findings: tuple[str, ...]
+    verifications: tuple[Verification, ...]
+    rehearsals: tuple[RehearsalRecord, ...]
+
+
+T = TypeVar("T")
+
+
+def parse(kind: type[T], content: bytes, where: str) -> T:
+    """Read a document that another command printed. Raises UsageError for anything else."""
+    try:
+        return cast("TypeAdapter[T]", _adapter(kind)).validate_json(content)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        command = "verify" if kind is Verification else "rehearse"
+        hint = f"give a file with what `aiws-bundle --json {command}` printed"
+        raise UsageError(f"{where}: {place + ': ' if place else ''}{first['msg']}", hint) from error
+
+
+@cache
+def _adapter(kind: type[object]) -> TypeAdapter[object]:
+    return TypeAdapter(kind)
+
+
+def document(record: DeliveryRecord) -> dict[str, object]:
+    """The record as plain data for JSON."""
+    return asdict(record)
+
+
+def markdown(record: DeliveryRecord) -> str:
+    """The record as Markdown."""
+    return "\n".join((*_heading(record), *_assets(record), *_verified(record), *_rehearsed(record))) + "\n"
+
+
+def _heading(record: DeliveryRecord) -> Iterator[str]:
+    yield f"# Delivery record: {_plain(record.tag or 'not published')}"
+    yield ""
+    yield "| | |"
+    yield "|---|---|"
+    for what, value in (
+        ("repository", record.repository),
+        ("tag", record.tag),
+        ("commit", record.commit),
+        ("workflow run", f"{record.run} (attempt {record.attempt})" if record.run else ""),
+        ("components", ", ".join(sorted({f"{a.component} {a.version}".strip() for a in record.assets if a.component}))),
+    ):
+        yield f"| {what} | {_plain(value) or 'unknown'} |"
+    for finding in record.findings:
+        yield f"\n**Wrong:** {_plain(finding)}"
+
+
+def _assets(record: DeliveryRecord) -> Iterator[str]:
+    yield "\n## Assets\n"
+    yield "| asset | component | host | bytes | SHA-256 | made from |"
+    yield "|---|---|---|--:|---|---|"
+    for a in record.assets:
+        what = f"{a.component} {a.version}".strip()
+        cells = (a.name, what, a.host, str(a.size), a.sha256, a.source)
+        yield f"| {' | '.join(map(_plain, cells))} |"
+
+
+def _verified(record: DeliveryRecord) -> Iterator[str]:
+    yield "\n## Verification\n"
+    if not record.verifications:
+        yield "Not verified."
+    for one in record.verifications:
+        for release in one.releases:
+            where = f"{release.repository}@{release.tag} {release.url}".rstrip()
+            yield f"- {_mark(release.ok)} {_plain(where)}"
+            yield from _findings(
+                (*release.findings, *(f for a in release.archives for f in (*a.integrity, *a.closure)))
+            )
+        bad = [archive for archive in one.archives if not archive.ok]
+        if one.archives:
+            yield f"- {_mark(not bad and not one.folders)} {len(one.archives)} archives in a folder"
+        yield from _findings(one.folders)
+        for archive in bad:
+            yield from _findings([f"{archive.path}: {finding}" for finding in (*archive.integrity, *archive.closure)])
+
+
+def _rehearsed(record: DeliveryRecord) -> Iterator[str]:
+    yield "\n## Rehearsals without a network\n"
+    yield "| archive | result | versions | attempts to reach a network |"
+    yield "|---|---|---|--:|"
+    there = {rehearsal.name: rehearsal for rehearsal in record.rehearsals}
+    names = [asset.name for asset in record.assets if asset.host] + list(there)
+    for name in dict.fromkeys(names):
+        rehearsal = there.get(name)
+        if rehearsal is None:
+            yield f"| {_plain(name)} | not rehearsed | | |"
+            continue
+        failed = [step.name for step in rehearsal.steps if not step.ok] + [*rehearsal.integrity, *rehearsal.closure]
+        result = "ok" if rehearsal.ok else f"FAILED: {'; '.join(failed)}"
+        versions = ", ".join(f"{what} {version}" for what, version in rehearsal.versions.items())
+        yield f"| {_plain(name)} | {_plain(result)} | {_plain(versions)} | {rehearsal.attempts} |"
+
+
+def _findings(findings: Sequence[str]) -> Iterator[str]:
+    yield from (f"  - {_plain(finding)}" for finding in findings)
+
+
+def _mark(good: bool) -> str:
+    return "ok:" if good else "**NOT ok:**"
+
+
+def _plain(text: str) -> str:
+    """Text as it is, in one line, whatever it holds."""
+    shown = " ".join("".join(char if char.isprintable() else " " for char in text[:_LONGEST]).split())
+    return _MARKUP.sub(r"\\\1", shown)

@@ -1,0 +1,126 @@
+"""`report`: the delivery record, from real archives and from what real commands printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.world import World
+
+ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
+RUN = {
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_REPOSITORY": "example/litellm",
+    "GITHUB_RUN_ID": "42",
+    "GITHUB_RUN_ATTEMPT": "2",
+    "GITHUB_SHA": "c" * 40,
+}
+
+
+@pytest.fixture
+def built(locked: World) -> World:
+    assert locked.run("build", "debian-12").code == 0
+    return locked
+
+
+def rehearsal(archive: str = f"dist/{ARCHIVE}", *, ok: bool = True, attempt: str = "") -> str:
+    attempts = [{"what": attempt, "program": None}] if attempt else []
+    step = {"name": "install", "seconds": 1.5, "ok": ok, "detail": "", "attempts": attempts}
+    document = {
+        "archive": archive,
+        "root": "/",
+        "ok": ok,
+        "versions": {"litellm": "1.0"},
+        "disk_bytes": 1,
+        "steps": [step],
+    }
+    return json.dumps(document)
+
+
+def test_a_record_names_run_tag_commit_and_every_asset(built: World) -> None:
+    (built.root / "verified.json").write_text(built.run("--json", "verify", "dist").out)
+    (built.root / "rehearsed.json").write_text(rehearsal())
+    words = ("report", "dist", "--tag", "runtime-cccccccccccc", "--verification", "verified.json")
+    done = built.run(
+        *words, "--rehearsal", "rehearsed.json", "--out", "record.md", GITHUB_STEP_SUMMARY="summary.md", **RUN
+    )
+    assert done.code == 0, done.err
+    assert done.out == (built.root / "record.md").read_text() == (built.root / "summary.md").read_text()
+    sums = (built.dist / "SHA256SUMS").read_text().split()
+    for text in (
+        *sums[::2],
+        "debian 12 amd64",
+        "1.0",
+        "runtime-cccccccccccc",
+        "c" * 40,
+        "actions/runs/42",
+        "attempt 2",
+    ):
+        assert text in done.out
+    assert f"| {(built.dist / ARCHIVE).stat().st_size} |" in done.out
+    assert "- ok: 2 archives in a folder" in done.out
+    assert f"| {ARCHIVE} | ok | litellm 1.0 | 0 |" in done.out
+    assert f"| {ARCHIVE.replace('amd64', 'arm64')} | not rehearsed | | |" in done.out
+
+
+def test_the_summary_is_added_to(built: World) -> None:
+    (built.root / "summary.md").write_text("before\n")
+    assert built.run("report", "dist", GITHUB_STEP_SUMMARY="summary.md").code == 0
+    assert (built.root / "summary.md").read_text().startswith("before\n# Delivery record")
+
+
+def test_json_is_one_document(built: World) -> None:
+    (built.root / "rehearsed.json").write_text(rehearsal(ok=False, attempt="1.2.3.4:443"))
+    done = built.run("--json", "report", "dist", "--repo", "o/r", "--tag", "v1", "--rehearsal", "rehearsed.json")
+    record = done.json()
+    assert (record["repository"], record["tag"], record["run"]) == ("o/r", "v1", "")
+    assert {asset["name"] for asset in record["assets"]} == {p.name for p in built.dist.iterdir()}
+    assert record["rehearsals"][0]["ok"] is False
+
+
+def test_failures_are_recorded(built: World) -> None:
+    (built.root / "rehearsed.json").write_text(rehearsal(ok=False, attempt="1.2.3.4:443"))
+    release = {"repository": "o/r", "tag": "v1", "ok": False, "findings": ["x.tar.gz: differs"], "archives": []}
+    (built.root / "verified.json").write_text(json.dumps({"ok": False, "archives": [], "releases": [release]}))
+    done = built.run("report", "dist", "--verification", "verified.json", "--rehearsal", "rehearsed.json")
+    assert done.code == 0
+    assert "**NOT ok:** o/r@v1" in done.out
+    assert "x.tar.gz: differs" in done.out
+    assert "| FAILED: install | litellm 1.0 | 1 |" in done.out
+
+
+def test_a_folder_that_disagrees_with_its_checksums_is_told_and_ends_with_3(built: World) -> None:
+    with (built.dist / ARCHIVE).open("ab") as file:
+        file.write(b"x")
+    done = built.run("report", "dist")
+    assert done.code == 3
+    assert f"{ARCHIVE}: expected" in done.err
+    assert "**Wrong:**" in done.out
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"ok": "perhaps"}', '{"ok": true, "archives": 1}'])
+def test_a_document_of_another_kind(built: World, content: str) -> None:
+    (built.root / "x.json").write_text(content)
+    for option in ("--verification", "--rehearsal"):
+        done = built.run("report", "dist", option, "x.json")
+        assert done.code == 2
+        assert "x.json" in done.err
+
+
+@pytest.mark.parametrize("words", [("nowhere",), ("dist", "--verification", "nowhere.json")])
+def test_what_is_not_there(built: World, words: tuple[str, ...]) -> None:
+    assert built.run("report", *words).code == 4
+
+
+def test_what_others_say_is_no_markup(built: World, tmp_path: Path) -> None:
+    evil = "a|b`c`<img src=x>[l](x)\n# title"
+    (tmp_path / "x.json").write_text(rehearsal(f"dist/{evil}"))
+    out = built.run("report", "dist", "--rehearsal", str(tmp_path / "x.json")).out
+    assert not re.search(r"(?<!\\)[<`]", out)
+    assert "\n# title" not in out
+    assert "\\[l\\]" in out
+    line = next(line for line in out.splitlines() if "img" in line)
+    assert line.replace("\\|", "").count("|") == 5

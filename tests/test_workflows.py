@@ -1,0 +1,262 @@
+"""The workflows: pinned, with few rights, nothing expanded into shell, and every call of ours one that exists."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from bundler.cli import _SHARED, _shared_first, cli
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ACTION = ROOT / "action.yml"
+_VALUES = {
+    "GITHUB_REPOSITORY": "o/r",
+    "TAG": "runtime-0123456789ab",
+    "GITHUB_SHA": "0123456789ab" + "0" * 28,
+    "ASSET": "x.tar.gz",
+    "before": "2026-11-20",
+}
+
+
+def load(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return document
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a workflow or action."""
+
+    file: str
+    job: str
+    data: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.data.get("name", ""))
+
+    @property
+    def run(self) -> str:
+        return str(self.data.get("run", ""))
+
+
+def steps() -> Iterator[Step]:
+    for path in WORKFLOWS:
+        for name, job in load(path)["jobs"].items():
+            yield from (Step(path.name, name, data) for data in job["steps"])
+    yield from (Step(ACTION.name, "", data) for data in load(ACTION)["runs"]["steps"])
+
+
+def script(file: str, name: str) -> str:
+    return next(step.run for step in steps() if (step.file, step.name) == (file, name))
+
+
+def calls() -> list[tuple[str, str]]:
+    """Every command line of ours, with the file that it stands in."""
+    found = []
+    for step in steps():
+        text = step.run.replace("\\\n", " ").replace('"$(command -v aiws-bundle)"', "aiws-bundle")
+        found += [(step.file, one) for one in re.findall(r"aiws-bundle ((?!\"\$)[^\n&|>)]+)", text)]
+    return found
+
+
+def test_there_are_the_three_workflows_and_the_action() -> None:
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "lock-refresh.yml", "release-bundle.yml"]
+    assert load(ACTION)["runs"]["using"] == "composite"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_nothing_is_allowed_that_a_job_does_not_name(path: Path) -> None:
+    workflow = load(path)
+    assert workflow["permissions"] == {}
+    assert "concurrency" in workflow
+    for name, job in workflow["jobs"].items():
+        assert "permissions" in job, name
+        assert "timeout-minutes" in job, name
+
+
+def test_only_publish_may_change_a_release() -> None:
+    jobs = load(ROOT / ".github/workflows/release-bundle.yml")["jobs"]
+    writers = [name for name, job in jobs.items() if job["permissions"].get("contents") == "write"]
+    assert writers == ["publish"]
+    assert jobs["publish"]["environment"] == "release"
+    assert {"rehearse", "build", "attest"} <= set(jobs["publish"]["needs"])
+
+
+@pytest.mark.parametrize(
+    "step", [s for s in steps() if "uses" in s.data], ids=lambda s: f"{s.file}-{s.data['uses'][:30]}"
+)
+def test_every_action_is_pinned_by_commit(step: Step) -> None:
+    assert step.data["uses"] == "./" or re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", step.data["uses"])
+
+
+def test_every_pin_tells_its_version() -> None:
+    for path in (*WORKFLOWS, ACTION):
+        for line in path.read_text().splitlines():
+            if "uses: " in line and "@" in line:
+                assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_one_action_has_one_pin() -> None:
+    pins = {step.data["uses"] for step in steps() if "@" in step.data.get("uses", "")}
+    assert len(pins) == len({pin.partition("@")[0] for pin in pins})
+
+
+@pytest.mark.parametrize("step", [s for s in steps() if s.run], ids=lambda s: f"{s.file}-{s.job}-{s.name}")
+def test_no_expression_is_expanded_inside_a_script(step: Step) -> None:
+    assert "${{" not in step.run
+
+
+@pytest.mark.parametrize(("file", "line"), calls(), ids=lambda text: text[:50])
+def test_every_call_parses_with_the_real_command_line(file: str, line: str) -> None:
+    line = re.sub(r'"\$\{(chosen|options)\[@\]\}"', lambda match: "all" if match[1] == "chosen" else "", line)
+    for name, value in _VALUES.items():
+        line = line.replace(f"${name}", value)
+    assert "$" not in line, line
+    words = _shared_first(shlex.split(line))
+    context = click.Context(cli)
+    place = next(index for index, word in enumerate(words) if word in cli.list_commands(context))
+    assert set(words[:place]) <= _SHARED
+    command = cli.get_command(context, words[place])
+    assert command is not None, line
+    command.make_context(words[place], words[place + 1 :])
+
+
+def test_enough_calls_were_found() -> None:
+    used = {line.split()[0] for _, line in calls()}
+    assert used >= {"build", "check", "lock", "publish", "rehearse", "report", "targets", "verify"}
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@pytest.mark.parametrize("step", [s for s in steps() if "\n" in s.run], ids=lambda s: f"{s.file}-{s.job}-{s.name}")
+def test_scripts_are_clean(step: Step) -> None:
+    words = ["shellcheck", "--shell", "bash", "-"]
+    done = subprocess.run(words, input=step.run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_zizmor_finds_nothing() -> None:
+    zizmor = Path(sys.executable).with_name("zizmor")
+    if not zizmor.is_file():
+        pytest.skip("zizmor is not installed")
+    words = [str(zizmor), "--offline", "--no-progress", "--persona", "pedantic", ".github", "action.yml"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A place where scripts run, and where calls of the tool are noted instead of made."""
+
+    folder: Path
+
+    def run(self, text: str, **env: str) -> list[list[str]]:
+        """Run a script as the runner does; return the words of each call."""
+        (self.folder / "bin").mkdir(exist_ok=True)
+        stub = self.folder / "bin" / "aiws-bundle"
+        stub.write_text(
+            '#!/bin/sh\nfor word; do printf "%s\\0" "$word" >> calls; done\nprintf "\\n" >> calls\necho "{}"\n'
+        )
+        stub.chmod(0o755)
+        made = {
+            "PATH": f"{stub.parent}{os.pathsep}{os.environ['PATH']}",
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_SHA": "0123456789abcdef" + "0" * 24,
+            "GITHUB_REPOSITORY": "o/r",
+            "RUNNER_TEMP": str(self.folder),
+            **env,
+        }
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
+            cwd=self.folder, env=made, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        calls = self.folder / "calls"
+        lines = calls.read_text().splitlines() if calls.exists() else []
+        return [line.split("\0")[:-1] for line in lines]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.mark.parametrize(("given", "tag"), [("", "runtime-0123456789ab"), ("v1", "v1")])
+def test_the_tag_is_the_commit_s_unless_one_is_given(shell: Shell, given: str, tag: str) -> None:
+    calls = shell.run(script("release-bundle.yml", "Plan"), TAG=given, SELECTORS="debian-12 arm64")
+    assert (shell.folder / "output").read_text() == f"tag={tag}\nmatrix={{}}\n"
+    assert calls == [["targets", "debian-12", "arm64", "--github-matrix"]]
+
+
+@pytest.mark.parametrize("channel", ["", "latest-runtime"])
+def test_publish_asks_for_what_was_built(shell: Shell, channel: str) -> None:
+    evil = "debian-12 $(touch evil)"
+    (call,) = shell.run(script("release-bundle.yml", "Publish"), TAG="v1", SELECTORS=evil, CHANNEL=channel)
+    assert not (shell.folder / "evil").exists()
+    assert call[:3] == ["publish", "dist", "--repo"]
+    assert call[call.index("--targets") + 1] == "debian-12"
+    assert ("--channel" in call) == bool(channel)
+
+
+def test_the_report_takes_every_document_that_is_not_empty(shell: Shell) -> None:
+    for name, text in {
+        "verification/verification.json": "{}",
+        "rehearsal-a/a.json": "{}",
+        "rehearsal-b/b.json": "",
+    }.items():
+        path = shell.folder / "found" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    (call,) = shell.run(script("release-bundle.yml", "Report"), TAG="v1")
+    assert call[-4:] == [
+        "--verification",
+        "found/verification/verification.json",
+        "--rehearsal",
+        "found/rehearsal-a/a.json",
+    ]
+
+
+def test_the_cooldown_is_a_date(shell: Shell) -> None:
+    lock, check = shell.run(script("lock-refresh.yml", "Lock anew"), COOLDOWN="7")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", lock[lock.index("--exclude-newer") + 1])
+    assert check == ["check"]
+
+
+def test_the_action_takes_a_word_a_line(shell: Shell) -> None:
+    (call,) = shell.run(script("action.yml", "Run"), ARGS="build\n\ndebian-12\n--out\nmy folder; $(touch evil)\n")
+    assert call == ["build", "debian-12", "--out", "my folder; $(touch evil)"]
+
+
+def test_the_pull_request_tells_alike_changes_once(tmp_path: Path) -> None:
+    changes = ["litellm 1.0 -> 1.1", "+ new 2.0"]
+    locks = [{"target": name, "changes": changes} for name in ("a", "b")] + [{"target": "c", "changes": []}]
+    (tmp_path / "lock.json").write_text(json.dumps({"locks": locks}))
+    words = [sys.executable, str(ROOT / ".github/lock_changes.py"), str(tmp_path / "lock.json")]
+    body = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert body == "### a, b\n\n    litellm 1.0 -> 1.1\n    + new 2.0\n"
+
+
+def test_the_tool_s_own_requirements_are_pinned_by_digest_and_current() -> None:
+    text = (ROOT / ".github/requirements.txt").read_text()
+    pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\$", text, re.MULTILINE))
+    assert text.count("--hash=sha256:") >= len(pins)
+    wanted = re.findall(
+        r'^  "([a-zA-Z0-9-]+)',
+        (ROOT / "pyproject.toml").read_text().split("dependencies = [")[1].split("]")[0],
+        re.MULTILINE,
+    )
+    assert {name.lower() for name in wanted} | {"hatchling"} <= set(pins)
