@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,8 @@ def test_nothing_is_allowed_that_a_job_does_not_name(path: Path) -> None:
     workflow = load(path)
     assert workflow["permissions"] == {}
     assert "concurrency" in workflow
+    # Without a shell's name the runner leaves pipefail out, and what fails before a pipe passes.
+    assert workflow["defaults"]["run"]["shell"] == "bash"
     for name, job in workflow["jobs"].items():
         assert "permissions" in job, name
         assert "timeout-minutes" in job, name
@@ -160,34 +164,47 @@ def test_zizmor_finds_nothing() -> None:
 
 @dataclass(frozen=True)
 class Shell:
-    """A place where scripts run, and where calls of the tool are noted instead of made."""
+    """A place where scripts run, and where calls of programs are noted instead of made."""
 
     folder: Path
 
-    def run(self, text: str, **env: str) -> list[list[str]]:
-        """Run a script as the runner does; return the words of each call."""
-        (self.folder / "bin").mkdir(exist_ok=True)
-        stub = self.folder / "bin" / "aiws-bundle"
-        stub.write_text(
-            '#!/bin/sh\nfor word; do printf "%s\\0" "$word" >> calls; done\nprintf "\\n" >> calls\necho "{}"\n'
+    def stub(self, name: str, body: str = "") -> None:
+        """Put a program on the PATH that notes its words and then does `body`."""
+        path = self.folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        note = (
+            f'for word; do printf "%s\\0" "$word" >> {self.folder}/{name}; done; printf "\\n" >> {self.folder}/{name}'
         )
-        stub.chmod(0o755)
+        path.write_text(f"#!/bin/sh\n{note}\n{body}\n")
+        path.chmod(0o755)
+
+    def noted(self, name: str) -> list[list[str]]:
+        """The words of each call of a program."""
+        path = self.folder / name
+        return [line.split("\0")[:-1] for line in path.read_text().splitlines()] if path.exists() else []
+
+    def process(self, text: str, cwd: Path | None = None, /, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a script as the runner does when `bash` is named."""
+        self.stub("aiws-bundle", 'echo "{}"')
         made = {
-            "PATH": f"{stub.parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self.folder),
             "GITHUB_OUTPUT": str(self.folder / "output"),
             "GITHUB_SHA": "0123456789abcdef" + "0" * 24,
             "GITHUB_REPOSITORY": "o/r",
             "RUNNER_TEMP": str(self.folder),
             **env,
         }
-        done = subprocess.run(
+        return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
-            cwd=self.folder, env=made, capture_output=True, text=True, check=False,
+            cwd=cwd or self.folder, env=made, capture_output=True, text=True, check=False,
         )  # fmt: skip
+
+    def run(self, text: str, **env: str) -> list[list[str]]:
+        """Run a script that works; return the words of each call of the tool."""
+        done = self.process(text, **env)
         assert done.returncode == 0, done.stderr
-        calls = self.folder / "calls"
-        lines = calls.read_text().splitlines() if calls.exists() else []
-        return [line.split("\0")[:-1] for line in lines]
+        return self.noted("aiws-bundle")
 
 
 @pytest.fixture
@@ -260,3 +277,72 @@ def test_the_tool_s_own_requirements_are_pinned_by_digest_and_current() -> None:
         re.MULTILINE,
     )
     assert {name.lower() for name in wanted} | {"hatchling"} <= set(pins)
+
+
+def test_a_rehearsal_that_fails_fails_its_job(shell: Shell) -> None:
+    shell.stub("sudo", "exit 1")
+    done = shell.process(script("release-bundle.yml", "Rehearse"), ASSET="x.tar.gz", TARGET="debian-12-amd64")
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("job", ["attest", "publish"])
+def test_what_another_job_put_in_place_of_the_build_is_refused(shell: Shell, job: str) -> None:
+    text = next(s.run for s in steps() if s.job == job and s.name == "Check that this is what was built")
+    (shell.folder / "dist").mkdir()
+    archive, sums = shell.folder / "dist" / "x.tar.gz", shell.folder / "dist" / "SHA256SUMS"
+
+    def put(content: bytes) -> None:
+        archive.write_bytes(content)
+        sums.write_text(f"{hashlib.sha256(content).hexdigest()}  x.tar.gz\n")
+
+    put(b"built")
+    shell.run(script("release-bundle.yml", "Build"), SELECTORS="all")
+    told = (shell.folder / "output").read_text().strip().removeprefix("sums=")
+    check = partial(shell.process, text, shell.folder / "dist", SUMS=told)
+    assert check().returncode == 0
+    archive.write_bytes(b"other")
+    assert check().returncode == 1
+    put(b"other")
+    assert check().returncode == 3
+
+
+@pytest.fixture
+def repository(shell: Shell) -> Path:
+    """A clone with locks that were made anew and not committed, one of them new."""
+    (shell.folder / "lock.json").write_text(json.dumps({"locks": [{"target": "a", "changes": ["x 1 -> 2"]}]}))
+    git = partial(subprocess.run, check=True, capture_output=True)
+    clone = shell.folder / "clone"
+    git(["git", "init", "--quiet", "--bare", str(shell.folder / "origin")])
+    git(["git", "clone", "--quiet", str(shell.folder / "origin"), str(clone)])
+    (clone / "manifests/locks").mkdir(parents=True)
+    (clone / ".github").mkdir()
+    shutil.copy(ROOT / ".github/lock_changes.py", clone / ".github")
+    (clone / "manifests/locks/a").write_text("1")
+    git(["git", "-C", str(clone), "add", "."])
+    git(["git", "-C", str(clone), "-c", "user.name=x", "-c", "user.email=x@y", "commit", "--quiet", "-m", "first"])
+    (clone / "manifests/locks/a").write_text("2")
+    (clone / "manifests/locks/b").write_text("new")
+    return clone
+
+
+@pytest.mark.parametrize("number", ["", "7"])
+def test_the_locks_go_to_one_pull_request(shell: Shell, repository: Path, number: str) -> None:
+    shell.stub("gh", f'[ "$1 $2" != "pr list" ] || echo "{number}"')
+    done = shell.process(script("lock-refresh.yml", "Open a pull request"), repository)
+    assert done.returncode == 0, done.stderr
+    words = ["git", "--git-dir", str(shell.folder / "origin"), "show", "--name-only", "--format=%s", "lock-refresh"]
+    shown = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split("\n")
+    assert shown[:4] == ["Lock anew", "", "manifests/locks/a", "manifests/locks/b"]
+    last = shell.noted("gh")[-1]
+    if number:
+        assert last[:5] == ["api", "--silent", "--method", "PATCH", "repos/o/r/pulls/7"]
+    else:
+        assert last[:4] == ["pr", "create", "--head", "lock-refresh"]
+
+
+def test_no_pull_request_where_no_version_changed(shell: Shell, repository: Path) -> None:
+    (shell.folder / "lock.json").write_text('{"locks": []}')
+    shell.stub("gh")
+    done = shell.process(script("lock-refresh.yml", "Open a pull request"), repository)
+    assert (done.returncode, done.stdout) == (0, "no version changed\n")
+    assert not (shell.folder / "gh").exists()

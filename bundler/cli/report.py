@@ -41,7 +41,8 @@ def command(
 
     DIR is the folder of archives that was released. The record names the workflow run, every asset with its size and
     SHA-256, and the results of verifying and rehearsing. In a workflow it also goes to the run's summary page
-    (GITHUB_STEP_SUMMARY). Failures that others found are recorded; only files that disagree with SHA256SUMS end with 3.
+    (GITHUB_STEP_SUMMARY). Failures that others found are recorded and end with 0; files that disagree with SHA256SUMS
+    or with what was published end with 3.
     """
     record = gather(
         options.settings(),

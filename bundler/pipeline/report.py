@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from bundler.adapters.archive import read_member
 from bundler.adapters.digest import sha256_of
@@ -11,8 +12,17 @@ from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageE
 from bundler.model.bundle import MANIFEST
 from bundler.pipeline.settings import Settings
 from bundler.sidecars import archive_manifest, component_manifest, sha256sums
-from bundler.sidecars.delivery_record import DeliveredAsset, DeliveryRecord, RehearsalRecord, Verification, parse
+from bundler.sidecars.delivery_record import (
+    DeliveredAsset,
+    DeliveryRecord,
+    Failure,
+    RehearsalRecord,
+    Verification,
+    only_published,
+    parse,
+)
 
+T = TypeVar("T")
 _LARGEST_MANIFEST = 8 << 20
 _LARGEST_DOCUMENT = 32 << 20
 _NO_RUN = ("", "")
@@ -34,6 +44,9 @@ def gather(
     if not folder.is_dir():
         raise UnreachableError(f"{folder} is not a folder", "give the folder that `build` filled")
     assets, findings = _assets(folder)
+    verified, unverified = _documents(Verification, verifications)
+    rehearsed, unrehearsed = _documents(RehearsalRecord, rehearsals)
+    more, disagreements = only_published(assets, verified)
     run, attempt = _run(settings.env)
     return DeliveryRecord(
         repository=repository or settings.env.get("GITHUB_REPOSITORY", ""),
@@ -41,11 +54,26 @@ def gather(
         commit=commit or settings.env.get("GITHUB_SHA", ""),
         run=run,
         attempt=attempt,
-        assets=tuple(assets),
-        findings=tuple(findings),
-        verifications=tuple(parse(Verification, _read(path), str(path)) for path in verifications),
-        rehearsals=tuple(parse(RehearsalRecord, _read(path), str(path)) for path in rehearsals),
+        assets=(*assets, *more),
+        findings=(*findings, *disagreements),
+        verifications=tuple(verified),
+        rehearsals=tuple(rehearsed),
+        unverified=unverified,
+        unrehearsed=unrehearsed,
     )
+
+
+def _documents(kind: type[T], paths: Sequence[Path]) -> tuple[list[T], dict[str, str]]:
+    """The documents of a kind, and of those that tell a failure instead, which by the file's name."""
+    found: list[T] = []
+    failures: dict[str, str] = {}
+    for path in paths:
+        document = parse(kind, _read(path), str(path))
+        if isinstance(document, Failure):
+            failures[path.name] = document.error.message
+        else:
+            found.append(document)
+    return found, failures
 
 
 def _read(path: Path) -> bytes:
@@ -72,8 +100,10 @@ def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
         if not path.is_file() or path.name.startswith("."):
             continue
         sha256 = sha256_of(path)
-        if path != sums and listed.get(path.name, sha256) != sha256:
-            findings.append(f"{path.name}: expected {listed[path.name]}, actual {sha256}")
+        if path != sums and sums.is_file():
+            expected = listed.get(path.name, f"no such file, as {sha256sums.NAME} does not list it")
+            if expected != sha256:
+                findings.append(f"{path.name}: expected {expected}, actual {sha256}")
         assets.append(_described(path, sha256))
     findings += [
         f"{name}: listed in {sha256sums.NAME}, but not there" for name in listed if not (folder / name).is_file()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import ClassVar, TypeVar, cast
@@ -15,11 +16,20 @@ from typing import ClassVar, TypeVar, cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import UsageError
+from bundler.sidecars import sha256sums
 
 _CONFIG = ConfigDict(extra="ignore")
 # CommonMark, 2.4: every ASCII punctuation character may be escaped.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
 _LONGEST = 2000
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a command came to no result."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    message: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,16 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class PublishedAsset:
+    """One asset as it was found on a release: its size in bytes, and its SHA-256 (hex), "" if it is not known."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    name: str
+    size: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
 class VerifiedRelease:
     """The verdict on a published release."""
 
@@ -45,6 +65,8 @@ class VerifiedRelease:
     url: str = ""
     findings: tuple[str, ...] = ()
     archives: tuple[Judged, ...] = ()
+    assets: tuple[PublishedAsset, ...] = ()
+    error: Reason | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +78,7 @@ class Verification:
     archives: tuple[Judged, ...] = ()
     folders: tuple[str, ...] = ()
     releases: tuple[VerifiedRelease, ...] = ()
+    errors: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +116,14 @@ class RehearsalRecord:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """What `aiws-bundle --json` prints where a command came to no result."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    error: Reason
+
+
+@dataclass(frozen=True)
 class DeliveredAsset:
     """One asset: its size in bytes and SHA-256, and what it says it is; `component` is "" for a list of others."""
 
@@ -107,7 +138,10 @@ class DeliveredAsset:
 
 @dataclass(frozen=True)
 class DeliveryRecord:
-    """Everything about one delivery. `run` is the workflow run's address, "" outside of one."""
+    """Everything about one delivery. `run` is the workflow run's address, "" outside of one.
+
+    `unverified` and `unrehearsed` tell why there is no result, by the file that says so.
+    """
 
     repository: str
     tag: str
@@ -118,21 +152,47 @@ class DeliveryRecord:
     findings: tuple[str, ...]
     verifications: tuple[Verification, ...]
     rehearsals: tuple[RehearsalRecord, ...]
+    unverified: Mapping[str, str] = field(default_factory=dict)
+    unrehearsed: Mapping[str, str] = field(default_factory=dict)
 
 
 T = TypeVar("T")
 
 
-def parse(kind: type[T], content: bytes, where: str) -> T:
-    """Read a document that another command printed. Raises UsageError for anything else."""
+def parse(kind: type[T], content: bytes, where: str) -> T | Failure:
+    """Read a document that another command printed, be it its failure. Raises UsageError for anything else."""
     try:
         return cast("TypeAdapter[T]", _adapter(kind)).validate_json(content)  # type: ignore[arg-type]
     except ValidationError as error:
+        with suppress(ValidationError):
+            return cast("TypeAdapter[Failure]", _adapter(Failure)).validate_json(content)
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         command = "verify" if kind is Verification else "rehearse"
         hint = f"give a file with what `aiws-bundle --json {command}` printed"
         raise UsageError(f"{where}: {place + ': ' if place else ''}{first['msg']}", hint) from error
+
+
+def only_published(
+    assets: Sequence[DeliveredAsset], verifications: Sequence[Verification]
+) -> tuple[list[DeliveredAsset], list[str]]:
+    """Compare what was delivered with what was found on releases.
+
+    Returns the assets that are on a release alone, such as parts, and where the two disagree. A release has checksums
+    of its own, since it may have parts.
+    """
+    ours = {asset.name: asset for asset in assets}
+    more: dict[str, DeliveredAsset] = {}
+    findings = []
+    for release in (release for one in verifications for release in one.releases):
+        for found in release.assets:
+            mine = ours.get(found.name)
+            if mine is None:
+                more[found.name] = DeliveredAsset(found.name, found.size, found.sha256)
+            elif found.name != sha256sums.NAME and found.sha256 and found.sha256 != mine.sha256:
+                where = f"{release.repository}@{release.tag}"
+                findings.append(f"{found.name}: expected {mine.sha256}, actual {found.sha256} on {where}")
+    return list(more.values()), findings
 
 
 @cache
@@ -179,19 +239,26 @@ def _assets(record: DeliveryRecord) -> Iterator[str]:
 
 def _verified(record: DeliveryRecord) -> Iterator[str]:
     yield "\n## Verification\n"
-    if not record.verifications:
+    if not record.verifications and not record.unverified:
         yield "Not verified."
+    for where, why in record.unverified.items():
+        yield f"- {_mark(False)} {_plain(f'{where}: no result: {why}')}"
     for one in record.verifications:
         for release in one.releases:
             where = f"{release.repository}@{release.tag} {release.url}".rstrip()
             yield f"- {_mark(release.ok)} {_plain(where)}"
             yield from _findings(
-                (*release.findings, *(f for a in release.archives for f in (*a.integrity, *a.closure)))
+                (
+                    *((release.error.message,) if release.error else ()),
+                    *release.findings,
+                    *(f for a in release.archives for f in (*a.integrity, *a.closure)),
+                )
             )
         bad = [archive for archive in one.archives if not archive.ok]
         if one.archives:
             yield f"- {_mark(not bad and not one.folders)} {len(one.archives)} archives in a folder"
         yield from _findings(one.folders)
+        yield from (f"- {_mark(False)} {_plain(f'no result: {error.message}')}" for error in one.errors)
         for archive in bad:
             yield from _findings([f"{archive.path}: {finding}" for finding in (*archive.integrity, *archive.closure)])
 
@@ -200,6 +267,8 @@ def _rehearsed(record: DeliveryRecord) -> Iterator[str]:
     yield "\n## Rehearsals without a network\n"
     yield "| archive | result | versions | attempts to reach a network |"
     yield "|---|---|---|--:|"
+    for where, why in record.unrehearsed.items():
+        yield f"| {_plain(where)} | {_plain(f'FAILED: no result: {why}')} | | |"
     there = {rehearsal.name: rehearsal for rehearsal in record.rehearsals}
     names = [asset.name for asset in record.assets if asset.host] + list(there)
     for name in dict.fromkeys(names):

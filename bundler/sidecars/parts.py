@@ -9,6 +9,8 @@ from bundler.errors import IntegrityError
 
 SUFFIX = ".parts"
 MOST_PARTS = 1000
+# GitHub takes file names of 255 bytes at most.
+LARGEST = MOST_PARTS * 256
 _PART = re.compile(r"(?P<asset>.+)\.part-(?P<number>[0-9]{3})")
 
 
@@ -32,6 +34,8 @@ def render(names: Sequence[str]) -> bytes:
 
 def parse(content: bytes, asset: str) -> tuple[str, ...]:
     """Parse the list of `asset`'s parts. Raises IntegrityError for anything that `render` would not write."""
+    if len(content) > LARGEST:
+        raise IntegrityError(f"{asset}{SUFFIX}: {len(content)} bytes are too many, {LARGEST} are the most")
     names = tuple(content.decode("utf-8", "replace").split("\n")[:-1])
     expected = tuple(part_name(asset, number) for number in range(min(len(names), MOST_PARTS)))
     if not names or names != expected or content != render(names):

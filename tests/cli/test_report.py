@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -124,3 +125,55 @@ def test_what_others_say_is_no_markup(built: World, tmp_path: Path) -> None:
     assert "\\[l\\]" in out
     line = next(line for line in out.splitlines() if "img" in line)
     assert line.replace("\\|", "").count("|") == 5
+
+
+def test_a_file_that_no_checksum_covers_is_told(built: World) -> None:
+    (built.dist / "more.tar.gz").write_bytes(b"x")
+    done = built.run("report", "dist")
+    assert done.code == 3
+    assert "more.tar.gz: expected no such file" in done.err
+
+
+def verified(built: World, **digests: str) -> str:
+    """What `verify` prints of a release that holds `dist/`, one part more, and other digests where given."""
+    assets = [
+        {
+            "name": p.name,
+            "size": p.stat().st_size,
+            "sha256": digests.get(p.name[:-7], hashlib.sha256(p.read_bytes()).hexdigest()),
+        }
+        for p in built.dist.iterdir()
+    ]
+    assets.append({"name": "big.tar.gz.part-000", "size": 7, "sha256": "e" * 64})
+    release = {"repository": "o/r", "tag": "v1", "ok": True, "findings": [], "archives": [], "assets": assets}
+    return json.dumps({"ok": True, "archives": [], "releases": [release]})
+
+
+def test_what_was_published_is_compared_with_the_folder(built: World) -> None:
+    path = built.root / "verified.json"
+    path.write_text(verified(built, SHA2="f" * 64))
+    done = built.run("report", "dist", "--verification", "verified.json")
+    assert done.code == 0, done.err
+    assert f"| big.tar.gz.part-000 |  |  | 7 | {'e' * 64} |" in done.out
+    path.write_text(verified(built, **{ARCHIVE[:-7]: "f" * 64}))
+    done = built.run("report", "dist", "--verification", "verified.json")
+    assert done.code == 3
+    assert f"actual {'f' * 64} on o/r@v1" in done.err
+    assert "**Wrong:**" in done.out
+
+
+def test_a_job_without_a_result_does_not_keep_the_record_from_being_written(built: World) -> None:
+    failed = built.run("--json", "verify", "nowhere")
+    assert failed.code == 4
+    (built.root / "verified.json").write_text(failed.out)
+    (built.root / "refused.json").write_text('{"error": {"message": "the API refused", "exit_code": 4}}')
+    failed = built.run("--json", "rehearse", "nowhere.tar.gz")
+    assert failed.code == 4
+    (built.root / "debian-12-amd64.json").write_text(failed.out)
+    words = ("--verification", "verified.json", "--verification", "refused.json")
+    done = built.run("report", "dist", *words, "--rehearsal", "debian-12-amd64.json")
+    assert done.code == 0, done.err
+    assert "- **NOT ok:** no result: nowhere is not there" in done.out
+    assert "- **NOT ok:** refused.json: no result: the API refused" in done.out
+    assert "| debian-12-amd64.json | FAILED: no result: nowhere.tar.gz is not a file | | |" in done.out
+    assert "Not verified." not in done.out

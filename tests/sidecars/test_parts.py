@@ -38,3 +38,8 @@ def test_anything_else_is_refused(content: bytes) -> None:
 )
 def test_whose_part_a_file_is(name: str, asset: str | None) -> None:
     assert parts.asset_of(name) == asset
+
+
+def test_a_list_longer_than_any_is_refused() -> None:
+    with pytest.raises(IntegrityError, match="too many"):
+        parts.parse(b"\n" * (parts.LARGEST + 1), "a")
