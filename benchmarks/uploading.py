@@ -11,7 +11,7 @@ from bundler.pipeline.settings import Settings
 from bundler.progress import Silent
 from bundler.steps.fill_release import Filler
 from bundler.steps.release_content import content_of
-from bundler.steps.switch_release import Wanted, draft_for
+from bundler.steps.switch_release import Draft, Wanted
 
 
 def main(repository: str, commit: str, file: Path, sha256: str) -> None:
@@ -19,9 +19,9 @@ def main(repository: str, commit: str, file: Path, sha256: str) -> None:
     settings = Settings(manifests=None, cache_dir=file.parent, env=dict(os.environ), progress=Silent(), jobs=4)
     pieces = content_of(file.parent, {file.name: sha256}).pieces()
     with settings.github(repository) as github:
-        draft = draft_for(github, Wanted(f"bench-{time.time_ns()}", commit, "", pieces))
+        draft = Draft(github, Wanted(f"bench-{time.time_ns()}", commit, "", pieces), "0" * 16)
         began = time.monotonic()
-        Filler(github, settings.progress, settings.jobs, settings.cancelled.is_set).fill(draft, pieces)
+        Filler(github, settings.progress, settings.jobs, settings.cancelled).fill(draft.release, pieces, draft.check)
         print(time.monotonic() - began)
 
 

@@ -46,6 +46,17 @@ class UnreachableError(BundleError):
     exit_code = 4
 
 
+class Interrupted(BundleError):
+    """Somebody pressed Ctrl-C."""
+
+    exit_code = 130
+
+
+def printable(text: str) -> str:
+    """Text fit for a terminal: what servers and archives say may hold characters that terminals obey."""
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong in a file. `line` and `column` count from 1; 0 means the whole file."""

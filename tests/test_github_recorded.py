@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bundler.adapters.github import GitHub, RefusedError
+from bundler.adapters.github import GitHub
+from bundler.adapters.github_answer import RefusedError
 from bundler.adapters.http import Http
 from tests.server import wait_until
 

@@ -6,15 +6,17 @@ The token goes to the API's own origin and to that of uploads, never to the plac
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, StringConstraints
 
+from bundler.adapters.github_answer import REDIRECTS, ForbiddenError, RateLimitError, RefusedError, checked
 from bundler.adapters.http import (
     Answer,
     Body,
@@ -23,44 +25,31 @@ from bundler.adapters.http import (
     TransientError,
     collect,
     redact,
-    retry_after,
     retrying,
 )
-from bundler.errors import IntegrityError, UnreachableError, UsageError, WorkError
+from bundler.errors import IntegrityError, UnreachableError, UsageError
 from bundler.model.release import Asset, Release, read_json, read_json_list
 
 PUBLIC_API = "https://api.github.com"
 _LARGEST_ANSWER = 64 << 20
 _PAGE = 100
 _MOST_PAGES = 100
-_MOST_REDIRECTS = 3
+_MOSTREDIRECTS = 3
 _VERSION = "2022-11-28"
 # GitHub's advice where it does not say how long: docs.github.com, "Best practices for using the REST API".
 _RATE_LIMIT_SECONDS = 60.0
 _LONGEST_PATIENCE = 900.0
-_TOKEN_HINT = "GH_TOKEN needs write access to the repository's contents (in a workflow: `contents: write`)"  # noqa: S105 - no token
-_MOST_WORDS = 300
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_sleep = time.sleep
 
 Field = str | bool
 T = TypeVar("T")
 
 
-class RefusedError(WorkError):
-    """GitHub understood and refused (422, 409): `codes` are the reasons that it names, such as `already_exists`."""
-
-    def __init__(self, message: str, codes: tuple[str, ...]) -> None:
-        super().__init__(message)
-        self.codes = codes
-
-
-class ForbiddenError(UnreachableError):
-    """The token is missing, wrong, or may not do this: 401 or 403."""
-
-
 @dataclass(frozen=True)
 class _Object:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
-    sha: str
+    sha: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$")]
     type: str = "commit"
 
 
@@ -83,21 +72,6 @@ class _Repository:
 
 
 @dataclass(frozen=True)
-class _Reason:
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
-    code: str = ""
-    field: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class _Reasons:
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
-    message: str = ""
-    errors: tuple[_Reason | str, ...] = ()
-
-
-@dataclass(frozen=True)
 class _Immutability:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
     enabled: bool = False
@@ -107,16 +81,14 @@ class GitHub:
     """A repository's releases. Reads need no token where the repository is public. Threads may share it."""
 
     def __init__(self, http: Http, api: str, repository: str, token: str, say: Callable[[str], None]) -> None:
-        """Open nothing yet; `say` is told when the API asks to wait. Raises UsageError if `api` is no address."""
-        try:
-            parts = urlsplit(api)
-            _ = parts.port
-        except ValueError as error:
-            raise UsageError("GITHUB_API_URL is not an address") from error
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username is not None:
-            raise UsageError(f"GITHUB_API_URL {redact(api)!r} is not an address", f"for example {PUBLIC_API}")
+        """Open nothing yet; `say` is told when the API asks to wait. Raises UsageError if `api` or `token` are none."""
+        _check_api(api)
+        if not (token.isascii() and token.isprintable()) or " " in token:
+            raise UsageError("GH_TOKEN holds characters that no token has", "set it to the token alone")
         self._http, self._say, self._token = http, say, token
         self._api = api.rstrip("/")
+        self._not_before, self._limits = 0.0, 0
+        self._lock = threading.Lock()
         self.repository = repository
 
     @property
@@ -126,8 +98,12 @@ class GitHub:
 
     def published(self, tag: str) -> Release | None:
         """The published release of a tag, or None."""
-        answer = self._read(f"/releases/tags/{quote(tag, safe='')}")
-        return read_json(Release, answer.content, self.repository) if answer else None
+        found = self._release(f"/releases/tags/{quote(tag, safe='')}")
+        return None if found is None or found.draft else found
+
+    def release(self, number: int) -> Release | None:
+        """A release by its id, or None if it is gone."""
+        return self._release(f"/releases/{number}")
 
     def releases(self) -> Iterator[Release]:
         """Every release, the newest first; drafts too, if the token may write.
@@ -149,7 +125,7 @@ class GitHub:
             "body": body,
             "draft": True,
         }
-        answer = _checked(self._once("POST", "/releases", fields), "POST /releases")
+        answer = self._once("POST", "/releases", fields)
         return read_json(Release, answer.content, self.repository)
 
     def edit(self, release: Release, fields: Mapping[str, Field]) -> Release:
@@ -172,8 +148,8 @@ class GitHub:
         """
         address = f"{self._upload_address(release)}?name={quote(name, safe='')}"
         headers = self._headers() | {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        answer = self._http.exchange("POST", address, headers, chunks, _LARGEST_ANSWER)
-        return read_json(Asset, _checked(answer, f"uploading {name}").content, self.repository)
+        answer = self._exchange("POST", address, headers, chunks, f"uploading {name}")
+        return read_json(Asset, answer.content, self.repository)
 
     def tag_commit(self, tag: str) -> str | None:
         """The commit that a git tag names, or None if there is no such tag."""
@@ -181,7 +157,7 @@ class GitHub:
         if answer is None:
             return None
         found = read_json(_Ref, answer.content, self.repository).object
-        for _ in range(_MOST_REDIRECTS):  # an annotated tag names a tag object, which names the commit
+        for _ in range(_MOSTREDIRECTS):  # an annotated tag names a tag object, which names the commit
             if found.type != "tag":
                 break
             answer = self._call("GET", f"/git/tags/{quote(found.sha)}")
@@ -205,7 +181,9 @@ class GitHub:
 
         Generating release notes takes the permission to write and changes nothing.
         """
-        fields: dict[str, Field] = {"tag_name": tag, "target_commitish": commit}
+        fields: dict[str, Field] = {"tag_name": tag}
+        if commit:
+            fields["target_commitish"] = commit
         try:
             self._call("POST", "/releases/generate-notes", fields)
         except ForbiddenError:
@@ -218,15 +196,16 @@ class GitHub:
             return None if found is None or found.push else False
         return True
 
-    def keeps_releases(self) -> bool:
-        """Say whether the repository makes published releases immutable; False if the token may not know.
+    def keeps_releases(self) -> bool | None:
+        """Say whether the repository makes published releases immutable; None if the token may not know.
 
-        "Check if immutable releases are enabled for a repository", docs.github.com/en/rest/repos/repos.
+        "Check if immutable releases are enabled for a repository", docs.github.com/en/rest/repos/repos: it takes
+        administrators' rights, which a workflow's own token does not have.
         """
         try:
             answer = self._read("/immutable-releases")
         except (ForbiddenError, RefusedError):
-            return False
+            return None
         return answer is not None and read_json(_Immutability, answer.content, self.repository).enabled
 
     def asset_address(self, asset: Asset) -> str:
@@ -249,6 +228,10 @@ class GitHub:
                 return
         raise IntegrityError(f"{self.repository}: more than {_MOST_PAGES} pages of {path}")
 
+    def _release(self, path: str) -> Release | None:
+        answer = self._read(path)
+        return read_json(Release, answer.content, self.repository) if answer else None
+
     def _read(self, path: str) -> Answer | None:
         try:
             return self._call("GET", path)
@@ -261,33 +244,55 @@ class GitHub:
 
     def _call(self, method: str, path: str, fields: Mapping[str, Field] | None = None) -> Answer:
         """Send a request that may be repeated. Raises ForbiddenError, MissingError, RefusedError, UnreachableError."""
-
-        def once() -> Answer:
-            try:
-                return _checked(self._once(method, path, fields), f"{method} {path.partition('?')[0]}")
-            except TransientError as error:
-                self._tell(error)
-                raise
-
-        return retrying(once)
-
-    def _tell(self, error: TransientError) -> None:
-        if error.wait:
-            self._say(f"{self.repository}: the API asks to wait {error.wait:.0f} s")
+        return retrying(lambda: self._once(method, path, fields))
 
     def _once(self, method: str, path: str, fields: Mapping[str, Field] | None) -> Answer:
-        address = self._address(path)
+        address, what = self._address(path), f"{method} {path.partition('?')[0]}"
         content = b"" if fields is None else json.dumps(fields).encode()
         kind = {} if fields is None else {"Content-Type": "application/json"}
-        for _ in range(_MOST_REDIRECTS):
-            answer = self._http.exchange(method, address, self._headers() | kind, content, _LARGEST_ANSWER)
-            if answer.status not in (301, 302, 307, 308):
+        for _ in range(_MOSTREDIRECTS):
+            answer = self._exchange(method, address, self._headers() | kind, content, what)
+            if answer.status not in REDIRECTS:
                 return answer
             # A repository that was renamed is answered so.
-            address = urljoin(address, answer.headers.get("location", ""))
+            address = _joined(address, answer.headers.get("location", ""))
             if _origin(address) != _origin(self._api):
                 raise UnreachableError(f"{redact(self._api)} sends to another host: {redact(address)}")
         raise UnreachableError(f"{redact(address)}: too many redirects")
+
+    def _exchange(
+        self, method: str, address: str, headers: Mapping[str, str], content: bytes | Iterator[bytes], what: str
+    ) -> Answer:
+        """Send one request once no rate limit holds it back, and check the answer."""
+        self._hold_back()
+        try:
+            answer = checked(self._http.exchange(method, address, headers, content, _LARGEST_ANSWER), what)
+        except RateLimitError as error:
+            raise self._limited(error) from error
+        with self._lock:
+            self._limits = 0
+        return answer
+
+    def _hold_back(self) -> None:
+        """Wait until nothing forbids a request any more: GitHub asks that all requests stop meanwhile."""
+        seen = 0.0
+        while (until := self._not_before) > max(seen, time.monotonic()):
+            _sleep(until - time.monotonic())
+            seen = until  # meanwhile another answer may have asked for more
+
+    def _limited(self, error: RateLimitError) -> UnreachableError:
+        """Note until when requests are held back. Where GitHub does not say, each wait is longer than the last."""
+        with self._lock:
+            asked = error.asked if error.asked is not None else _RATE_LIMIT_SECONDS * 2**self._limits
+            if asked > _LONGEST_PATIENCE:
+                hint = f"it asks to come back in {asked:.0f} s; run again then, what is done is kept"
+                return UnreachableError(error.message, hint)
+            self._limits += 1
+            until = time.monotonic() + asked
+            if asked and until > self._not_before + 1:
+                self._say(f"{self.repository}: GitHub asks to wait {asked:.0f} s")
+            self._not_before = max(self._not_before, until)
+        return TransientError(error.message, error.hint, 0.0)
 
     def _address(self, path: str) -> str:
         return f"{self._api}/repos/{self.repository}{path}"
@@ -303,10 +308,38 @@ class GitHub:
         Raises IntegrityError if the release names a strange host, which shall not get the token.
         """
         address = release.upload_url.partition("{")[0]
-        sibling = self._api.replace("://api.", "://uploads.", 1)
-        if _origin(address)[:2] not in (_origin(self._api)[:2], _origin(sibling)[:2]):
+        scheme, host, port = _origin(self._api)
+        # github.com and ghe.com: api.X and uploads.X; a server of one's own: X itself, or uploads.X.
+        known = {(scheme, name, port) for name in (host, f"uploads.{host}", f"uploads.{host.removeprefix('api.')}")}
+        try:
+            asked, plain = _origin(address), "@" not in urlsplit(address).netloc
+        except (UnreachableError, ValueError):
+            asked, plain = ("", "", 0), False
+        same_machine = host in _LOOPBACK and asked[:2] == (scheme, host)
+        if not plain or not (asked in known or same_machine):
             raise IntegrityError(f"{self.repository}: uploads would go to a strange host, {redact(address)}")
         return address
+
+
+def _check_api(api: str) -> None:
+    """Raise UsageError if `api` is no address that a token may be sent to."""
+    try:
+        parts = urlsplit(api)
+        scheme, host, _ = _origin(api)
+    except (ValueError, UnreachableError) as error:
+        raise UsageError("GITHUB_API_URL is not an address", f"for example {PUBLIC_API}") from error
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc) and api.isascii() and api.isprintable()
+    if scheme not in ("https", "http") or not host or not plain or " " in api:
+        raise UsageError(f"GITHUB_API_URL {redact(api)!r} is not an address", f"for example {PUBLIC_API}")
+    if scheme == "http" and host not in _LOOPBACK:
+        raise UsageError(f"GITHUB_API_URL {redact(api)!r} would show the token to everybody on the way", "use https")
+
+
+def _joined(address: str, location: str) -> str:
+    try:
+        return urljoin(address, location)
+    except ValueError as error:
+        raise UnreachableError(f"{redact(address)} redirects to what is no address") from error
 
 
 def _origin(address: str) -> tuple[str, str, int]:
@@ -314,50 +347,4 @@ def _origin(address: str) -> tuple[str, str, int]:
         parts = urlsplit(address)
         return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     except ValueError as error:
-        raise IntegrityError(f"{redact(address)} is not an address") from error
-
-
-def _checked(answer: Answer, what: str) -> Answer:
-    """Return an answer that grants what was asked for. Raises what `GitHub._call` does."""
-    status = answer.status
-    if 200 <= status < 300:
-        return answer
-    words, codes = _reasons(answer.content)
-    shown = f"GitHub answered {status} to {what}{f': {words}' if words else ''}"
-    wait = _asked_wait(answer, words)
-    if wait is not None and wait > _LONGEST_PATIENCE:
-        raise UnreachableError(shown, f"it asks to come back in {wait:.0f} s; run again then, what is done is kept")
-    if wait is not None or status in (408, 425) or status >= 500:
-        raise TransientError(shown, "GitHub is busy or broken; run again later, what is done is kept", wait)
-    if status in (401, 403):
-        raise ForbiddenError(shown, _TOKEN_HINT)
-    if status in (404, 410):
-        raise MissingError(shown, "is the name right, and may the token see it?")
-    if status in (400, 409, 422):
-        raise RefusedError(shown, codes)
-    raise UnreachableError(shown)
-
-
-def _asked_wait(answer: Answer, words: str) -> float | None:
-    """Seconds that a rate limit asks to wait, or None if this is none (docs.github.com, "Rate limits")."""
-    if answer.status not in (403, 429) and "retry-after" not in answer.headers:
-        return None
-    if (asked := retry_after(answer.headers.get("retry-after", ""))) is not None:
-        return asked
-    reset = answer.headers.get("x-ratelimit-reset", "")
-    if answer.headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        return max(1.0, float(reset) - time.time())
-    limited = answer.status == 429 or "rate limit" in words.lower()
-    return _RATE_LIMIT_SECONDS if limited else None
-
-
-def _reasons(content: bytes) -> tuple[str, tuple[str, ...]]:
-    """The message of an error, fit for print, and the codes that it names."""
-    try:
-        found = read_json(_Reasons, content, "")
-    except IntegrityError:
-        return "", ()
-    errors = [error for error in found.errors if isinstance(error, _Reason)]
-    texts = [found.message, *(e.message or " ".join(filter(None, (e.field, e.code))) for e in errors)]
-    line = "".join(c if c.isprintable() else " " for c in "; ".join(filter(None, texts)))
-    return line[:_MOST_WORDS], tuple(error.code for error in errors)
+        raise UnreachableError(f"{redact(address)} is not an address") from error

@@ -19,7 +19,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from bundler import __version__
-from bundler.errors import IntegrityError, UnreachableError, UsageError
+from bundler.errors import IntegrityError, UnreachableError, UsageError, printable
 
 _CHUNK = 1 << 18
 _ATTEMPTS = 5
@@ -29,6 +29,7 @@ _TIMEOUT = httpx.Timeout(30.0, connect=15.0, pool=None)
 _EXCHANGE_TIMEOUT = httpx.Timeout(60.0, connect=15.0, read=180.0, pool=None)
 # A page that is not there by then is given up for this try: some servers trickle for ever.
 _PAGE_SECONDS = 120.0
+_SLOWEST_BYTES_PER_SECOND = 10_000
 _SETTINGS_HINT = "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR and ~/.netrc"
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.IGNORECASE)
 T = TypeVar("T")
@@ -181,9 +182,11 @@ class Http:
                 follow_redirects=False,
                 timeout=_EXCHANGE_TIMEOUT,
             ) as response:
-                received = bytearray()
+                received, deadline = bytearray(), time.monotonic() + _PAGE_SECONDS
                 for chunk in response.iter_bytes():
                     received += chunk
+                    if time.monotonic() > deadline:
+                        raise TransientError(f"{redact(address)}: not there after {_PAGE_SECONDS:.0f} s")
                     if len(received) > limit:
                         raise IntegrityError(f"{redact(address)}: the answer is larger than {limit} bytes")
                 named = {name.lower(): value for name, value in response.headers.items()}
@@ -253,10 +256,12 @@ def collect(
     """
 
     def once() -> bytes:
-        content = bytearray()
+        content, began = bytearray(), time.monotonic()
         with opened() as body:
             for chunk in body.chunks:
                 content += chunk
+                if time.monotonic() - began > _PAGE_SECONDS + len(content) / _SLOWEST_BYTES_PER_SECOND:
+                    raise TransientError(f"{redact(address)}: slower than {_SLOWEST_BYTES_PER_SECOND} bytes/s")
                 if len(content) > limit:
                     raise IntegrityError(f"{redact(address)}: larger than {limit} bytes")
             if body.total is not None and len(content) < body.total:
@@ -325,7 +330,7 @@ def _raise_for_status(response: httpx.Response, address: str) -> None:
     code = response.status_code
     if response.is_success:
         return
-    shown = f"{redact(address)} answered {code} {response.reason_phrase}".rstrip()
+    shown = printable(f"{redact(address)} answered {code} {response.reason_phrase}".rstrip())
     if code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
         raise RangeRefusedError(shown)
     if code in (408, 425, 429) or code >= 500 or (code == httpx.codes.FORBIDDEN and "Retry-After" in response.headers):

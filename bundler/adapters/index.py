@@ -24,11 +24,12 @@ _DOWN_AFTER = 2
 
 @dataclass(frozen=True)
 class IndexFile:
-    """A file that an index lists."""
+    """A file that an index lists; its digest and its size in bytes, if it tells them."""
 
     filename: str
     address: str
     sha256: str | None
+    size: int | None = None
 
 
 class Index:
@@ -116,7 +117,12 @@ class Index:
 
 def _from_json(content: bytes, base: str) -> tuple[IndexFile, ...]:
     return tuple(
-        IndexFile(str(file["filename"]), urljoin(base, str(file["url"])), dict(file.get("hashes", {})).get("sha256"))
+        IndexFile(
+            str(file["filename"]),
+            urljoin(base, str(file["url"])),
+            dict(file.get("hashes", {})).get("sha256"),
+            size if isinstance(size := file.get("size"), int) else None,
+        )
         for file in json.loads(content)["files"]
         if str(file["filename"]).endswith(".whl")
     )

@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from bundler.errors import WorkError
 
 _NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_LOOK_SECONDS = 0.1
 _OWN_USER = ("--user", "--map-root-user")
 
 
@@ -91,6 +93,14 @@ class Sandbox:
         """Unpack the archive below a folder inside."""
         self.request({"do": "extract", "folder": folder})
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy a folder inside, whose order then depends on nothing outside."""
+        self.request({"do": "copy", "source": source, "target": target})
+
+    def take(self, path: str, limit: int) -> None:
+        """Put the file at `path`, of at most `limit` bytes, into the outlet."""
+        self.request({"do": "take", "path": path, "limit": limit})
+
     def look(self, folder: str) -> Size:
         """Measure a folder inside."""
         answer = self.request({"do": "look", "path": folder})
@@ -135,19 +145,56 @@ def opened(root: Path, machine: str, mountpoint: Path, archive: Path) -> Iterato
     }
     if machine != os.uname().machine:
         first |= {"emulator": _emulator(machine), "machine": machine}
-    argv = [*_unshare(root), sys.executable, "-m", "bundler.adapters.jail"]
+    with _started(_unshare(root), first, mountpoint) as sandbox:
+        yield sandbox
+
+
+@contextmanager
+def sealed(
+    shown: Mapping[str, Path], folder: str, mountpoint: Path, outlet: Path, cancelled: Callable[[], bool]
+) -> Iterator[Sandbox]:
+    """Make a sandbox that holds the files and folders `shown` (path inside -> on this host), read-only, and no others.
+
+    Only `folder` can be written, in memory; `take` puts one file of it into `outlet`. It ends as soon as `cancelled`
+    says so. Else as `opened`.
+    """
+    mountpoint.mkdir(parents=True, exist_ok=True)
+    first: dict[str, object] = {
+        "shown": {inside: str(outside.absolute()) for inside, outside in shown.items()},
+        "folder": folder,
+        "mountpoint": str(mountpoint),
+        "outlet": str(outlet.absolute()),
+    }
+    with _started(_private((_OWN_USER, ())), first, mountpoint, cancelled) as sandbox:
+        yield sandbox
+
+
+@contextmanager
+def _started(
+    unshare: Sequence[str], first: Mapping[str, object], mountpoint: Path, cancelled: Callable[[], bool] | None = None
+) -> Iterator[Sandbox]:
+    argv = [*unshare, sys.executable, "-m", "bundler.adapters.jail"]
     process = subprocess.Popen(  # noqa: S603 - argv is ours
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=_environment()
     )
-    sandbox = Sandbox(process)
+    sandbox, done = Sandbox(process), threading.Event()
+    if cancelled:
+        threading.Thread(target=_end_when, args=(process, cancelled, done), daemon=True).start()
     try:
         sandbox.request(first)
         yield sandbox
     finally:
+        done.set()
         process.kill()
         process.communicate()
         with suppress(OSError):
             mountpoint.rmdir()
+
+
+def _end_when(process: subprocess.Popen[str], cancelled: Callable[[], bool], done: threading.Event) -> None:
+    while not done.wait(_LOOK_SECONDS):
+        if cancelled():
+            process.kill()
 
 
 def _environment() -> dict[str, str]:
@@ -160,13 +207,18 @@ def _unshare(root: Path) -> list[str]:
 
     The host's own root has file systems mounted in it that a user namespace may not overlay: that takes root.
     """
-    program = shutil.which("unshare")
-    if program is None:
-        raise WorkError("unshare is not installed", "apt install util-linux")
     own_root = root.resolve() == Path("/")
     if own_root and os.geteuid():
         raise WorkError("only root can rehearse on the host's own root", "run as root, or give --root")
-    for user in ((),) if own_root else (_OWN_USER, ()):
+    return _private(((),) if own_root else (_OWN_USER, ()))
+
+
+def _private(users: Sequence[Sequence[str]]) -> list[str]:
+    """The command that makes the namespaces with the first of `users`, words about the user namespace, that works."""
+    program = shutil.which("unshare")
+    if program is None:
+        raise WorkError("unshare is not installed", "apt install util-linux")
+    for user in users:
         argv = [program, *user, *_NAMESPACES]
         tried = subprocess.run([*argv, "true"], capture_output=True, check=False)  # noqa: S603 - argv is ours
         if tried.returncode == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bundler.errors import UsageError
@@ -42,25 +42,60 @@ class Workspace:
         path = self.lock_path(target)
         return _read(path) if path.is_file() else None
 
-    def stray_locks(self, targets: Sequence[Target]) -> list[Path]:
-        """Locks that belong to none of `targets`."""
-        known = {self.lock_path(target) for target in targets}
+    def asset_lock_path(self, name: str) -> Path:
+        """Where the lock of a component that is released elsewhere stands, or would."""
+        return self.folder / "locks" / f"assets.{name}.toml"
+
+    def asset_lock_text(self, name: str) -> str | None:
+        """A component's lock, or None if there is none."""
+        path = self.asset_lock_path(name)
+        return _read(path) if path.is_file() else None
+
+    def stray_asset_locks(self, names: Iterable[str]) -> list[Path]:
+        """Locks of components that are none of `names`."""
+        known = {self.asset_lock_path(name) for name in names}
+        return [path for path in sorted((self.folder / "locks").glob("assets.*.toml")) if path not in known]
+
+    def write_asset_lock(self, name: str, text: str) -> None:
+        """Put a component's lock in place at once."""
+        _write(self.asset_lock_path(name), text)
+
+    def build_lock_path(self, component: str) -> Path:
+        """Where the lock of what a component is built from and with stands, or would."""
+        return self.folder / "locks" / f"pylock.build-{component}.toml"
+
+    def build_lock_text(self, component: str) -> str | None:
+        """A component's build lock, or None if there is none."""
+        path = self.build_lock_path(component)
+        return _read(path) if path.is_file() else None
+
+    def write_build_lock(self, component: str, text: str) -> None:
+        """Put a build lock in place at once."""
+        _write(self.build_lock_path(component), text)
+
+    def stray_locks(self, targets: Sequence[Target], built: Sequence[str] = ()) -> list[Path]:
+        """Locks that belong to none of `targets`, nor to the components `built` from source."""
+        known = {self.lock_path(target) for target in targets} | {self.build_lock_path(name) for name in built}
         return [path for path in sorted((self.folder / "locks").glob("pylock.*.toml")) if path not in known]
 
     def write_lock(self, target: Target, text: str) -> None:
         """Put a lock in place at once."""
-        path = self.lock_path(target)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", delete=False, encoding="utf-8") as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        _write(self.lock_path(target), text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Put a file in place at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", delete=False, encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
 
 
 def _read(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler import __version__
-from bundler.errors import BundleError, UsageError, from_os
+from bundler.errors import BundleError, Interrupted, UsageError, WorkError, from_os, printable
 
 if TYPE_CHECKING:
     from bundler.pipeline.settings import Settings
@@ -162,8 +162,9 @@ def run(argv: list[str]) -> int:
         _tell_program(argv, UsageError(error.format_message()))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        print("\naiws-bundle: interrupted; finished archives stay, downloads go on where they stopped", file=sys.stderr)
-        return 130
+        print("\naiws-bundle: interrupted; what is finished stays: run again to go on", file=sys.stderr)
+        _tell_program(argv, Interrupted("interrupted", "run again to go on"))
+        return Interrupted.exit_code
     except BrokenPipeError:
         return 1
     except (BundleError, OSError) as error:
@@ -191,13 +192,15 @@ def _tell_program(argv: list[str], error: BundleError) -> None:
 
 def complain(error: BundleError) -> None:
     """Print an error for people: what happened, to what, what to do next."""
-    print(f"aiws-bundle: {error.message}", file=sys.stderr)
+    print(f"aiws-bundle: {printable(error.message)}", file=sys.stderr)
     if error.hint:
-        print(f"  hint: {error.hint}", file=sys.stderr)
+        print(f"  hint: {printable(error.hint)}", file=sys.stderr)
 
 
 def _bug(error: Exception, argv: list[str]) -> int:
-    print(f"aiws-bundle: unexpected {type(error).__name__}: {error}", file=sys.stderr)
+    message = f"unexpected {type(error).__name__}: {error}"
+    print(f"aiws-bundle: {printable(message)}", file=sys.stderr)
+    _tell_program(argv, WorkError(message, "this is a bug"))
     if {"-v", "--verbose"} & set(argv):
         import traceback
 

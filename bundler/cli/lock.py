@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from bundler.cli import Options, complain
-from bundler.cli.output import Json, error_json, print_json, print_table
-from bundler.errors import UsageError
+from bundler.cli.output import Json, component_json, error_json, print_json, print_table
+from bundler.errors import UsageError, gravest
 from bundler.model.request import parse_versions
+from bundler.pipeline.component_state import ComponentLock, check_components, errors_of
+from bundler.pipeline.components import lock_components
 from bundler.pipeline.lock import LockOutcome, LockReport, check_locks, lock
+from bundler.pipeline.settings import part_components
 
 
 @click.command("lock")
@@ -17,6 +22,7 @@ from bundler.pipeline.lock import LockOutcome, LockReport, check_locks, lock
 @click.option("--check", is_flag=True, help="Only say whether the locks match the manifests; asks no network.")
 @click.option("--upgrade", is_flag=True, help="Resolve anew instead of keeping the versions that are locked.")
 @click.option("--exclude-newer", metavar="DATE", help="Ignore files uploaded after DATE (UTC).")
+@click.option("--deep", is_flag=True, help="Of released components, also download and check every archive.")
 @click.option("--set", "versions", metavar="NAME=VERSION", multiple=True, help="Override one version for this run.")
 @click.pass_obj
 def command(
@@ -26,31 +32,54 @@ def command(
     check: bool,
     upgrade: bool,
     exclude_newer: str | None,
+    deep: bool,
     versions: tuple[str, ...],
 ) -> int:
     """Resolve targets and write their locks; without SELECTOR, all targets.
 
-    A lock that matches the manifests is left alone unless --upgrade, --exclude-newer or --set asks for a new one.
+    A lock that matches the manifests is left alone unless --upgrade, --exclude-newer or --set asks for a new one. A
+    component that another repository releases is locked to one release: its tag, and every archive's SHA-256.
     """
-    if check and (upgrade or exclude_newer or versions):
-        raise UsageError("--check only compares: it takes no --upgrade, --exclude-newer or --set")
+    if check and (upgrade or exclude_newer or versions or deep):
+        raise UsageError("--check only compares: it takes no --upgrade, --exclude-newer, --deep or --set")
     settings = options.settings()
     selectors = selectors or ("all",)
+    wheelhouses, released = part_components(settings, components)
     if check:
-        report = check_locks(settings, selectors, components)
+        report = check_locks(settings, selectors, wheelhouses)
+        locked = check_components(settings, released)
     else:
         report = lock(
-            settings, selectors, components,
+            settings, selectors, wheelhouses,
             upgrade=upgrade, exclude_newer=exclude_newer, versions=parse_versions(versions),
         )  # fmt: skip
+        locked = lock_components(settings, released, upgrade=upgrade, deep=deep)
     if options.json:
-        print_json(_json(report))
+        print_json(_json(report, locked))
     else:
         _show(report)
-    return report.exit_code
+        _show_components(locked)
+    return gravest([*report.errors(), *errors_of(locked)])
+
+
+def _show_components(locked: Sequence[ComponentLock]) -> None:
+    if not locked:
+        return
+    rows = [("component", "lock", "archives", "release", "published")]
+    rows += [
+        (o.name, o.state, str(len(o.lock.assets)) if o.lock else "-", o.release or "-", o.age or "-") for o in locked
+    ]
+    print_table(rows, right=(2,))
+    for one in locked:
+        if one.error:
+            complain(one.error)
+        elif one.detail:
+            print(f"\n{one.name}: {one.detail}")
 
 
 def _show(report: LockReport) -> None:
+    if not report.outcomes:
+        return
     rows = [("target", "lock", "packages", "")]
     rows += [(o.target, o.state, str(o.packages or "-"), _detail(o)) for o in report.outcomes]
     print_table(rows, right=(2,))
@@ -73,8 +102,9 @@ def _detail(outcome: LockOutcome) -> str:
     return "; ".join(filter(None, (outcome.detail, "without database support" if outcome.lacking else "")))
 
 
-def _json(report: LockReport) -> Json:
+def _json(report: LockReport, locked: Sequence[ComponentLock]) -> Json:
     return {
+        "components": [component_json(one) for one in locked],
         "locks": [
             {
                 "target": outcome.target,
@@ -86,5 +116,5 @@ def _json(report: LockReport) -> Json:
                 "error": error_json(outcome.error),
             }
             for outcome in report.outcomes
-        ]
+        ],
     }

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from bundler.errors import BundleError
+from bundler.errors import BundleError, printable
+
+if TYPE_CHECKING:
+    from bundler.pipeline.component_state import ComponentLock
 
 _MOST_FINDINGS = 50
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
@@ -35,7 +38,7 @@ def print_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Non
 def print_findings(findings: Sequence[str]) -> None:
     """Print what is wrong, one finding a line, the first fifty of very many."""
     for finding in findings[:_MOST_FINDINGS]:
-        print(f"  - {finding}")
+        print(f"  - {printable(finding)}")
     if len(findings) > _MOST_FINDINGS:
         print(f"  - … and {len(findings) - _MOST_FINDINGS} more")
 
@@ -45,3 +48,19 @@ def error_json(error: BundleError | None) -> Json:
     if error is None:
         return None
     return {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+
+
+def component_json(one: ComponentLock) -> Json:
+    """What a component that another repository releases is locked to."""
+    lock = one.lock
+    return {
+        "component": one.name,
+        "state": one.state,
+        "detail": one.detail,
+        "repository": lock.repository if lock else None,
+        "tag": lock.tag if lock else None,
+        "commit": lock.commit if lock else None,
+        "published": lock.published if lock else None,
+        "archives": [{"name": a.name, "size": a.size, "sha256": a.sha256} for a in lock.assets] if lock else [],
+        "error": error_json(one.error),
+    }

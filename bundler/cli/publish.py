@@ -22,8 +22,10 @@ from bundler.progress import megabytes
     "--targets", metavar="SELECTOR", multiple=True, help="What must be there, and is published. [default: all targets]"
 )
 @click.option("--channel", metavar="NAME", default="", help="Let this moving release follow: latest-runtime.")
-@click.option("--commit", metavar="SHA", default="", help="The tag's commit. [default: the tag's own, or GITHUB_SHA]")
-@click.option("--replace", is_flag=True, help="Switch a published tag to other assets than it has.")
+@click.option(
+    "--commit", metavar="SHA", default="", help="The tag's commit. [default: what the tag says, or GITHUB_SHA]"
+)
+@click.option("--replace", is_flag=True, help="Switch a published tag to other assets: the old release is deleted.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True, help="Uploads at once.")
 @click.pass_obj
@@ -63,14 +65,16 @@ def command(
 
 def _show(report: PublishReport) -> None:
     for published in filter(None, (report.release, report.channel)):
-        filled = published.filled
-        print(f"{published.state}  {published.tag} at commit {published.commit}  {published.url}".rstrip())
-        uploaded = f"{len(filled.uploaded)} assets ({megabytes(filled.uploaded_bytes)})"
-        words = "would be uploaded" if published.state == "planned" else "uploaded"
-        print(f"  {uploaded} {words}, {len(filled.kept)} there already")
-        if published.state == "planned":
-            for name in filled.uploaded:
-                print(f"    {name}")
+        filled, planned = published.filled, published.state.startswith("would ")
+        where = f"at commit {published.commit}  {published.url}" if published.commit else published.url
+        print(f"{published.state}  {published.tag} {where}".rstrip())
+        if published.detail:
+            print(f"  {published.detail}")
+        if filled.uploaded or filled.kept:
+            uploaded = f"{len(filled.uploaded)} assets ({megabytes(filled.uploaded_bytes)})"
+            print(f"  {uploaded} {'would be ' if planned else ''}uploaded, {len(filled.kept)} there already")
+        if planned:
+            print(*(f"    {name}" for name in filled.uploaded), sep="\n")
     for name in report.left_out:
         print(f"left out, not among --targets: {name}")
 
@@ -89,6 +93,7 @@ def _release(published: Published) -> Json:
         "tag": published.tag,
         "commit": published.commit,
         "state": published.state,
+        "detail": published.detail,
         "url": published.url,
         "uploaded_bytes": published.filled.uploaded_bytes,
         "uploaded": list(published.filled.uploaded),

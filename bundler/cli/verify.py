@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
-from bundler.cli import Options
-from bundler.cli.output import Json, print_findings, print_json
+from bundler.cli import Options, complain
+from bundler.cli.output import Json, error_json, print_findings, print_json
 from bundler.model.release import parse_address
-from bundler.pipeline.verify import VerifyReport, verify
-from bundler.pipeline.verify_release import ChannelView, ReleaseReport, verify_release
+from bundler.pipeline.follow_channel import ChannelView
+from bundler.pipeline.verify import VerifyReport, verify_each
+from bundler.pipeline.verify_release import ReleaseReport, verify_releases
 from bundler.sidecars.archive_manifest import ArchiveManifest
 from bundler.steps.verify_archive import Verdict
+from bundler.steps.verify_component import ComponentVerdict
 
-_GRAVEST_FIRST = (3, 1, 0)
+# As in errors.py; 0 if there is nothing.
+_GRAVEST_FIRST = (3, 2, 4, 1, 0)
 
 
 @click.command("verify")
@@ -32,14 +36,17 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, job
     """
     settings = options.settings(jobs=jobs)
     released = {word: address for word in subjects if not Path(word).exists() and (address := parse_address(word))}
-    local = verify([Path(word) for word in subjects if word not in released], settings.progress)
-    remote = [verify_release(settings, *address, digests_only=digests_only) for address in released.values()]
+    local = verify_each([Path(word) for word in subjects if word not in released], settings.progress)
+    remote = verify_releases(settings, list(released.values()), digests_only=digests_only)
     if options.json:
         print_json(_json(local, remote))
     else:
         _show(local)
         for report in remote:
             _show_release(report)
+    sys.stdout.flush()
+    for error in (*local.errors, *(report.error for report in remote if report.error)):
+        complain(error)
     return _gravest(local, remote)
 
 
@@ -54,26 +61,36 @@ def _show(report: VerifyReport) -> None:
         print(f"NOT ok  {finding}")
 
 
-def _show_verdicts(verdicts: Iterable[tuple[str, Verdict]]) -> None:
+def _show_verdicts(verdicts: Iterable[tuple[str, Verdict | ComponentVerdict]]) -> None:
     for name, verdict in verdicts:
-        if verdict.good and verdict.facts and verdict.contents:
-            wheels = len(verdict.contents.wheels)
-            print(f"ok      {name}: {verdict.facts.requirement}, {wheels} wheels close on {_host(verdict.facts)}")
-            continue
-        print(f"NOT ok  {name}")
-        print_findings((*verdict.integrity, *verdict.closure))
+        if verdict.good:
+            print(f"ok      {name}: {_summary(verdict)}")
+        else:
+            print(f"NOT ok  {name}")
+            print_findings((*verdict.integrity, *verdict.closure))
+
+
+def _summary(verdict: Verdict | ComponentVerdict) -> str:
+    if isinstance(verdict, ComponentVerdict):
+        return f"{verdict.facts.component} for {verdict.facts.platform}" if verdict.facts else ""
+    if verdict.facts is None or verdict.contents is None:
+        return ""
+    return f"{verdict.facts.requirement}, {len(verdict.contents.wheels)} wheels close on {_host(verdict.facts)}"
 
 
 def _show_release(report: ReleaseReport) -> None:
     _show_verdicts((verdict.name, verdict) for verdict in report.verdicts)
     where = f"{report.repository}@{report.tag}"
+    if report.error:
+        print(f"NOT ok  {where}")
+        return
     if report.exit_code == 0:
         print(f"ok      {where}: {len(report.assets)} assets, commit {report.commit}  {report.url}".rstrip())
     else:
         print(f"NOT ok  {where}  {report.url}".rstrip())
         print_findings(report.findings)
     if view := report.channel:
-        followed = f"channel.json names {view.points_at.tag}" if view.points_at else "there is no channel.json"
+        followed = f"channel.json names {view.points_at.tag}" if view.points_at else "no channel.json to follow"
         print(f"        {view.name}: {followed}" + (f"; the newest release is {view.newest}" if view.newest else ""))
 
 
@@ -87,16 +104,18 @@ def _json(local: VerifyReport, remote: Sequence[ReleaseReport]) -> Json:
         "archives": [_archive(str(path), verdict) for path, verdict in local.verdicts],
         "folders": list(local.folder_findings),
         "releases": [_release(report) for report in remote],
+        "errors": [error_json(error) for error in local.errors],
     }
 
 
-def _archive(path: str, verdict: Verdict) -> Json:
+def _archive(path: str, verdict: Verdict | ComponentVerdict) -> Json:
+    contents = verdict.contents if isinstance(verdict, Verdict) else None
     return {
         "path": path,
         "ok": verdict.good,
         "integrity": list(verdict.integrity),
         "closure": list(verdict.closure),
-        "tar_sha256": verdict.contents.tar_sha256 if verdict.contents else None,
+        "tar_sha256": contents.tar_sha256 if contents else None,
     }
 
 
@@ -114,6 +133,7 @@ def _release(report: ReleaseReport) -> Json:
             {"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in sorted(report.assets.items())
         ],
         "channel": _channel(view) if view else None,
+        "error": error_json(report.error),
     }
 
 

@@ -23,6 +23,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import LockError
 from bundler.model.database import LockedDatabase
+from bundler.model.manifest import Commit, Sha256
 from bundler.model.paths import is_plain_name
 from bundler.model.request import Request
 
@@ -45,8 +46,20 @@ class MalformedLockError(LockError):
 
 
 @dataclass(frozen=True)
+class Source:
+    """What a wheel is built from: a commit, by the SHA-256 of its archive."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    commit: Commit
+    sha256: Sha256
+
+
+@dataclass(frozen=True)
 class LockedWheel:
-    """One wheel, exactly. `hint` is a folder, relative to an index's file store, that is worth trying first."""
+    """One wheel, exactly. `hint` is a folder, relative to an index's file store, that is worth trying first.
+
+    With `source`, no index has it: it is built.
+    """
 
     project: str
     version: str
@@ -54,6 +67,7 @@ class LockedWheel:
     size: int
     sha256: str
     hint: str | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +130,8 @@ class Lock:
         """Say why this lock does not serve `request`, or None if it does."""
         if self.facts.target != request.target.name:
             return f"it was made for {self.facts.target}"
+        if self.source != _source_of(request) and self.facts.manifest_sha256 == request.digest():
+            return "its marks of what is built from source were changed"
         if self.facts.manifest_sha256 != request.digest():
             return f"the manifests changed: {_difference(self, request)}"
         if (pins := self.facts.database) and not (request.database and pins.serves(request.database, request.target)):
@@ -134,6 +150,16 @@ class Lock:
             digests |= {engine.sha256 for engine in pins.engines} | {package.sha256 for package in pins.npm}
         return digests
 
+    @property
+    def built(self) -> LockedWheel | None:
+        """The wheel that is built from source, or None."""
+        return next((wheel for wheel in self.wheels if wheel.source), None)
+
+    @property
+    def source(self) -> Source | None:
+        """What the component's own wheel is built from; None: it comes from an index."""
+        return self.built.source if self.built else None
+
     def lacks_database(self, request: Request) -> bool:
         """Say whether `request` asks for database support that is not locked."""
         return request.database is not None and self.facts.database is None
@@ -151,11 +177,20 @@ def _difference(lock: Lock, request: Request) -> str:
         "glibc": (facts.glibc, f"2.{request.python.glibc_minor}"),
         "portable": (str(facts.portable).lower(), str(request.portable).lower()),
     }
+    pairs["source"] = (_named(lock.source), _named(_source_of(request)))
     changed = [f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new]
     old, new = facts.requirements, lock.effective(request).requirements
     changed += [f"{text} is no longer asked for" for text in old if text not in new]
     changed += [f"{text} is asked for" for text in new if text not in old]
     return "; ".join(changed) or "another choice"
+
+
+def _source_of(request: Request) -> Source | None:
+    return Source(request.source.commit, request.source.sha256) if request.source else None
+
+
+def _named(source: Source | None) -> str:
+    return f"commit {source.commit[:12]} (sha256 {source.sha256[:12]})" if source else "the index"
 
 
 def _wheel(package: Package) -> LockedWheel:
@@ -172,7 +207,8 @@ def _wheel(package: Package) -> LockedWheel:
     hint = tool.get("hint") if isinstance(tool, Mapping) else tool
     if hint is not None and not (isinstance(hint, str) and _HINT.fullmatch(hint)):
         raise ValueError(f"{package.name}: a hint is a folder below packages/")
-    return LockedWheel(package.name, str(package.version), wheel.filename, wheel.size, digest, hint)
+    source = _source_adapter().validate_python(tool["source"]) if "source" in tool else None
+    return LockedWheel(package.name, str(package.version), wheel.filename, wheel.size, digest, hint, source)
 
 
 def _package(wheel: LockedWheel, folder: str) -> Package:
@@ -187,8 +223,14 @@ def _package(wheel: LockedWheel, folder: str) -> Package:
                 hashes={"sha256": wheel.sha256},
             )
         ],
-        tool={TOOL: {"hint": wheel.hint}} if wheel.hint else None,
+        tool=_package_table(wheel),
     )
+
+
+def _package_table(wheel: LockedWheel) -> dict[str, dict[str, str | dict[str, str]]] | None:
+    if wheel.source:
+        return {TOOL: {"source": {"commit": wheel.source.commit, "sha256": wheel.source.sha256}}}
+    return {TOOL: {"hint": wheel.hint}} if wheel.hint else None
 
 
 def hint_of(address: str) -> str | None:
@@ -200,6 +242,11 @@ def hint_of(address: str) -> str | None:
 @cache
 def _facts_adapter() -> TypeAdapter[LockFacts]:
     return TypeAdapter(LockFacts)
+
+
+@cache
+def _source_adapter() -> TypeAdapter[Source]:
+    return TypeAdapter(Source)
 
 
 def _minor(version: str) -> str:

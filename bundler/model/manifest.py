@@ -13,7 +13,7 @@ from functools import cache
 from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from bundler.errors import ManifestError, Problem, UsageError
 from bundler.model.document import Document, parse_yaml, validate
@@ -27,7 +27,7 @@ SPEC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9][A-Za-z0-9,._-]*\])?==
 VARIABLE_PATTERN = r"^[A-Z][A-Z0-9_]*$"
 VALUE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+:/-]*$"
 # What SHA256SUMS can list.
-_ASSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+ASSET_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 
 def _template(*fields: str) -> AfterValidator:
@@ -47,7 +47,7 @@ def _template(*fields: str) -> AfterValidator:
         missing = [field for field in fields if field not in used]
         if missing:
             raise ValueError(f"{{{missing[0]}}} is missing, so two targets would share a name")
-        if not _ASSET.fullmatch(value.format_map(dict.fromkeys(fields, "0"))):
+        if not re.fullmatch(ASSET_PATTERN, value.format_map(dict.fromkeys(fields, "0"))):
             raise ValueError("an asset's name holds only letters, digits and ._+-, a letter or digit first")
         return value
 
@@ -74,6 +74,12 @@ def _engine_address(value: str) -> str:
     return value
 
 
+def _no_dots(value: str) -> str:
+    if {".", ".."} & set(value.split("/")):
+        raise ValueError("an owner and a repository, not a path")
+    return value
+
+
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if twice := [value for index, value in enumerate(values) if value in values[:index]]:
         raise ValueError(f"{twice[0]} is there twice")
@@ -87,11 +93,16 @@ Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._
 ComponentName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=64)]
 VariableName: TypeAlias = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN, max_length=64)]
 VariableValue: TypeAlias = Annotated[str, StringConstraints(pattern=VALUE_PATTERN, max_length=200)]
-Repository: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200)]
+Repository: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200),
+    AfterValidator(_no_dots),
+]
 Spec: TypeAlias = Annotated[str, StringConstraints(pattern=SPEC_PATTERN, max_length=200), AfterValidator(_requirement)]
 Wanted: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_requirement)]
 PythonVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}\.[0-9]{1,3}$")]
 Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Commit: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Address: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+/\S+$", max_length=2000)]
 DistroName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,31}$")]
 DistroVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?$")]
@@ -139,6 +150,23 @@ class TargetsFile:
 
 
 @dataclass(frozen=True)
+class SourceArchive:
+    """What a component's own wheel is built from: a `.zip` or `.tar.gz` by its address, and the commit it holds."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    address: Address
+    commit: Commit
+    sha256: Sha256
+
+
+def _index_is_none(value: object) -> object:
+    return None if value == "index" else value
+
+
+_INDEX_IS_NONE = BeforeValidator(_index_is_none, json_schema_input_type=SourceArchive | Literal["index"] | None)
+
+
+@dataclass(frozen=True)
 class Override:
     """Choices that differ for the targets that `targets` selects; a later override wins over an earlier one."""
 
@@ -146,6 +174,7 @@ class Override:
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     requirement: Spec | None = None
     python: Literal["portable", "system"] | None = None
+    source: Literal["index"] | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +182,7 @@ class Engines:
     """Prisma's engines: the commit they were built from, and the template of their addresses."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    commit: Commit
     address: Annotated[Address, AfterValidator(_engine_address)]
 
     def address_of(self, platform: str, engine: str) -> str:
@@ -182,7 +211,8 @@ class Wheelhouse:
 
     `requirement` goes to runtime.env; `extra_requirements` are what consumers install beside it; `bootstrap` is
     what the installer needs before it can install; `environment` is exported by runtime.env for the component to run;
-    `database` is what it takes to use a database.
+    `database` is what it takes to use a database; `source` is what the wheel of `requirement` is built from, unless
+    the index has it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
@@ -195,6 +225,7 @@ class Wheelhouse:
     bootstrap: tuple[Wanted, ...] = ()
     environment: Annotated[dict[VariableName, VariableValue], Field(default_factory=dict)] = field(default_factory=dict)
     database: Database | None = None
+    source: Annotated[SourceArchive | None, _INDEX_IS_NONE] = None
     overrides: tuple[Override, ...] = ()
 
     def asset_name(self, target: Target) -> str:
@@ -217,6 +248,11 @@ class ReleaseAsset:
         Field(min_length=1),
         _DISTINCT,
     ]
+
+    def asset_name(self, platform: str) -> str:
+        """The archive's file name for a platform such as `linux-amd64`."""
+        os, _, arch = platform.partition("-")
+        return self.asset.format(os=os, arch=arch)
 
 
 @dataclass(frozen=True)
@@ -315,6 +351,11 @@ def _cross_check(
             message = f"overrides.{index}.targets: {error.message}; {error.hint}"
             problems.append(document.problem(("overrides", index, "targets"), message))
             continue
+        if override.requirement and wheelhouse.source and not override.source:
+            one, other = Requirement(wheelhouse.requirement), Requirement(override.requirement)
+            if (one.name, one.specifier) != (other.name, other.specifier):
+                message = f"overrides.{index}: the source is for {one.name}{one.specifier}; add `source: index`"
+                problems.append(document.problem(("overrides", index, "requirement"), message))
         if override.python == "system":
             lacking = [target.name for target in chosen if target.system_python is None]
             if lacking:

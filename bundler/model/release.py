@@ -172,9 +172,9 @@ def parse_tag(text: str) -> str:
 
 
 def parse_address(text: str) -> tuple[str, str] | None:
-    """Take `OWNER/REPO@TAG` apart, or return None if it is something else."""
+    """Take `OWNER/REPO@TAG` apart, or return None if it is something else. Raises UsageError for `../..@x`."""
     match = _ADDRESS.fullmatch(text)
-    return (match[1], match[2]) if match else None
+    return (parse_repository(match[1]), match[2]) if match else None
 
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from bundler.errors import UsageError
 from bundler.model.database import NODE_WHEEL, platform_of
 from bundler.model.interpreter import Interpreter
-from bundler.model.manifest import Database, Manifests, Override
+from bundler.model.manifest import Database, Manifests, Override, SourceArchive
 from bundler.model.target import Target, select
 
 # Consumers upgrade pip first and then call it with --resume-retries, which exists from 25.1.
@@ -25,7 +25,8 @@ CONSUMERS_PIP = "pip>=25.1"
 class Request:
     """All requirements of a component on a target, the Python that will serve them, and the variables it runs with.
 
-    `database` is what the manifest chose for it; whether an archive has it, the lock decides.
+    `database` is what the manifest chose for it; whether an archive has it, the lock decides. `source` is what the
+    wheel of `requirement` is built from; None: it comes from the index.
     """
 
     component: str
@@ -37,6 +38,7 @@ class Request:
     bootstrap: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     database: Database | None = None
+    source: SourceArchive | None = None
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -57,6 +59,8 @@ class Request:
         }
         if self.database:
             facts["database"] = [platform_of(self.target), asdict(self.database)]
+        if self.source:  # not where it is: any copy is as good
+            facts["source"] = [self.source.commit, self.source.sha256]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def with_database(self) -> Request:
@@ -79,10 +83,12 @@ def request_for(manifests: Manifests, component: str, target: Target) -> Request
     """Return what `component` (a wheelhouse's file stem) must offer on `target`."""
     wheelhouse = manifests.wheelhouses[component]
     requirement, python = wheelhouse.requirement, "system" if target.system_python else "portable"
+    source = wheelhouse.source
     for override in wheelhouse.overrides:
         if _applies(override, manifests, target):
             requirement = override.requirement or requirement
             python = override.python or python
+            source = None if override.source == "index" else source
     portable = python == "portable" or target.system_python is None
     version = manifests.python.version if portable or target.system_python is None else target.system_python
     return Request(
@@ -95,6 +101,7 @@ def request_for(manifests: Manifests, component: str, target: Target) -> Request
         bootstrap=wheelhouse.bootstrap,
         environment=tuple(sorted(wheelhouse.environment.items())),
         database=wheelhouse.database,
+        source=source,
     )
 
 

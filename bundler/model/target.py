@@ -72,6 +72,19 @@ def select(targets: Sequence[Target], selectors: Sequence[str]) -> tuple[Target,
     return tuple(target for target in targets if not target.words().isdisjoint(wanted))
 
 
+def select_platforms(platforms: Sequence[str], targets: Sequence[Target], selectors: Sequence[str]) -> tuple[str, ...]:
+    """Return those of `platforms` (such as `linux-amd64`) that any selector means, for archives that fit many distros.
+
+    A selector of targets means their platforms; `darwin`, `darwin-arm64` and `all` mean what they say.
+    """
+    wanted: set[str] = set()
+    for word in selectors:
+        name = _canonical(word)
+        chosen = {p for p in platforms if name in ("all", p, *p.split("-"))}
+        wanted |= chosen or {f"linux-{target.arch}" for target in select(targets, [word])}
+    return tuple(platform for platform in platforms if platform in wanted)
+
+
 def _canonical(word: str) -> str:
     lowered = word.strip().lower()
     for spelling, arch in _SPELLINGS.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bundler.adapters.archive import Written
@@ -16,24 +17,10 @@ from bundler.model.manifest import Manifests
 from bundler.model.recipe import Recipe
 from bundler.model.request import request_for
 from bundler.model.target import select
-from bundler.pipeline.settings import Settings, load_manifests, wheelhouse_names
+from bundler.pipeline.build_lock import build_lock_fault
+from bundler.pipeline.outcome import Outcome
+from bundler.pipeline.settings import Settings, component_names, load_manifests
 from bundler.sidecars import installer
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one order: `state` is built, unchanged or failed; size in bytes.
-
-    `lacking` says why the archive is without the database support that the manifest asks for; "" if it is not.
-    """
-
-    target: str
-    asset: str
-    state: str
-    size: int = 0
-    sha256: str = ""
-    error: BundleError | None = None
-    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,19 +51,34 @@ def build(
     """
     workspace = settings.workspace()
     manifests = load_manifests(workspace)
-    recipes = _recipes(workspace, manifests, selectors, components, settings.epoch())
+    wheelhouses, released = component_names(manifests, components)
+    recipes = _recipes(workspace, manifests, selectors, wheelhouses, settings.epoch())
+    bring = _bringing(settings, workspace, manifests, selectors, released)
     dist = Dist(out, settings.cache_dir / "dist")
     with dist.opened(settings.progress):
         done = {} if force else {recipe.asset: o for recipe in recipes if (o := _finished(dist, recipe))}
         waiting = [recipe for recipe in recipes if recipe.asset not in done]
         if waiting:
-            locks = _locks(waiting)
+            locks = _locks(workspace, waiting)
             with nullcontext() if offline else settings.network() as network:
                 from bundler.pipeline.make import make_all  # large: not loaded for what is finished
 
                 made = make_all(settings, network, dist, waiting, locks)
             done |= {recipe.asset: _outcome(recipe, made[recipe.asset]) for recipe in waiting}
-    return BuildReport(out, tuple(done[recipe.asset] for recipe in recipes))
+        brought = bring(dist, offline, force)
+    return BuildReport(out, (*(done[recipe.asset] for recipe in recipes), *brought))
+
+
+def _bringing(
+    settings: Settings, workspace: Workspace, manifests: Manifests, selectors: Sequence[str], names: tuple[str, ...]
+) -> Callable[[Dist, bool, bool], list[Outcome]]:
+    """What brings the archives that other repositories release. Raises LockError for what is not locked."""
+    if not names:
+        return lambda dist, offline, force: []
+    from bundler.pipeline.build_components import bring_all, locked_archives  # large: loaded when asked for
+
+    archives = locked_archives(workspace, manifests, selectors, names)
+    return partial(bring_all, settings, archives)
 
 
 def _recipes(
@@ -84,8 +86,8 @@ def _recipes(
 ) -> list[Recipe]:
     """One recipe a component and target. Raises LockError naming every target that has no lock."""
     recipes, missing = [], []
-    targets = select(manifests.targets, selectors)
-    for component in wheelhouse_names(manifests, components):
+    targets = select(manifests.targets, selectors) if components else ()
+    for component in components:
         for target in targets:
             text = workspace.lock_text(target)
             if text is None:
@@ -100,13 +102,16 @@ def _recipes(
     return recipes
 
 
-def _locks(recipes: Sequence[Recipe]) -> dict[str, Lock]:
+def _locks(workspace: Workspace, recipes: Sequence[Recipe]) -> dict[str, Lock]:
     """Parse the lock of each recipe, by asset. Raises one LockError for all that are stale or malformed."""
     locks: dict[str, Lock] = {}
     errors: list[LockError] = []
     for recipe in recipes:
         try:
-            locks[recipe.asset] = recipe.lock()
+            lock = recipe.lock()
+            if fault := build_lock_fault(workspace, recipe.request, lock):
+                raise LockError(f"{recipe.lock_name} is stale: {fault}")
+            locks[recipe.asset] = lock
         except LockError as error:
             errors.append(error)
     if errors:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.errors import LockError
+from bundler.model.build_lock import BuildLock
 from bundler.model.lock import Lock
 from bundler.pipeline.settings import Settings, load_manifests
 
@@ -38,6 +39,10 @@ def _named(settings: Settings) -> set[str]:
     workspace = settings.workspace()
     manifests = load_manifests(workspace)
     digests = {pin.sha256 for pin in manifests.python.pins.values()}
+    for wheelhouse in manifests.wheelhouses.values():
+        text = workspace.build_lock_text(wheelhouse.component)
+        if text is not None:
+            digests |= BuildLock.parse(text, workspace.build_lock_path(wheelhouse.component).name).digests()
     for target in manifests.targets:
         text = workspace.lock_text(target)
         if text is None:

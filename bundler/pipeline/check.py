@@ -16,6 +16,8 @@ from bundler.model.lock import Lock, MalformedLockError, holds_database
 from bundler.model.manifest import Manifests
 from bundler.model.request import Request, request_for
 from bundler.model.target import Target, select
+from bundler.pipeline.build_lock import build_lock_fault, read_build_lock
+from bundler.pipeline.component_state import check_components
 from bundler.pipeline.settings import Settings, load_manifests
 
 _RUNNERS = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
@@ -47,9 +49,23 @@ def check(settings: Settings) -> CheckReport:
         for target in manifests.targets
         for problem in _lock_problems(workspace, request_for(manifests, component, target))
     ]
-    for path in workspace.stray_locks(manifests.targets):
+    for component in manifests.wheelhouses:
+        requests = [request_for(manifests, component, target) for target in manifests.targets]
+        name = workspace.build_lock_path(manifests.wheelhouses[component].component).name
+        if fault := next((e for request in requests if (e := _build_lock_error(workspace, request))), None):
+            reason = fault.message.removeprefix(name).lstrip()
+            problems.append(Problem(f"locks/{name}", 0, 0, f"{reason}; {fault.hint}"))
+    built = [w.component for w in manifests.wheelhouses.values() if w.source]
+    for path in workspace.stray_locks(manifests.targets, built):
         problems.append(Problem(f"locks/{path.name}", 0, 0, "belongs to no target; remove it"))
-    notes = [f"{stem} is not locked: its releases are not resolved yet" for stem in manifests.release_assets]
+    components = check_components(settings, tuple(manifests.release_assets))
+    problems += [
+        Problem(f"locks/assets.{c.name}.toml", 0, 0, f"is stale: {c.detail}") for c in components if c.state == "stale"
+    ]
+    for path in workspace.stray_asset_locks(manifests.release_assets):
+        problems.append(Problem(f"locks/{path.name}", 0, 0, "belongs to no component; remove it"))
+    notes = [f"{c.name} is not locked: {c.detail}" for c in components if c.state == "missing"]
+    notes += [f"{c.name} is locked to {c.release}, published {c.age}" for c in components if c.state == "current"]
     lacking = [f"{name}: {why}" for name, why in _lacking(workspace, manifests)]
     if lacking:
         notes.append(f"{len(lacking)} locks are without database support, such as {lacking[0]}")
@@ -66,6 +82,14 @@ def _lacking(workspace: Workspace, manifests: Manifests) -> Iterator[tuple[str, 
                 yield target.name, missing_reason(target)
 
 
+def _build_lock_error(workspace: Workspace, request: Request) -> LockError | None:
+    try:
+        read_build_lock(workspace, request)
+    except LockError as error:
+        return error
+    return None
+
+
 def _lock_problems(workspace: Workspace, request: Request) -> Iterator[Problem]:
     name = f"locks/{workspace.lock_path(request.target).name}"
     text = workspace.lock_text(request.target)
@@ -80,6 +104,11 @@ def _lock_problems(workspace: Workspace, request: Request) -> Iterator[Problem]:
         return
     if reason := lock.staleness(request):
         yield Problem(name, 0, 0, f"is stale: {reason}; {again}")
+        return
+    if _build_lock_error(workspace, request):  # told once, for all targets
+        return
+    if fault := build_lock_fault(workspace, request, lock):
+        yield Problem(name, 0, 0, f"is stale: {fault}; {again}")
         return
     yield from (Problem(name, _line_of(text, what), 0, message) for what, message in _unfit(lock, request))
 
@@ -146,7 +175,8 @@ def _facts(workspace: Workspace, manifests: Manifests, component: str, target: T
         try:
             lock = Lock.parse(text, workspace.lock_path(target).name)
             fresh = f"{len(lock.wheels)} wheels, {lock.facts.exclude_newer[:10]}"
-            state = "stale" if lock.staleness(request) else fresh
+            stale = lock.staleness(request) or (request.source and build_lock_fault(workspace, request, lock))
+            state = "stale" if stale else fresh
         except LockError:
             state = "malformed"
     return TargetFacts(target, request, asset, state)

@@ -13,14 +13,16 @@ from bundler.adapters.process import run
 from bundler.adapters.resolver import Resolver
 from bundler.adapters.store import Blob
 from bundler.adapters.workspace import Workspace
-from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError, UsageError, gravest
+from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError, UsageError
 from bundler.model.closure import Wheel
 from bundler.model.database import LockedDatabase, NpmPackage, missing_reason
 from bundler.model.lock import Lock, LockedWheel
 from bundler.model.metadata import parse_metadata, read_wheel
 from bundler.model.request import Request, request_for
 from bundler.model.target import select
-from bundler.pipeline.settings import Network, Settings, load_manifests, wheelhouse_names
+from bundler.pipeline.build_lock import build_lock_fault
+from bundler.pipeline.settings import Network, Settings, load_manifests
+from bundler.pipeline.source import Sources
 from bundler.progress import Silent
 from bundler.steps.lock_database import lock_database, lock_packages
 from bundler.steps.resolve import resolve
@@ -53,11 +55,10 @@ class LockReport:
 
     outcomes: tuple[LockOutcome, ...]
 
-    @property
-    def exit_code(self) -> int:
-        """0, or the code of the gravest failure; 2 for a lock that is stale or missing."""
+    def errors(self) -> list[BundleError]:
+        """What failed, and one error for each lock that is stale or missing."""
         stale = [LockError(o.state) for o in self.outcomes if o.state in ("stale", "missing")]
-        return gravest([*(o.error for o in self.outcomes if o.error), *stale])
+        return [*(o.error for o in self.outcomes if o.error), *stale]
 
 
 def check_locks(settings: Settings, selectors: Sequence[str], components: tuple[str, ...]) -> LockReport:
@@ -94,20 +95,33 @@ def lock(
             _Metadata(settings, network),
             versions or {},
             _Databases(settings, network),
+            Sources(settings, network, renew=upgrade and _all_that_share(workspace, requests)),
             keep=not upgrade,
             newest=moment,
             finished={r for r in requests if not asked and states[r].state == "current" and not states[r].detail},
         )
         for request in waiting:
             settings.progress.say(f"resolving {request.target.name}")
-        states |= zip(waiting, pool.map(work.resolve, waiting), strict=True)
+        try:
+            states |= zip(waiting, pool.map(work.resolve, waiting), strict=True)
+        except BaseException:
+            settings.cancelled.set()
+            raise
     return LockReport(tuple(states[request] for request in requests))
 
 
 def _requests(workspace: Workspace, selectors: Sequence[str], components: tuple[str, ...]) -> list[Request]:
     manifests = load_manifests(workspace)
     targets = select(manifests.targets, selectors)
-    return [request_for(manifests, name, t) for name in wheelhouse_names(manifests, components) for t in targets]
+    return [request_for(manifests, name, t) for name in components for t in targets]
+
+
+def _all_that_share(workspace: Workspace, requests: Sequence[Request]) -> bool:
+    """Say whether no target is left out whose lock has a wheel in it that is built for one of `requests`."""
+    manifests = load_manifests(workspace)
+    built = {request.component for request in requests if request.source}
+    everybody = {request_for(manifests, name, t) for name in manifests.wheelhouses for t in manifests.targets}
+    return {one for one in everybody if one.source and one.component in built} <= set(requests)
 
 
 def _state(workspace: Workspace, request: Request) -> LockOutcome:
@@ -121,6 +135,8 @@ def _state(workspace: Workspace, request: Request) -> LockOutcome:
         return LockOutcome(name, "stale", detail=error.message)
     if reason := parsed.staleness(request):
         return LockOutcome(name, "stale", len(parsed.wheels), reason)
+    if fault := build_lock_fault(workspace, request, parsed):
+        return LockOutcome(name, "stale", len(parsed.wheels), fault)
     overridden = ", ".join(f"{project}={version}" for project, version in parsed.facts.set.items())
     detail = f"made with --set {overridden}" if overridden else ""
     lacking = missing_reason(request.target) if parsed.lacks_database(request) else ""
@@ -147,6 +163,7 @@ class _Work:
     metadata: _Metadata
     versions: Mapping[str, str]
     databases: _Databases
+    sources: Sources
     keep: bool
     newest: str | None
     finished: set[Request]
@@ -163,6 +180,7 @@ class _Work:
             made = resolve(
                 request, self.resolver, self.metadata,
                 versions=self.versions, exclude_newer=newest, previous=kept, database=database,
+                built=self.sources.lock(request),
             )  # fmt: skip
         except BundleError as error:
             return LockOutcome(name, "failed", error=error)
@@ -228,6 +246,8 @@ class _Metadata:
         return self._known[wheel.sha256]
 
     def _beside(self, wheel: LockedWheel, address: str) -> Wheel | None:
+        if wheel.source:
+            return None
         try:
             page = self._network.http.get(f"{address}.metadata", "*/*", _LARGEST_METADATA)
             return parse_metadata(page.content, wheel.filename)

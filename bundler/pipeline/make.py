@@ -15,7 +15,7 @@ from bundler.adapters.store import Store
 from bundler.errors import BundleError, IntegrityError, from_os
 from bundler.model.bundle import Entry
 from bundler.model.database import LockedDatabase
-from bundler.model.lock import Lock
+from bundler.model.lock import Lock, LockedWheel
 from bundler.model.recipe import Recipe
 from bundler.model.target import Arch
 from bundler.pipeline.settings import Network, Settings
@@ -41,6 +41,7 @@ def make_all(
     files = distinct(one for wanted in needs.values() for one in wanted)
     with ExitStack() as stack:
         fetch = stack.enter_context(_downloads(settings, network, store, files)) if network else from_store(store)
+        fetch = _building(settings, network, recipes, locks, fetch)
         fetchers = stack.enter_context(_pool(settings, settings.jobs, wait=False))
         packers = stack.enter_context(_pool(settings, _PACKERS, wait=True))
         spool = Path(stack.enter_context(_folder(settings.cache_dir / "tmp")))
@@ -103,9 +104,30 @@ class _Bench:
             return self._trees[pins]
 
 
+def _building(
+    settings: Settings, network: Network | None, recipes: Sequence[Recipe], locks: Mapping[str, Lock], fetch: Fetch
+) -> Fetch:
+    """`fetch`, except for wheels that are built from source."""
+    requests = {wheel: recipe.request for recipe in recipes if (wheel := locks[recipe.asset].built)}
+    if not requests:
+        return fetch
+    from bundler.pipeline.source import Sources  # large: loaded when asked for
+
+    sources = Sources(settings, network)
+
+    def make(wanted: Wanted) -> Path:
+        wheel = wanted.origin
+        if isinstance(wheel, LockedWheel) and wheel in requests:
+            return sources.make(wheel, requests[wheel])
+        return fetch(wanted)
+
+    return make
+
+
 @contextmanager
 def _downloads(settings: Settings, network: Network, store: Store, files: Sequence[Wanted]) -> Iterator[Fetch]:
     """A fetch over the network, shown as one task."""
+    files = [one for one in files if not (isinstance(one.origin, LockedWheel) and one.origin.source)]
     size = sum(one.blob.size or 0 for one in files)
     missing = [one for one in files if not store.has(one.blob)]
     label = f"fetching {len(missing)} of {len(files)} files" if missing else f"taking {len(files)} files from the store"

@@ -144,12 +144,20 @@ def load_manifests(workspace: Workspace) -> Manifests:
     return Manifests.parse(workspace.manifest_texts())
 
 
-def wheelhouse_names(manifests: Manifests, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the wheelhouses among `asked` components (file stems). Raises UsageError for others."""
+def component_names(manifests: Manifests, asked: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part the components `asked` for (file stems) into wheelhouses and released ones. Raises UsageError for others."""
+    known = sorted([*manifests.wheelhouses, *manifests.release_assets])
     for name in asked:
-        if name in manifests.release_assets:
-            raise UsageError(f"{name} is released by {manifests.release_assets[name].repository} and not locked yet")
-        if name not in manifests.wheelhouses:
-            known = ", ".join(sorted([*manifests.wheelhouses, *manifests.release_assets]))
-            raise UsageError(f"unknown component {name!r}", f"there are: {known}")
-    return tuple(dict.fromkeys(asked))
+        if name not in known:
+            raise UsageError(f"unknown component {name!r}", f"there are: {', '.join(known)}")
+    names = tuple(dict.fromkeys(asked))
+    return (
+        tuple(name for name in names if name in manifests.wheelhouses),
+        tuple(name for name in names if name in manifests.release_assets),
+    )
+
+
+def part_components(settings: Settings, asked: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """As `component_names`, of the manifests at hand; None asks for all. Raises ManifestError too."""
+    manifests = load_manifests(settings.workspace())
+    return component_names(manifests, (*manifests.wheelhouses, *manifests.release_assets) if asked is None else asked)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.adapters.digest import sha256_of
-from bundler.errors import BundleError, UnreachableError, UsageError
+from bundler.errors import BundleError, UnreachableError, UsageError, gravest
 from bundler.model.bundle import MANIFEST
 from bundler.progress import Progress
 from bundler.sidecars import archive_manifest, sha256sums
 from bundler.sidecars.archive_manifest import ArchiveManifest
 from bundler.steps.verify_archive import Contents, Verdict, read_contents, verify_archive
+from bundler.steps.verify_component import ComponentVerdict, Expected, is_component, verify_component
 
 _AT_ONCE = 2
 
@@ -37,50 +38,72 @@ def inspect(path: Path) -> Inspection:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """Verdicts by path, and what is wrong with the folders around the archives."""
+    """Verdicts by path, what is wrong with the folders around the archives, and `errors` of what could not be read."""
 
-    verdicts: tuple[tuple[Path, Verdict], ...]
+    verdicts: tuple[tuple[Path, Verdict | ComponentVerdict], ...]
     folder_findings: tuple[str, ...]
+    errors: tuple[BundleError, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """3 if a digest, list or layout disagrees; 1 if only a closure fails; else 0."""
+        """3 if a digest, list or layout disagrees; else that of the gravest error; 1 if a closure fails; else 0."""
         if self.folder_findings or any(verdict.integrity for _, verdict in self.verdicts):
             return 3
-        return 1 if any(verdict.closure for _, verdict in self.verdicts) else 0
+        return gravest(self.errors) or (1 if any(verdict.closure for _, verdict in self.verdicts) else 0)
 
 
 def verify(paths: Sequence[Path], progress: Progress) -> VerifyReport:
     """Verify archives, and folders with all archives in them and the SHA256SUMS that covers them.
 
-    Raises UsageError for a path that is neither, UnreachableError for one that is not there.
+    Raises UsageError for a folder without archives, UnreachableError for a path that is not there.
     """
+    report = verify_each(paths, progress)
+    if report.errors:
+        raise report.errors[0]
+    return report
+
+
+def verify_each(paths: Sequence[Path], progress: Progress) -> VerifyReport:
+    """Verify as `verify` does; what that raises is in the report's `errors`, and all other paths are verified."""
     archives: list[Path] = []
     findings: list[str] = []
+    errors: list[BundleError] = []
     for path in paths:
-        if path.is_dir():
-            inside, wrong = _folder(path)
-            archives += inside
-            findings += wrong
-        elif path.is_file():
-            archives.append(path)
-            findings += _beside(path)
-        else:
-            raise UnreachableError(f"{path} is not there", "give an archive or a folder of archives")
+        try:
+            inside, wrong = _gathered(path)
+        except BundleError as error:
+            errors.append(error)
+            continue
+        archives += inside
+        findings += wrong
     verdicts = judge([(path, path.name) for path in archives], progress)
-    return VerifyReport(tuple(zip(archives, verdicts, strict=True)), tuple(findings))
+    return VerifyReport(tuple(zip(archives, verdicts, strict=True)), tuple(findings), tuple(errors))
 
 
-def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Verdict, ...]:
+def _gathered(path: Path) -> tuple[list[Path], list[str]]:
+    """The archives that a path names, and where they disagree with the SHA256SUMS around them."""
+    if path.is_dir():
+        return _folder(path)
+    if path.is_file():
+        return [path], _beside(path)
+    raise UnreachableError(f"{path} is not there", "give an archive or a folder of archives")
+
+
+def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Verdict | ComponentVerdict, ...]:
     """Verify archives, each a file and what it is called; several at a time."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = [pool.submit(verify_archive, path, name) for path, name in archives]
-        verdicts = []
+        running = [pool.submit(_judge, path, name) for path, name in archives]
+        verdicts: list[Verdict | ComponentVerdict] = []
         for (_, name), future in zip(archives, running, strict=True):
             verdict = future.result()
             progress.say(f"verified {name}: {'ok' if verdict.good else 'NOT ok'}")
             verdicts.append(verdict)
     return tuple(verdicts)
+
+
+def _judge(path: Path, name: str) -> Verdict | ComponentVerdict:
+    """Verify a runtime archive, or a component that another repository releases."""
+    return verify_component(path, name, Expected()) if is_component(path, name) else verify_archive(path, name)
 
 
 def _folder(folder: Path) -> tuple[list[Path], list[str]]:

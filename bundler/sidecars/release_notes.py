@@ -6,25 +6,37 @@ The mark is an HTML comment, which Markdown does not show. Only drafts carry one
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 from bundler.sidecars import parts, sha256sums
 
 Role = Literal["draft", "replaced"]
-_MARK = re.compile(r"<!-- aiws-bundle: (draft|replaced) of (\S+); the next publish of it uses and removes this -->")
+_MARK = re.compile(
+    r"<!-- aiws-bundle: (draft|replaced) of (\S+) by ([0-9a-f]{16}); the next publish uses or removes this -->"
+)
 
 
-def mark(role: Role, tag: str) -> str:
-    """The text of a release on its way: a `draft` being filled, or one that was published and is `replaced`."""
-    return f"<!-- aiws-bundle: {role} of {tag}; the next publish of it uses and removes this -->\n"
+@dataclass(frozen=True)
+class Mark:
+    """What a draft is to publishes of `tag`: one being filled, or one that was published and is `replaced`.
+
+    `run` tells whose it is: the run that claimed it last.
+    """
+
+    role: Role
+    tag: str
+    run: str
+
+    def render(self) -> str:
+        """The mark as the beginning of a release's text."""
+        return f"<!-- aiws-bundle: {self.role} of {self.tag} by {self.run}; the next publish uses or removes this -->\n"
 
 
-def role_of(body: str | None, tag: str) -> Role | None:
-    """What a draft is to a publish of `tag`; None if it is somebody else's."""
+def mark_of(body: str | None) -> Mark | None:
+    """The mark of a draft; None if it is somebody else's."""
     match = _MARK.match(body or "")
-    if match is None or match[2] != tag:
-        return None
-    return "draft" if match[1] == "draft" else "replaced"
+    return Mark("draft" if match[1] == "draft" else "replaced", match[2], match[3]) if match else None
 
 
 def unmarked(body: str | None) -> str:

@@ -81,14 +81,14 @@ class Fetching:
             try:
                 self.futures[one.blob.sha256].result()
             except UnreachableError as error:
-                errors.append(_hinted(error, one))
+                errors.append(hinted(error, one))
             except BundleError as error:
                 errors.append(error)
         if errors:
             raise _summary(errors, len(wanted))
 
 
-def _hinted(error: UnreachableError, wanted: Wanted) -> UnreachableError:
+def hinted(error: UnreachableError, wanted: Wanted) -> UnreachableError:
     """Tell what helps when a pinned address is out of reach: its digest makes any copy as good."""
     if not isinstance(wanted.origin, str):
         return error

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bundler.adapters.github import GitHub, RefusedError
+from bundler.adapters.github import GitHub
+from bundler.adapters.github_answer import RefusedError
 from bundler.adapters.http import TransientError, retrying
 from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.model.release import Asset, Difference, Piece, Release, compare, disagreement
@@ -44,7 +46,7 @@ class Filler:
     github: GitHub
     progress: Progress
     jobs: int
-    cancelled: Callable[[], bool]
+    cancelled: threading.Event
 
     def difference(self, release: Release, pieces: Sequence[Piece]) -> Difference:
         """How a release differs from what it should hold; assets without a digest are downloaded to compare them."""
@@ -53,18 +55,20 @@ class Filler:
         proven = tuple(piece for asset, piece in found.unproven if (asset, piece) not in wrong)
         return replace(found, kept=found.kept + proven, unproven=(), differing=(*found.differing, *wrong))
 
-    def fill(self, release: Release, pieces: Sequence[Piece]) -> Filled:
+    def fill(self, release: Release, pieces: Sequence[Piece], check: Callable[[], None]) -> Filled:
         """Make the release hold `pieces` and nothing else, SHA256SUMS last.
 
-        Raises IntegrityError, UnreachableError; what was uploaded by then is kept by the next call.
+        `check` is asked before every change, and raises if the release is not ours any more. Raises IntegrityError,
+        UnreachableError too; what was uploaded by then is kept by the next call.
         """
         before = self.difference(release, pieces)
+        check()
         for asset in (*before.broken, *before.surplus, *(asset for asset, _ in before.differing)):
             self.github.delete_asset(asset)
         missing = [*before.missing, *(piece for _, piece in before.differing)]
         largest_first = sorted(missing, key=lambda piece: (piece.name == sha256sums.NAME, -piece.size, piece.name))
-        self._upload_all(release, [piece for piece in largest_first if piece.name != sha256sums.NAME])
-        self._upload_all(release, [piece for piece in largest_first if piece.name == sha256sums.NAME])
+        self._upload_all(release, [piece for piece in largest_first if piece.name != sha256sums.NAME], check)
+        self._upload_all(release, [piece for piece in largest_first if piece.name == sha256sums.NAME], check)
         self._prove(release, pieces)
         return Filled(
             uploaded_bytes=sum(piece.size for piece in missing),
@@ -86,34 +90,38 @@ class Filler:
             "nothing was published; run again",
         )
 
-    def _upload_all(self, release: Release, pieces: Sequence[Piece]) -> None:
-        with ThreadPoolExecutor(self.jobs, "upload") as pool:
-            futures = [pool.submit(self._upload, release, piece) for piece in pieces]
-            try:
-                errors = [error for future in futures if (error := future.exception())]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    def _upload_all(self, release: Release, pieces: Sequence[Piece], check: Callable[[], None]) -> None:
+        pool = ThreadPoolExecutor(self.jobs, "upload")
+        futures = [pool.submit(self._upload, release, piece, check) for piece in pieces]
+        try:
+            errors = [error for future in futures if (error := future.exception())]
+        except BaseException:  # Ctrl-C does not wait for a server
+            self.cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
         if errors:
             raise _gravest(errors, len(pieces))
 
-    def _upload(self, release: Release, piece: Piece) -> None:
+    def _upload(self, release: Release, piece: Piece, check: Callable[[], None]) -> None:
         with self.progress.task(f"uploading {piece.name}", piece.size) as task:
-            attempt = partial(self._attempt, release, piece, task)
+            attempt = partial(self._attempt, release, piece, task, check)
             try:
                 retrying(attempt)
             except StoredWrongError as error:
                 raise IntegrityError(error.message, error.hint) from error
 
-    def _attempt(self, release: Release, piece: Piece, task: Task) -> None:
+    def _attempt(self, release: Release, piece: Piece, task: Task, check: Callable[[], None]) -> None:
         """Try once. What a broken try left behind is removed, or found to be whole after all."""
         sent = _Sent(task)
+        check()
         try:
-            asset = self.github.upload(release, piece.name, piece.size, _chunks(piece, sent, self.cancelled))
+            asset = self.github.upload(release, piece.name, piece.size, _chunks(piece, sent, self.cancelled.is_set))
             self._accept(asset, piece)
         except (TransientError, RefusedError) as error:
-            if self.cancelled():
+            if self.cancelled.is_set():
                 raise UnreachableError("interrupted") from error
+            check()
             if isinstance(error, RefusedError) and "already_exists" not in error.codes:
                 raise
             if self._there(release, piece):
@@ -121,8 +129,6 @@ class Filler:
             sent.count(0)
             if isinstance(error, RefusedError):
                 raise TransientError(error.message) from error
-            if error.wait:
-                self.progress.say(f"{piece.name}: GitHub asks to wait {error.wait:.0f} s")
             raise
 
     def _accept(self, asset: Asset, piece: Piece) -> None:
@@ -151,13 +157,15 @@ class Filler:
         self.progress.say(f"downloading {asset.name} to compare it: GitHub tells no digest of it")
 
         def once() -> str:
-            digest, size = hashlib.sha256(), 0
+            digest, size, began = hashlib.sha256(), 0, time.monotonic()
             with self.github.stream(self.github.asset_address(asset)) as body:
                 for chunk in body.chunks:
                     digest.update(chunk)
                     size += len(chunk)
-                    if size > asset.size or self.cancelled():
+                    if size > asset.size or self.cancelled.is_set():
                         break
+                    if time.monotonic() - began > _GRACE_SECONDS + size / _SLOWEST_BYTES_PER_SECOND:
+                        raise TransientError(f"{asset.name}: slower than {_SLOWEST_BYTES_PER_SECOND} bytes/s")
             if size < asset.size:
                 raise TransientError(f"{asset.name}: ended after {size} of {asset.size} bytes")
             return digest.hexdigest()

@@ -84,7 +84,7 @@ def plan(recipe: Recipe, lock: Lock, path_of: PathOf, trees: Sequence[Entry]) ->
 def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
     return ArchiveManifest(
         component=request.component,
-        commit=recipe.lock_sha256[:40],
+        commit=lock.source.commit if lock.source else recipe.lock_sha256[:40],
         distro=request.target.distro,
         version=request.target.version,
         arch=request.target.arch,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bundler.adapters.github import GitHub
+from bundler.adapters.http import MissingError
 from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError
 from bundler.model.release import RUNTIME_PREFIX, Asset, Release, disagreement
@@ -16,20 +18,28 @@ LARGEST_TEXT = 4 << 20
 
 @dataclass(frozen=True)
 class Listing:
-    """A release's assets by name, its SHA256SUMS and what that says of them. `faults` is what is wrong so far."""
+    """A release's assets by name, its SHA256SUMS and what that says of them. `faults` is what is wrong so far.
+
+    An asset that was not uploaded whole is a fault and no asset. `read` says whether SHA256SUMS could be read;
+    `sums_sha256` is the digest of its bytes.
+    """
 
     assets: Mapping[str, Asset]
     sums: Asset | None
     listed: Mapping[str, str]
     faults: tuple[str, ...]
+    read: bool = False
+    sums_sha256: str = ""
 
     @classmethod
     def of(cls, store: Store, github: GitHub, release: Release) -> Listing:
         """Ask for a release's assets, and read its SHA256SUMS. Raises UnreachableError."""
-        found = github.assets(release)
-        faults = [f"{a.name}: not uploaded whole (state {a.state})" for a in found if not a.complete]
+        faults: list[str] = []
         assets: dict[str, Asset] = {}
-        for asset in found:
+        for asset in github.assets(release):
+            if not asset.complete:
+                faults.append(f"{asset.name}: not uploaded whole (state {asset.state})")
+                continue
             if asset.name in assets:
                 faults.append(f"{asset.name}: is there twice")
             assets[asset.name] = asset
@@ -37,14 +47,20 @@ class Listing:
         if sums is None:
             return cls(assets, None, {}, (*faults, f"{sha256sums.NAME}: missing, so nothing can be checked"))
         try:
-            text = read_small(store, github, sums).decode("utf-8", "replace")
-            return cls(assets, sums, sha256sums.parse(text), tuple(faults))
+            content = read_small(store, github, sums)
+            listed = sha256sums.parse(content.decode("utf-8", "replace"))
         except IntegrityError as error:
             return cls(assets, sums, {}, (*faults, error.message))
+        return cls(assets, sums, listed, tuple(faults), True, hashlib.sha256(content).hexdigest())
 
     def all(self) -> tuple[Asset, ...]:
         """Every asset."""
         return (*self.assets.values(), *((self.sums,) if self.sums else ()))
+
+    @property
+    def contents(self) -> dict[str, tuple[int, str]]:
+        """Every asset: its name, its size in bytes, and the best-known SHA-256."""
+        return {asset.name: (asset.size, self.digest(asset)) for asset in self.all()}
 
     @property
     def split(self) -> tuple[str, ...]:
@@ -53,14 +69,19 @@ class Listing:
         return tuple(name for name in lists if name not in self.assets)
 
     def digest(self, asset: Asset) -> str:
-        """The best-known SHA-256 of an asset: what GitHub computed, else what is listed, else ""."""
-        return asset.sha256 or self.listed.get(asset.name, "")
+        """The best-known SHA-256 of an asset: what GitHub computed, else what is listed or was read, else ""."""
+        known = self.sums_sha256 if asset == self.sums else self.listed.get(asset.name, "")
+        return asset.sha256 or known
 
     def findings(self) -> Iterator[str]:
-        """Where SHA256SUMS and the assets disagree."""
+        """Where SHA256SUMS and the assets disagree, and a release without an archive."""
         yield from self.faults
-        if not self.listed:
+        if not any(name.endswith(".tar.gz") for name in (*self.assets, *self.split)):
+            yield "the release holds no archive (*.tar.gz)"
+        if not self.read:
             return
+        if not self.listed:
+            yield f"{sha256sums.NAME}: lists nothing, so nothing can be checked"
         for name, asset in self.assets.items():
             if name not in self.listed:
                 yield f"{name}: surplus: not listed in {sha256sums.NAME}"
@@ -77,15 +98,34 @@ def newest_runtime(github: GitHub) -> str:
     return next(found, "")
 
 
-def read_small(store: Store, github: GitHub, asset: Asset) -> bytes:
-    """A small text asset, from the store if GitHub tells its digest. Raises IntegrityError if it is large."""
-    if asset.size > LARGEST_TEXT:
-        raise IntegrityError(f"{asset.name}: {asset.size} bytes are too many")
-    address = github.asset_address(asset)
-    if asset.sha256 is None:
-        return github.read(address, asset.size)
-    blob = Blob(asset.name, asset.sha256, asset.size)
-    return store.fetch(blob, iter([address]), github, _Uncounted()).read_bytes()
+def read_small(store: Store, github: GitHub, asset: Asset, listed: str = "", limit: int = LARGEST_TEXT) -> bytes:
+    """A small text asset of at most `limit` bytes, from the store if its digest is known: GitHub's, else `listed`.
+
+    Raises IntegrityError if it is larger (nothing is downloaded then), other bytes, or not there; UnreachableError.
+    """
+    if asset.size > limit:
+        raise IntegrityError(f"{asset.name}: {asset.size} bytes are too many, {limit} are the most")
+    sha256 = asset.sha256 or listed
+    try:
+        if not sha256:
+            return github.read(github.asset_address(asset), asset.size)
+        return _stored(store, github, Blob(asset.name, sha256, asset.size), asset)
+    except MissingError as error:
+        raise IntegrityError(disagreement(asset.name, None, asset.size, sha256 or "its bytes")) from error
+
+
+def _stored(store: Store, github: GitHub, blob: Blob, asset: Asset) -> bytes:
+    """Its bytes, checked: what the store has may have gone bad on disk, and is then fetched once more."""
+    for _ in range(2):
+        content = store.fetch(blob, iter([github.asset_address(asset)]), github, _Uncounted()).read_bytes()
+        actual = hashlib.sha256(content).hexdigest()
+        if actual == blob.sha256:
+            return content
+        store.discard(blob.sha256)
+    raise IntegrityError(
+        f"{asset.name}: the store does not keep it\n    expected {blob.sha256}\n    actual   {actual}",
+        "is the disk that the cache folder is on sound?",
+    )
 
 
 class _Uncounted:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from packaging.markers import Environment
 from packaging.pylock import Package, PackageWheel, Pylock, PylockSelectError, PylockValidationError
@@ -30,17 +33,25 @@ def resolve(
     exclude_newer: str,
     previous: Lock | None,
     database: LockedDatabase | None = None,
+    built: tuple[LockedWheel, Path] | None = None,
 ) -> Lock:
     """Return a new lock for `request`. `versions` are pinned (`--set`); `previous` versions are kept where they fit.
 
-    With `database`, the lock has it, and whatever else supporting it asks for.
+    With `database`, the lock has it, and whatever else supporting it asks for. `built` is the wheel that is built from
+    source for the request's own requirement, and where it is.
 
     Raises LockError if no set of wheels fits, ProofError if the set does not close on the target.
     """
     wanted = (request.with_database() if database else request).with_versions(versions)
     preferences = previous.render() if previous else None
-    text = resolver.resolve(wanted, _constraints(wanted, versions), exclude_newer, preferences)
-    chosen = _choose(text, request)
+    if built and built[0].version not in Requirement(wanted.requirement).specifier:
+        raise LockError(
+            f"{request.target.name}: the source makes {built[0].project} {built[0].version}, "
+            f"{wanted.requirement} is asked for"
+        )
+    with _named(built) as own:
+        text = resolver.resolve(wanted, [*_constraints(wanted, versions), *own], exclude_newer, preferences)
+    chosen = _choose(text, request, built[0] if built else None)
     facts = facts_for(request, resolver.version(), exclude_newer, versions, database)
     lock = Lock(facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)))
     if findings := prove((*wanted.requirements, CONSUMERS_PIP), metadata_of(chosen), request.python):
@@ -54,7 +65,20 @@ def _constraints(request: Request, versions: Mapping[str, str]) -> list[str]:
     return [f"{name}=={version}" for name, version in versions.items() if name not in named]
 
 
-def _choose(text: str, request: Request) -> Sequence[tuple[LockedWheel, str]]:
+@contextmanager
+def _named(built: tuple[LockedWheel, Path] | None) -> Iterator[list[str]]:
+    """A constraint by which uv takes the built wheel and no other, while it is there under its own name."""
+    if built is None:
+        yield []
+        return
+    wheel, path = built
+    with TemporaryDirectory(prefix="aiws-bundle-built-") as folder:
+        named = Path(folder) / wheel.filename
+        named.symlink_to(path.absolute())
+        yield [f"{wheel.project} @ {named.as_uri()}"]
+
+
+def _choose(text: str, request: Request, built: LockedWheel | None) -> Sequence[tuple[LockedWheel, str]]:
     """Pick the wheel of each package for the target's own markers and tags, with the address it was seen at."""
     environment: Environment = request.python.environment()
     tags: Sequence[Tag] = request.python.tags
@@ -65,7 +89,9 @@ def _choose(text: str, request: Request) -> Sequence[tuple[LockedWheel, str]]:
         raise LockError(f"{request.target.name}: {error}{_wheels_there(pylock, request)}") from error
     except (PylockValidationError, tomllib.TOMLDecodeError) as error:
         raise LockError(f"{request.target.name}: uv wrote a lock that cannot be read: {error}") from error
-    return [_locked(package, source, request) for package, source in picked]
+    own = built.project if built else None
+    found = [_locked(package, source, request) for package, source in picked if package.name != own]
+    return [*found, (built, "")] if built else found
 
 
 def _locked(package: Package, source: object, request: Request) -> tuple[LockedWheel, str]:

@@ -177,8 +177,11 @@ def verify_archive(path: Path, name: str = "") -> Verdict:
 
 
 def _named(name: str, facts: ArchiveManifest) -> Iterator[str]:
-    if not name.endswith(f"-{facts.distro}-{facts.version}-{facts.arch}.tar.gz"):
-        yield f"the file's name does not say what is inside: {facts.distro} {facts.version} {facts.arch}"
+    """Compare the name's two ends; what stands between them is the choice of whoever wrote the asset's template."""
+    host = f"-{facts.distro}-{facts.version}-{facts.arch}.tar.gz"
+    if not (name.startswith(f"{facts.component}-") and name.endswith(host)):
+        expected = f"{facts.component}-…{host}"
+        yield f"the file's name does not say what is inside\n    expected {expected}\n    actual   {name}"
 
 
 def _listed(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:

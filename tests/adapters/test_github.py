@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.adapters.github import ForbiddenError, GitHub, RefusedError
+from bundler.adapters.github import GitHub
+from bundler.adapters.github_answer import ForbiddenError, RefusedError
 from bundler.adapters.http import Http, MissingError, TransientError
 from bundler.errors import IntegrityError, UnreachableError, UsageError
 from bundler.model.release import Release
@@ -26,12 +27,27 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def held_back(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long requests were held back by a rate limit; nothing waits."""
+    noted: list[float] = []
+    monkeypatch.setattr("bundler.adapters.github._sleep", lambda seconds: noted.append(round(seconds)))
+    return noted
+
+
 def client(http: Http, api: str, token: str = "t0k3n") -> GitHub:
     return GitHub(http, api, REPO, token, lambda text: None)
 
 
 def error(status: int, message: str = "no", headers: Mapping[str, str] | None = None, **more: object) -> Reply:
     return Reply(json.dumps({"message": message, **more}).encode(), status=status, headers=headers or {})
+
+
+@pytest.mark.parametrize("token", ["s3cr\nt", "s3 cret", "s3cr\u00f6t", "s3cr\x1bt"])
+def test_a_token_that_is_none_is_not_shown(http: Http, token: str) -> None:
+    with pytest.raises(UsageError, match="GH_TOKEN") as caught:
+        client(http, "https://api.github.com", token)
+    assert "s3" not in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -169,30 +185,54 @@ def test_reasons_are_named_and_fit_for_a_terminal(server: Server, http: Http) ->
     ],
 )
 def test_rate_limits_are_waited_for(
-    server: Server, http: Http, waits: list[float], headers: dict[str, str], message: str, status: int, waited: float
+    server: Server,
+    http: Http,
+    held_back: list[float],
+    headers: dict[str, str],
+    message: str,
+    status: int,
+    waited: float,
 ) -> None:
     server.script(RELEASES, error(status, message, headers), Reply(b"[]"))
     assert list(client(http, server.address).releases()) == []
-    assert waits == [waited]
+    assert held_back == [waited]
 
 
 def test_a_primary_rate_limit_is_waited_for_until_it_ends(
-    server: Server, http: Http, waits: list[float], monkeypatch: pytest.MonkeyPatch
+    server: Server, http: Http, held_back: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bundler.adapters.github.time.time", lambda: 1000.0)
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1042"}
     server.script(RELEASES, error(403, "API rate limit exceeded", headers), Reply(b"[]"))
     assert list(client(http, server.address).releases()) == []
-    assert waits == [42]
+    assert held_back == [42]
 
 
-def test_a_limit_that_ends_too_late_is_not_waited_for(server: Server, http: Http, waits: list[float]) -> None:
+def test_limits_that_do_not_say_how_long_are_waited_for_longer_each_time(
+    server: Server, http: Http, held_back: list[float]
+) -> None:
+    server.script(RELEASES, error(429), error(429), Reply(b"[]"), error(429), Reply(b"[]"))
+    for _ in range(2):
+        assert list(client(http, server.address).releases()) == []
+    assert held_back == [60, 120, 60]
+
+
+def test_a_limit_holds_back_every_request(server: Server, http: Http, held_back: list[float]) -> None:
+    server.script(RELEASES, error(429, "", {"Retry-After": "9"}), Reply(b"[]"))
+    server.script(f"/repos/{REPO}/releases/1", error(404))
+    found = client(http, server.address)
+    assert list(found.releases()) == []
+    assert found.release(1) is None
+    assert held_back == [9, 9]  # time stands still here
+
+
+def test_a_limit_that_ends_too_late_is_not_waited_for(server: Server, http: Http, held_back: list[float]) -> None:
     server.script(RELEASES, error(403, "", {"Retry-After": "5000"}))
     with pytest.raises(UnreachableError) as caught:
         list(client(http, server.address).releases())
     assert not isinstance(caught.value, TransientError)
     assert "5000 s" in caught.value.hint
-    assert waits == []
+    assert held_back == []
 
 
 def test_an_endless_list_of_pages_ends(server: Server, http: Http) -> None:
@@ -237,9 +277,9 @@ def test_where_nobody_can_tell_who_may_write(hub: Hub, http: Http) -> None:
 def test_immutable_releases(hub: Hub, http: Http, tells: bool) -> None:
     hub.tells_settings = tells
     found = client(http, hub.api, hub.token)
-    assert not found.keeps_releases()
+    assert found.keeps_releases() is (False if tells else None)
     hub.immutable = True
-    assert found.keeps_releases() == tells
+    assert found.keeps_releases() is (True if tells else None)
 
 
 def test_what_is_gone_is_deleted(hub: Hub, http: Http) -> None:

@@ -337,7 +337,9 @@ def test_what_is_not_asked_for_is_left_out_and_not_in_the_checksums(ready: Relea
     [
         (["--tag", "runtime-000000000000", "--commit", "f" * 40], 2, "names another commit"),
         (["--tag", "v1"], 2, "which commit is v1?"),
-        (["--tag", "v1", "--commit", "abcdef"], 4, "has no commit abcdef"),
+        (["--tag", "v1", "--commit", "abcdefa"], 4, "has no commit abcdefa"),
+        (["--tag", "v1", "--commit", "main"], 2, "'main' is not a commit"),
+        (["--tag", "latest-runtime"], 2, "is a channel, not a release"),
         (["--tag", "v 1"], 2, "not a tag"),
         (["--tag", "v1", "--targets", "debain"], 2, "unknown target"),
     ],
@@ -373,7 +375,7 @@ def test_an_unknown_commit_is_refused_before_anything_is_changed(ready: Releasin
 def test_a_dry_run_changes_nothing_and_says_what_would_be_done(ready: Releasing) -> None:
     done = ready.publish("--dry-run", "--channel", "latest-runtime")
     assert done.code == 0, done.err
-    assert f"planned  {ready.tag} at commit {ready.hub.head}" in done.out
+    assert f"would publish  {ready.tag} at commit {ready.hub.head}" in done.out
     assert "litellm-runtime-debian-12-amd64.tar.gz" in done.out
     assert "channel.json" in done.out
     assert ready.writes() == []

@@ -1,0 +1,135 @@
+"""A component's own wheel, built from source: locked once a run, built once and kept in the store under its digest."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bundler.adapters.pip_compile import PipCompile
+from bundler.adapters.process import run
+from bundler.adapters.store import Blob
+from bundler.errors import BundleError, LockError, UnreachableError
+from bundler.model.build_lock import LOCK_AGAIN, BuildLock
+from bundler.model.lock import LockedWheel
+from bundler.model.manifest import SourceArchive
+from bundler.model.request import Request
+from bundler.pipeline.build_lock import read_build_lock
+from bundler.pipeline.settings import Network, Settings
+from bundler.progress import Silent
+from bundler.steps.build_wheel import Means, build_wheel, identity, lock_build
+from bundler.steps.fetch import Wanted, from_store, hinted
+
+
+class Sources:
+    """Locks and builds the wheels of components from their sources. Threads may share it; one builds at a time.
+
+    With `renew`, build requirements are resolved anew. Without a network, everything must be in the store.
+    """
+
+    def __init__(self, settings: Settings, network: Network | None, *, renew: bool = False) -> None:
+        self._settings, self._network, self._renew = settings, network, renew
+        self._workspace, self._store = settings.workspace(), settings.store()
+        self._locked: dict[str, BuildLock | BundleError] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def lock(self, request: Request) -> tuple[LockedWheel, Path] | None:
+        """Return the wheel built for `request`, and where it is, writing the build lock if that changed.
+
+        None if the wheel comes from the index. Raises LockError, IntegrityError, UnreachableError.
+        """
+        if request.source is None:
+            return None
+        with self._one_at_a_time:
+            if request.component not in self._locked:
+                try:
+                    self._locked[request.component] = self._lock(request, request.source)
+                except BundleError as error:  # the next target would fail as this one did
+                    self._locked[request.component] = error
+            lock = self._locked[request.component]
+            if isinstance(lock, BundleError):
+                raise lock
+            identity(lock.facts.wheel.filename, request.requirement, request.component)
+            return lock.built(), self._store.path(lock.facts.wheel.sha256)
+
+    def make(self, wheel: LockedWheel, request: Request) -> Path:
+        """Return where the wheel that a lock for `request` has built is, building it if the store has it not."""
+        blob = Blob(wheel.filename, wheel.sha256, wheel.size)
+        with self._one_at_a_time:
+            if not self._store.has(blob):
+                lock = read_build_lock(self._workspace, request)
+                if lock is None or request.source is None or lock.built() != wheel:
+                    raise LockError(f"{wheel.filename} is not the wheel that the build lock makes", LOCK_AGAIN)
+                self._build(lock, request, request.source)
+        return self._store.path(wheel.sha256)
+
+    def _lock(self, request: Request, source: SourceArchive) -> BuildLock:
+        try:
+            before = read_build_lock(self._workspace, request)
+        except LockError:
+            before = None
+        if before and not self._renew:
+            made = before.facts.wheel
+            identity(made.filename, request.requirement, request.component)
+            if not self._store.has(Blob(made.filename, made.sha256, made.size)):
+                self._build(before, request, source)
+            return before
+        if self._network is None:
+            raise UnreachableError(f"{request.component}: build requirements cannot be locked without a network")
+        self._settings.progress.say(f"building {request.component} from its source to lock it")
+        compiler = PipCompile(run, self._settings.env, self._network.index_address)
+        archive = self._archive(request, source)
+        with self._scratch() as scratch:
+            made_file = scratch / "made"
+            lock = lock_build(
+                request.component, request.requirement, source, archive, made_file,
+                self._means(scratch), compiler, self._network.index,
+            )  # fmt: skip
+            self._keep(lock, made_file)
+        if lock != before:
+            self._workspace.write_build_lock(request.component, lock.render())
+        return lock
+
+    def _build(self, lock: BuildLock, request: Request, source: SourceArchive) -> None:
+        self._settings.progress.say(f"building {lock.facts.wheel.filename} from its source")
+        archive = self._archive(request, source)
+        with self._scratch() as scratch:
+            made = scratch / "made"
+            build_wheel(lock, request.requirement, archive, made, self._means(scratch))
+            self._keep(lock, made)
+
+    def _means(self, scratch: Path) -> Means:
+        return Means(self._wheel, scratch, self._settings.cancelled.is_set)
+
+    def _keep(self, lock: BuildLock, made: Path) -> None:
+        wheel = lock.facts.wheel
+        self._store.join(Blob(wheel.filename, wheel.sha256, wheel.size), [made])
+
+    def _archive(self, request: Request, source: SourceArchive) -> Path:
+        name = f"source of {request.component} at {source.commit[:12]}"
+        return self._fetch(Wanted(Blob(name, source.sha256, None), source.address))
+
+    def _wheel(self, wheel: LockedWheel) -> Path:
+        return self._fetch(Wanted(Blob(wheel.filename, wheel.sha256, wheel.size), wheel))
+
+    def _fetch(self, wanted: Wanted) -> Path:
+        """Fetch a file into the store, or take it from there once it is known to be whole."""
+        self._store.discard_damaged([wanted.blob])
+        if self._network is None:
+            return from_store(self._store)(wanted)
+        network = self._network
+        addresses = wanted.addresses(lambda: network.index, lambda: network.registry)
+        try:
+            with Silent().task("", 0) as task:
+                return self._store.fetch(wanted.blob, addresses, network.http, task)
+        except UnreachableError as error:
+            raise hinted(error, wanted) from error
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        parent = self._settings.cache_dir / "tmp"
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent) as folder:
+            yield Path(folder)
