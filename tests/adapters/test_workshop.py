@@ -16,7 +16,7 @@ from tests.sandboxes import needs_sandbox
 from tests.sources import source_files, zip_of
 from tests.world import make_wheel
 
-pytestmark = needs_sandbox
+pytestmark = [pytest.mark.slow, needs_sandbox]
 
 
 def source(folder: Path, does: str) -> Path:

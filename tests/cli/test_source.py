@@ -23,7 +23,7 @@ from tests.sandboxes import needs_sandbox
 from tests.sources import COMMIT, Fork, source_files, tar_of, zip_of
 from tests.world import WHEELHOUSE, Ran, World, make_wheel, world
 
-pytestmark = needs_sandbox
+pytestmark = [pytest.mark.slow, needs_sandbox]
 
 
 # Fails if the environment that it runs in holds anything but the locked build requirements.
