@@ -18,10 +18,11 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, Validati
 
 from bundler.errors import LockError
 from bundler.model.manifest import ASSET_PATTERN, Address, ReleaseAsset, Repository, Sha256
-from bundler.model.release import CHANNEL
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _LARGEST = 1 << 36
+# A release by this name is another one tomorrow.
+_MOVING = re.compile(r"(^|/)latest($|[/-])")
 
 AssetName = Annotated[str, StringConstraints(pattern=rf"^{ASSET_PATTERN}$", max_length=255)]
 Size = Annotated[int, Field(gt=0, lt=_LARGEST)]
@@ -79,12 +80,18 @@ class AssetLock:
         except (ValueError, RecursionError) as error:
             reason = str(error)
         else:
-            if lock.tag == CHANNEL:
-                raise LockError(f"{name}: {CHANNEL} moves, so it locks nothing", "lock the component again")
+            if any(_MOVING.search(text) for text in (lock.tag, *lock.addresses())):
+                raise LockError(
+                    f"{name}: {lock.tag} moves, so it locks nothing", "lock the component to a release that does not"
+                )
             return lock
         stem = re.search(r"assets\.(.+)\.toml$", name)
         hint = f"run `aiws-bundle lock --component {stem[1]}`" if stem else ""
         raise LockError(f"{name} is not a lock that aiws-bundle wrote: {reason}", hint)
+
+    def addresses(self) -> tuple[str, ...]:
+        """Where all files are."""
+        return tuple(file.address for asset in self.assets for file in asset.files)
 
     def render(self) -> str:
         """Return the lock's text."""

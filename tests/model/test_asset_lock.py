@@ -40,6 +40,8 @@ def test_staleness() -> None:
     ("old", "new"),
     [
         ('tag = "runtime-1"', 'tag = "latest-runtime"'),
+        ('tag = "runtime-1"', 'tag = "latest"'),
+        ("https://example.com/x", "https://example.com/releases/latest/download/x"),
         ('commit = "' + "c" * 40, 'commit = "main'),
         ("https://example.com", "http://example.com"),
         ("size = 3", "size = 0"),
