@@ -26,6 +26,10 @@ _WORDS = (
 )  # fmt: skip
 # Of pip's settings only those about reaching the index may act: a second index would serve what no lock's reader finds.
 _PASSED_SETTINGS = {"PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_TIMEOUT", "PIP_TRUSTED_HOST", "PIP_CACHE_DIR"}
+# No token and nothing else that pip could put into a requirement or a message.
+_PASSED = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|NETRC|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|\w+_CA_BUNDLE", re.IGNORECASE
+)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})(?=\s|$)")
 # How pip says that it is the network, not the requirements.
 _UNREACHABLE = (
@@ -51,7 +55,7 @@ class PipCompile:
 
     def __init__(self, run: Runner, env: Mapping[str, str], index: str) -> None:
         self._run, self._index = run, index
-        kept = {name: value for name, value in env.items() if not name.startswith("PIP_") or name in _PASSED_SETTINGS}
+        kept = {name: value for name, value in env.items() if _PASSED.fullmatch(name) or name in _PASSED_SETTINGS}
         ours = {"PIP_INDEX_URL": index, "PIP_ONLY_BINARY": ":all:", "PIP_RETRIES": "1", "PIP_NO_INPUT": "1"}
         self._env = {**kept, **ours, "PIP_CONFIG_FILE": os.devnull}
 
@@ -96,6 +100,8 @@ def _pins(text: str) -> list[Pinned]:
         if not line.strip() or line.startswith(("#", "-")):
             continue
         requirement = Requirement(line.partition(" --hash")[0])
+        if len(requirement.specifier) != 1 or requirement.url:
+            raise LockError(f"pip-compile pinned a build requirement to no version: {line[:200]}")
         (specifier,) = requirement.specifier
         pins.append(Pinned(requirement.name, specifier.version, frozenset(_HASH.findall(line))))
     return pins

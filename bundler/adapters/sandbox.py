@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bundler.errors import WorkError
 
-_NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_NAMESPACES = ("--net", "--ipc", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _LOOK_SECONDS = 0.1
 _OWN_USER = ("--user", "--map-root-user")
 

@@ -21,10 +21,12 @@ from typing import BinaryIO
 
 from zlib_ng import zlib_ng
 
-from bundler.errors import IntegrityError
+from bundler.errors import IntegrityError, LockError
+from bundler.model.executable import HEAD, platform_of
 from bundler.model.paths import path_fault
 
-_LARGEST = 1 << 30
+# All of it is held in memory.
+_LARGEST = 256 << 20
 # ZIP without its 64-bit extension counts to 65535.
 _MOST_MEMBERS = 65_000
 _LEVEL = 6
@@ -45,7 +47,7 @@ class _Member:
 def rewrite_wheel(made: Path, name: str, out: BinaryIO) -> None:
     """Write the wheel at `made` anew to `out`; `name` is what errors call it.
 
-    Raises IntegrityError if it is no wheel, holds unsafe paths, or more than 1 GiB.
+    Raises IntegrityError if it is no wheel, holds unsafe paths, or more than 256 MiB; LockError if it holds a program.
     """
     members = dict(_members(made, name))
     records = [path for path in members if path.count("/") == 1 and path.endswith(".dist-info/RECORD")]
@@ -76,8 +78,13 @@ def _members(made: Path, name: str) -> Iterator[tuple[str, _Member]]:
                 with archive.open(info) as file:
                     content = file.read(_LARGEST - size + 1)
                 size += len(content)
+                if (platform := platform_of(content[:HEAD])) not in ("script", "unknown"):
+                    raise LockError(
+                        f"{name}: holds {path}, a program for {platform}; one wheel has to serve all targets",
+                        "what is compiled cannot be built here for other hosts; take it from the index",
+                    )
                 if size > _LARGEST:
-                    raise IntegrityError(f"{name}: unpacks to more than {_LARGEST >> 30} GiB")
+                    raise IntegrityError(f"{name}: unpacks to more than {_LARGEST >> 20} MiB")
                 yield path, _Member(content, bool(mode & 0o100))
     except _FAULTS as error:
         raise IntegrityError(f"{name} is not a readable wheel: {error}") from error

@@ -10,11 +10,13 @@ import json
 import re
 import tomllib
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cache
 from typing import Annotated, ClassVar
+from urllib.parse import unquote
 
 import tomli_w
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import LockError
 from bundler.model.manifest import ASSET_PATTERN, Address, ReleaseAsset, Repository, Sha256
@@ -22,11 +24,16 @@ from bundler.model.manifest import ASSET_PATTERN, Address, ReleaseAsset, Reposit
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _LARGEST = 1 << 36
 # A release by this name is another one tomorrow.
-_MOVING = re.compile(r"(^|/)latest($|[/-])")
+_MOVING = re.compile(r"(^|[^a-z])latest([^a-z]|$)", re.IGNORECASE)
 
 AssetName = Annotated[str, StringConstraints(pattern=rf"^{ASSET_PATTERN}$", max_length=255)]
 Size = Annotated[int, Field(gt=0, lt=_LARGEST)]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]*$", max_length=200)]
+
+
+def _moment(value: str) -> str:
+    datetime.fromisoformat(value)  # ValueError
+    return value
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class AssetLock:
     repository: Repository
     tag: Tag
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-    published: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}Z$")]
+    published: Annotated[str, StringConstraints(max_length=40), AfterValidator(_moment)]
     assets: tuple[LockedAsset, ...]
 
     @classmethod
@@ -80,9 +87,14 @@ class AssetLock:
         except (ValueError, RecursionError) as error:
             reason = str(error)
         else:
-            if any(_MOVING.search(text) for text in (lock.tag, *lock.addresses())):
+            if _MOVING.search(lock.tag):
                 raise LockError(
                     f"{name}: {lock.tag} moves, so it locks nothing", "lock the component to a release that does not"
+                )
+            place = f"/releases/download/{lock.tag}/"
+            if wrong := [address for address in lock.addresses() if place not in unquote(address)]:
+                raise LockError(
+                    f"{name}: {wrong[0][:200]} is no address of release {lock.tag}", "lock the component again"
                 )
             return lock
         stem = re.search(r"assets\.(.+)\.toml$", name)

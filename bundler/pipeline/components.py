@@ -93,6 +93,12 @@ def _same_bytes(before: AssetLock | None, after: AssetLock) -> None:
     """Refuse a release whose assets were replaced under the tag that was locked."""
     if before is None or (before.repository, before.tag) != (after.repository, after.tag):
         return
+    if before.commit != after.commit:
+        raise IntegrityError(
+            f"{after.repository}@{after.tag}: the tag was moved since it was locked\n"
+            f"  expected {before.commit}\n  actual   {after.commit}",
+            "ask who releases it; to accept it, remove the component's lock and lock again",
+        )
     old = {asset.name: asset.sha256 for asset in before.assets}
     for asset in after.assets:
         if old.get(asset.name, asset.sha256) != asset.sha256:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bundler.adapters.npm import resolve_package
@@ -103,7 +103,7 @@ def lock(
         for request in waiting:
             settings.progress.say(f"resolving {request.target.name}")
         try:
-            states |= zip(waiting, pool.map(work.resolve, waiting), strict=True)
+            states |= work.settled(dict(zip(waiting, pool.map(work.resolve, waiting), strict=True)))
         except BaseException:
             settings.cancelled.set()
             raise
@@ -167,6 +167,7 @@ class _Work:
     keep: bool
     newest: str | None
     finished: set[Request]
+    pending: dict[Request, str] = field(default_factory=dict)
 
     def resolve(self, request: Request) -> LockOutcome:
         """Resolve one target and write its lock if it changed."""
@@ -186,8 +187,27 @@ class _Work:
             return LockOutcome(name, "failed", error=error)
         if made.render() == self.workspace.lock_text(request.target):
             return LockOutcome(name, "unchanged", len(made.wheels), lacking=lacking)
-        self.workspace.write_lock(request.target, made.render())
+        if request.source and self.sources.changed(request.component):
+            self.pending[request] = made.render()
+        else:
+            self.workspace.write_lock(request.target, made.render())
         return LockOutcome(name, "locked", len(made.wheels), lacking=lacking, changes=_changes(before, made))
+
+    def settled(self, outcomes: Mapping[Request, LockOutcome]) -> dict[Request, LockOutcome]:
+        """Write what waits for a changed build lock: all of it, if every target that shares it resolved, else none."""
+        result = dict(outcomes)
+        for component in sorted({r.component for r in outcomes if r.source and self.sources.changed(r.component)}):
+            sharing = [request for request in outcomes if request.source and request.component == component]
+            failed = [request.target.name for request in sharing if outcomes[request].error]
+            if not failed:
+                self.sources.write(component)
+            for request in sharing:
+                if not failed and request in self.pending:
+                    self.workspace.write_lock(request.target, self.pending[request])
+                elif failed and not outcomes[request].error:
+                    reason = f"{request.target.name} is not locked: {failed[0]} shares its build lock, and failed"
+                    result[request] = LockOutcome(request.target.name, "failed", error=LockError(reason))
+        return result
 
 
 class _Databases:

@@ -33,10 +33,11 @@ class Sources:
         self._settings, self._network, self._renew = settings, network, renew
         self._workspace, self._store = settings.workspace(), settings.store()
         self._locked: dict[str, BuildLock | BundleError] = {}
+        self._unwritten: dict[str, str] = {}
         self._one_at_a_time = threading.Lock()
 
     def lock(self, request: Request) -> tuple[LockedWheel, Path] | None:
-        """Return the wheel built for `request`, and where it is, writing the build lock if that changed.
+        """Return the wheel built for `request`, and where it is; a build lock that changed waits for `write`.
 
         None if the wheel comes from the index. Raises LockError, IntegrityError, UnreachableError.
         """
@@ -53,6 +54,14 @@ class Sources:
                 raise lock
             identity(lock.facts.wheel.filename, request.requirement, request.component)
             return lock.built(), self._store.path(lock.facts.wheel.sha256)
+
+    def changed(self, component: str) -> bool:
+        """Say whether a component's build lock changed and is not written yet."""
+        return component in self._unwritten
+
+    def write(self, component: str) -> None:
+        """Write a component's build lock, once every target that shares it is resolved."""
+        self._workspace.write_build_lock(component, self._unwritten.pop(component))
 
     def make(self, wheel: LockedWheel, request: Request) -> Path:
         """Return where the wheel that a lock for `request` has built is, building it if the store has it not."""
@@ -89,7 +98,7 @@ class Sources:
             )  # fmt: skip
             self._keep(lock, made_file)
         if lock != before:
-            self._workspace.write_build_lock(request.component, lock.render())
+            self._unwritten[request.component] = lock.render()
         return lock
 
     def _build(self, lock: BuildLock, request: Request, source: SourceArchive) -> None:

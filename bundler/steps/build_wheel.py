@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ from bundler.model.metadata import read_wheel
 PathOf = Callable[[LockedWheel], Path]
 
 _LARGEST_PROJECT_FILE = 1 << 20
+_PLAIN = re.compile(r"[A-Za-z0-9._\-\[\],<>=!~ ;()'\"*+]+")
 
 
 def python_here() -> str:
@@ -130,21 +132,26 @@ def _declared(folder: Path, name: str) -> tuple[str, ...]:
         raise LockError(f"{name}: its pyproject.toml is larger than {_LARGEST_PROJECT_FILE >> 20} MiB")
     try:
         requires = ProjectBuilder(folder).build_system_requires
-    except (BuildException, UnicodeError, RecursionError) as error:
+    except (BuildException, ValueError, RecursionError) as error:
         raise LockError(f"{name}: not a Python project that can be built: {error}".replace(str(folder), "")) from error
     return _checked(requires, name)
 
 
 def _checked(requires: Sequence[str] | set[str], name: str) -> tuple[str, ...]:
     """Sorted, each one a name and versions, as an index can serve it. Raises LockError."""
+    found = set()
     for text in requires:
         try:
             parsed = Requirement(text)
         except InvalidRequirement as error:
             raise LockError(f"{name}: build requirement {text[:200]!r} is none: {error}") from error
-        if parsed.url or "\n" in text:
-            raise LockError(f"{name}: build requirement {text[:200]!r} names an address; an index has to serve it")
-    return tuple(sorted(requires))
+        # pip takes a path for a project to build, and puts variables of the environment in the place of ${NAME}.
+        if parsed.url or not _PLAIN.fullmatch(text) or any(one.operator == "===" for one in parsed.specifier):
+            raise LockError(
+                f"{name}: build requirement {text[:200]!r} is not a name and versions that an index can serve"
+            )
+        found.add(str(parsed))
+    return tuple(sorted(found))
 
 
 def _on_index(pins: Sequence[Pinned], index: Index) -> tuple[LockedWheel, ...]:

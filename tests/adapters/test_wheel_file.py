@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import stat
+import struct
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,7 @@ import pytest
 
 from bundler.adapters import wheel_file
 from bundler.adapters.wheel_file import rewrite_wheel
-from bundler.errors import IntegrityError
+from bundler.errors import IntegrityError, LockError
 
 INFO = "tiny-1.0.dist-info"
 FILES = {
@@ -92,6 +93,16 @@ def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
         twice = wheel([*FILES, "tiny.py"])
     with pytest.raises(IntegrityError, match="there twice"):
         rewritten(twice, tmp_path)
+
+
+def test_a_wheel_for_all_that_holds_a_program_for_one_is_refused(tmp_path: Path) -> None:
+    made = tmp_path / "made.whl"
+    elf = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, 62)
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("native.so", elf)
+        archive.writestr("tiny-1.0.dist-info/RECORD", "")
+    with pytest.raises(LockError, match=r"native\.so, a program for linux-amd64"):
+        rewrite_wheel(made, "tiny-1.0-py3-none-any.whl", io.BytesIO())
 
 
 def test_a_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

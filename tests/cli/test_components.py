@@ -172,6 +172,16 @@ def test_locking_one_component_touches_no_other_lock(console: Console) -> None:
     assert {path: path.read_bytes() for path in console.lock.parent.iterdir()} == before
 
 
+def test_a_tag_that_was_moved_since_it_was_locked(console: Console) -> None:
+    console.locked()
+    before = console.lock.read_text()
+    console.hub.tags["runtime-000000000001"] = "f" * 40
+    done = console.run("lock", "--component", "console", "--upgrade")
+    assert done.code == 3
+    assert "the tag was moved since it was locked" in done.err
+    assert console.lock.read_text() == before
+
+
 def test_many_pages_and_digests_that_are_not_told(console: Console) -> None:
     console.hub.per_page_limit = 1
     console.hub.add_release("runtime-000000000001", release_of(archives()), digests=False)

@@ -13,7 +13,7 @@ from bundler.model.manifest import ReleaseAsset
 MANIFEST = ReleaseAsset(
     "release-asset", "xworkspace-console", "o/r", "latest-runtime", "x-{os}-{arch}.tar.gz", ("linux-amd64",)
 )
-FILE = LockedFile("x-linux-amd64.tar.gz", "https://example.com/x", 3, "a" * 64)
+FILE = LockedFile("x-linux-amd64.tar.gz", "https://example.com/o/r/releases/download/runtime-1/x", 3, "a" * 64)
 LOCK = AssetLock(
     component="xworkspace-console",
     manifest_sha256=choices_of(MANIFEST),
@@ -41,7 +41,8 @@ def test_staleness() -> None:
     [
         ('tag = "runtime-1"', 'tag = "latest-runtime"'),
         ('tag = "runtime-1"', 'tag = "latest"'),
-        ("https://example.com/x", "https://example.com/releases/latest/download/x"),
+        ("releases/download/runtime-1/x", "releases/latest/download/x"),
+        ('tag = "runtime-1"', 'tag = "runtime-latest"'),
         ('commit = "' + "c" * 40, 'commit = "main'),
         ("https://example.com", "http://example.com"),
         ("size = 3", "size = 0"),
@@ -50,6 +51,7 @@ def test_staleness() -> None:
         ('platform = "linux-amd64"', 'platform = "windows-amd64"'),
         ("component", "componnent"),
         ("2026-11-20T00:00:00Z", "yesterday"),
+        ("2026-11-20T00:00:00Z", "2026-99-99T00:00:00Z"),
         ("[[assets]]", "[[assets"),
     ],
 )
