@@ -109,14 +109,14 @@ class Jail:
         output = bytearray()
         reading = threading.Thread(target=_keep_end, args=(process.stdout, output), daemon=True)
         reading.start()
-        reading.join(timeout)
-        if in_time := not reading.is_alive():
-            code = process.wait()
-        else:
-            _end(process)
-            reading.join(1)
-            code = _TIMED_OUT
-        text = bytes(output).decode("utf-8", "replace") + ("" if in_time else f"\nended after {timeout:.0f} s")
+        late = ""
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            code, late = _TIMED_OUT, f"\nended after {timeout:.0f} s"
+        _end(process)  # with whatever it left running
+        reading.join(1)
+        text = bytes(output).decode("utf-8", "replace") + late
         return {"code": code, "output": text[-_OUTPUT_KEPT:], "seconds": time.monotonic() - started}
 
     def start(self, argv: list[str], env: dict[str, str], cwd: str, log: str) -> Json:
@@ -161,9 +161,13 @@ class Jail:
 
     def read(self, path: str) -> Json:
         """Return the end of a text file, or null if it is not there."""
-        if not Path(path).is_file():
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
             return None
-        with Path(path).open("rb") as file:
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
             file.seek(max(0, file.seek(0, os.SEEK_END) - _OUTPUT_KEPT))
             return file.read(_OUTPUT_KEPT).decode("utf-8", "replace")
 

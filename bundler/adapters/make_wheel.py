@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from build import BuildBackendException, BuildException, ProjectBuilder
@@ -48,7 +49,10 @@ def main(words: list[str]) -> int:
     except (BuildException, BuildBackendException) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    Path(report).write_text(json.dumps(answer), encoding="utf-8")
+    with suppress(FileNotFoundError):
+        Path(report).unlink()
+    with Path(report).open("x", encoding="utf-8") as file:  # what the backend may have put there is not followed
+        json.dump(answer, file)
     return 0
 
 
