@@ -18,6 +18,7 @@ Mark: TypeAlias = tuple[int, int]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH = 32
+_TOO_DEEP = f"nested deeper than {_MAX_DEPTH} levels"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def parse_yaml(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
         reason = ", ".join(filter(None, (error.context, error.problem)))
-        raise ManifestError([Problem(name, *_place(place), f"not YAML: {reason}")]) from error
+        # Newer libyaml gives up on its own, and reads some way ahead of its events.
+        message = _TOO_DEEP if "nesting depth" in reason else f"not YAML: {reason}"
+        raise ManifestError([Problem(name, *_place(place), message)]) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise ManifestError([Problem(name, 1, 1, f"not YAML: {' '.join(str(error).split())}")]) from error
     builder = _Builder(name)
@@ -110,7 +113,7 @@ def _refused(events: Iterable[yaml.Event]) -> Iterator[tuple[Mark, str]]:
             yield _place(event.start_mark), "tags are not allowed here"
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
-            yield _place(event.start_mark), f"nested deeper than {_MAX_DEPTH} levels"
+            yield _place(event.start_mark), _TOO_DEEP
             return
 
 
