@@ -159,7 +159,7 @@ def runtime_commit(tag: str) -> str | None:
 def parse_repository(text: str) -> str:
     """Check `OWNER/REPO`. Raises UsageError."""
     try:
-        return adapter_of_repository().validate_python(text)
+        return _repository_adapter().validate_python(text)
     except ValidationError as error:
         raise UsageError(f"{text!r} is not OWNER/REPO", "for example --repo ai-workspace-services/litellm") from error
 
@@ -196,7 +196,7 @@ def read_json_list(kind: type[T], content: bytes, where: str) -> tuple[T, ...]:
 
 
 @cache
-def adapter_of_repository() -> TypeAdapter[str]:
+def _repository_adapter() -> TypeAdapter[str]:
     """The validator of a repository's name."""
     return TypeAdapter(Repository)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler.adapters.github import GitHub
 from bundler.adapters.http import TransientError, retrying
 from bundler.errors import IntegrityError, WorkError
-from bundler.model.release import CHANNEL, PART_SIZE, Asset, Release
+from bundler.model.release import CHANNEL, PART_SIZE, Release
 from bundler.pipeline.preflight import Order, Ready, immovable, preflight
 from bundler.pipeline.settings import Settings
 from bundler.pipeline.standing import Standing, survey
@@ -191,15 +191,10 @@ def _planned(standing: Standing, wanted: Wanted) -> Published:
 
 def _channel_json(github: GitHub, moving: Release) -> channel.Channel | None:
     """What a channel points at; None if it does not say so in a way that makes sense."""
-    asset = channel_asset(github, moving)
+    asset = next((asset for asset in github.assets(moving) if asset.name == channel.NAME), None)
     if asset is None or asset.size > channel.LARGEST:
         return None
     try:
         return channel.parse(github.read(github.asset_address(asset), asset.size))
     except (IntegrityError, WorkError):
         return None
-
-
-def channel_asset(github: GitHub, release: Release) -> Asset | None:
-    """A release's channel.json, or None."""
-    return next((asset for asset in github.assets(release) if asset.name == channel.NAME), None)

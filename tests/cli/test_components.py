@@ -109,7 +109,7 @@ class Console:
 
 
 @pytest.fixture
-def console(unlocked: World, tmp_path: Path) -> Iterator[Console]:
+def console(unlocked: World, tmp_path: Path, impatient: None) -> Iterator[Console]:
     authority = trustme.CA()
     certificate = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(certificate))
@@ -118,11 +118,6 @@ def console(unlocked: World, tmp_path: Path) -> Iterator[Console]:
     unlocked.write("console.yaml", MANIFEST)
     with github(tmp_path / "hub", repo=REPO, tls=tls) as hub:
         yield Console(unlocked, hub, certificate)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bundler.adapters.http._backoff", lambda state: 0.0)
 
 
 def test_a_lock_names_one_release_and_every_archive_in_full(console: Console) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,6 @@ from tests.world import World
 
 UPLOAD = r"/releases/\d+/assets\?"
 PATCH_RELEASE = r"/releases/\d+$"
-
-
-@pytest.fixture
-def ready(locked: World, tmp_path: Path) -> Iterator[Releasing]:
-    with releasing(locked, tmp_path / "hub") as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries do not wait, unless a server asks for it."""
-    monkeypatch.setattr("bundler.adapters.http._backoff", lambda state: 0.0)
 
 
 def test_a_release_appears_whole_and_at_its_commit(ready: Releasing) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,23 +20,11 @@ from bundler.progress import Silent
 from bundler.steps.fill_release import Filler
 from bundler.steps.release_content import generated
 from bundler.steps.switch_release import Draft, Wanted
-from tests.cli.releasing import REPO, Releasing, releasing
+from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault
-from tests.world import World
 
 PATCH_RELEASE = r"/releases/\d+$"
 CHANNEL = ("--channel", "latest-runtime")
-
-
-@pytest.fixture
-def ready(locked: World, tmp_path: Path) -> Iterator[Releasing]:
-    with releasing(locked, tmp_path / "hub") as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bundler.adapters.http._backoff", lambda state: 0.0)
 
 
 @pytest.fixture

@@ -7,53 +7,38 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bundler.sidecars import parts
-from tests.cli.releasing import REPO, Releasing, releasing
+from tests.cli.releasing import REPO, Releasing
 from tests.cli.test_verify_release import ARCHIVE, downloads, in_parts, kept, replace_stored
 from tests.github import Fault
-from tests.world import Ran, World
+from tests.world import Ran
 
 PART = f"{ARCHIVE}.part-000"
 LIST = f"{ARCHIVE}.parts"
-
-
-@pytest.fixture
-def ready(locked: World, tmp_path: Path) -> Iterator[Releasing]:
-    """A repository with one release, and a channel that follows it."""
-    with releasing(locked, tmp_path / "hub") as made:
-        done = made.publish("--channel", "latest-runtime")
-        assert done.code == 0, done.err
-        made.hub.seen.clear()
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bundler.adapters.http._backoff", lambda state: 0.0)
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:
     return "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in sorted(files.items())).encode()
 
 
-def verify(ready: Releasing, tag: str, *words: str) -> Ran:
-    return ready.run("verify", f"{REPO}@{tag}", *words)
+def verify(released: Releasing, tag: str, *words: str) -> Ran:
+    return released.run("verify", f"{REPO}@{tag}", *words)
 
 
-def archive(ready: Releasing) -> bytes:
-    return (ready.world.dist / ARCHIVE).read_bytes()
+def archive(released: Releasing) -> bytes:
+    return (released.world.dist / ARCHIVE).read_bytes()
 
 
-def stored(ready: Releasing, content: bytes) -> Path:
+def stored(released: Releasing, content: bytes) -> Path:
     """Where the store keeps these bytes."""
     sha256 = hashlib.sha256(content).hexdigest()
-    return ready.world.root / "cache" / "sha256" / sha256[:2] / sha256
+    return released.world.root / "cache" / "sha256" / sha256[:2] / sha256
 
 
 def damage(path: Path) -> None:
@@ -63,31 +48,31 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
-def relabel(ready: Releasing, **changes: Any) -> None:
+def relabel(released: Releasing, **changes: Any) -> None:
     """Publish a channel.json that says something else, with checksums that cover it."""
-    held = ready.release("latest-runtime").assets
+    held = released.release("latest-runtime").assets
     document = json.loads(held["channel.json"].path.read_text()) | changes
     files = {name: asset.path.read_bytes() for name, asset in held.items() if name != "SHA256SUMS"}
     files["channel.json"] = json.dumps(document).encode()
-    replace_stored(ready, "latest-runtime", "channel.json", files["channel.json"], tell=True)
-    replace_stored(ready, "latest-runtime", "SHA256SUMS", sums(files), tell=True)
+    replace_stored(released, "latest-runtime", "channel.json", files["channel.json"], tell=True)
+    replace_stored(released, "latest-runtime", "SHA256SUMS", sums(files), tell=True)
 
 
-def test_empty_checksums_are_a_fault(ready: Releasing) -> None:
-    ready.hub.add_release("v1", {ARCHIVE: archive(ready), "SHA256SUMS": b""})
-    done = verify(ready, "v1")
+def test_empty_checksums_are_a_fault(released: Releasing) -> None:
+    released.hub.add_release("v1", {ARCHIVE: archive(released), "SHA256SUMS": b""})
+    done = verify(released, "v1")
     assert done.code == 3
     assert "SHA256SUMS: lists nothing" in done.out
     assert f"{ARCHIVE}: surplus" in done.out
 
 
-def test_a_release_without_an_archive(ready: Releasing) -> None:
+def test_a_release_without_an_archive(released: Releasing) -> None:
     files = {"notes.txt": b"x"}
-    ready.hub.add_release("v1", {**files, "SHA256SUMS": sums(files)})
-    ready.hub.add_release("v2", {"SHA256SUMS": b""})
+    released.hub.add_release("v1", {**files, "SHA256SUMS": sums(files)})
+    released.hub.add_release("v2", {"SHA256SUMS": b""})
     for tag in ("v1", "v2"):
         for words in ((), ("--digests-only",)):
-            done = verify(ready, tag, *words)
+            done = verify(released, tag, *words)
             assert done.code == 3
             assert "the release holds no archive" in done.out
 
@@ -106,36 +91,36 @@ def test_a_release_without_an_archive(ready: Releasing) -> None:
     ],
 )
 def test_parts_that_do_not_belong_together(
-    ready: Releasing, files: dict[str, bytes], finding: str, only: tuple[str, ...]
+    released: Releasing, files: dict[str, bytes], finding: str, only: tuple[str, ...]
 ) -> None:
-    whole = archive(ready)
+    whole = archive(released)
     files = {name: whole if name == ARCHIVE else content for name, content in files.items()}
-    ready.hub.add_release("v1", {**files, "SHA256SUMS": sums({**files, ARCHIVE: whole})})
-    done = verify(ready, "v1", *only)
+    released.hub.add_release("v1", {**files, "SHA256SUMS": sums({**files, ARCHIVE: whole})})
+    done = verify(released, "v1", *only)
     assert done.code == 3
     assert finding in done.out
 
 
-def test_parts_of_something_that_is_not_listed_whole(ready: Releasing) -> None:
-    files = {LIST: f"{PART}\n".encode(), PART: archive(ready)}
-    ready.hub.add_release("v1", {**files, "SHA256SUMS": sums(files)})
-    done = verify(ready, "v1", "--digests-only")
+def test_parts_of_something_that_is_not_listed_whole(released: Releasing) -> None:
+    files = {LIST: f"{PART}\n".encode(), PART: archive(released)}
+    released.hub.add_release("v1", {**files, "SHA256SUMS": sums(files)})
+    done = verify(released, "v1", "--digests-only")
     assert done.code == 3
     assert f"{ARCHIVE}: in parts, but SHA256SUMS does not list it whole" in done.out
 
 
-def test_parts_are_joined_anew_although_the_store_has_the_whole(ready: Releasing) -> None:
-    assert verify(ready, ready.tag).code == 0
+def test_parts_are_joined_anew_although_the_store_has_the_whole(released: Releasing) -> None:
+    assert verify(released, released.tag).code == 0
     files = {LIST: f"{PART}\n".encode(), PART: b"evil"}
-    ready.hub.add_release("v1", {**files, "SHA256SUMS": sums({**files, ARCHIVE: archive(ready)})})
-    done = verify(ready, "v1")
+    released.hub.add_release("v1", {**files, "SHA256SUMS": sums({**files, ARCHIVE: archive(released)})})
+    done = verify(released, "v1")
     assert done.code == 3
     assert f"{ARCHIVE}: its parts do not make it" in done.out
 
 
-def test_a_large_list_of_parts_takes_no_memory_and_is_not_downloaded(ready: Releasing) -> None:
-    number = ready.hub.add_release("v1", {LIST: b"x", "SHA256SUMS": f"{'0' * 64}  {ARCHIVE}\n".encode()})
-    asset = ready.hub.kept[number].named(LIST)
+def test_a_large_list_of_parts_takes_no_memory_and_is_not_downloaded(released: Releasing) -> None:
+    number = released.hub.add_release("v1", {LIST: b"x", "SHA256SUMS": f"{'0' * 64}  {ARCHIVE}\n".encode()})
+    asset = released.hub.kept[number].named(LIST)
     assert asset is not None
     with asset.path.open("wb") as file:
         file.truncate(300 << 20)
@@ -144,8 +129,8 @@ def test_a_large_list_of_parts_takes_no_memory_and_is_not_downloaded(ready: Rele
         [sys.executable, "-c", _PEAK, "verify", f"{REPO}@v1"],
         capture_output=True,
         text=True,
-        cwd=ready.world.root,
-        env=os.environ | ready.world.env(**ready.env()),
+        cwd=released.world.root,
+        env=os.environ | released.world.env(**released.env()),
         check=False,
     )
     assert done.returncode == 3, done.stderr
@@ -175,101 +160,101 @@ sys.exit(code)
         ({"assets": 7}, "channel.json: assets"),
     ],
 )
-def test_a_channel_that_lies(ready: Releasing, changes: dict[str, object], finding: str) -> None:
-    relabel(ready, **changes)
-    for tag in ("latest-runtime", ready.tag):
-        done = verify(ready, tag, "--digests-only")
+def test_a_channel_that_lies(released: Releasing, changes: dict[str, object], finding: str) -> None:
+    relabel(released, **changes)
+    for tag in ("latest-runtime", released.tag):
+        done = verify(released, tag, "--digests-only")
         assert done.code == 3
         assert finding in done.out, tag
 
 
 @pytest.mark.parametrize("name", [ARCHIVE, "SHA256SUMS", "ghost.tar.gz"])
-def test_a_channel_that_lies_about_one_asset(ready: Releasing, name: str) -> None:
-    said = json.loads(ready.release("latest-runtime").assets["channel.json"].path.read_text())["assets"]
-    relabel(ready, assets=said | {name: {**said.get(name, {"sha256": "0" * 64}), "size": 7}})
-    for tag in ("latest-runtime", ready.tag):
-        done = verify(ready, tag, "--digests-only")
+def test_a_channel_that_lies_about_one_asset(released: Releasing, name: str) -> None:
+    said = json.loads(released.release("latest-runtime").assets["channel.json"].path.read_text())["assets"]
+    relabel(released, assets=said | {name: {**said.get(name, {"sha256": "0" * 64}), "size": 7}})
+    for tag in ("latest-runtime", released.tag):
+        done = verify(released, tag, "--digests-only")
         assert done.code == 3
-        assert f"channel.json: {name} is not that of {ready.tag}" in done.out
+        assert f"channel.json: {name} is not that of {released.tag}" in done.out
         assert "7 bytes" in done.out
 
 
-def test_a_repository_is_the_same_in_other_case(ready: Releasing) -> None:
-    relabel(ready, repository=REPO.upper())
-    assert verify(ready, "latest-runtime", "--digests-only").code == 0
+def test_a_repository_is_the_same_in_other_case(released: Releasing) -> None:
+    relabel(released, repository=REPO.upper())
+    assert verify(released, "latest-runtime", "--digests-only").code == 0
 
 
-def test_a_channel_of_another_name(ready: Releasing) -> None:
-    assert ready.publish("--channel", "stable").code == 0
+def test_a_channel_of_another_name(released: Releasing) -> None:
+    assert released.publish("--channel", "stable").code == 0
     commit = "f" * 40
-    ready.hub.commits.add(commit)
+    released.hub.commits.add(commit)
     newer = f"runtime-{commit[:12]}"
-    assert ready.run("publish", "dist", "--repo", REPO, "--tag", newer, "--commit", commit).code == 0
-    done = ready.run("--json", "verify", f"{REPO}@stable")
+    assert released.run("publish", "dist", "--repo", REPO, "--tag", newer, "--commit", commit).code == 0
+    done = released.run("--json", "verify", f"{REPO}@stable")
     assert done.code == 0, done.out
     assert done.json()["releases"][0]["channel"] == {
-        "name": "stable", "tag": ready.tag, "commit": ready.hub.head, "newest": None,
+        "name": "stable", "tag": released.tag, "commit": released.hub.head, "newest": None,
     }  # fmt: skip
-    replace_stored(ready, "stable", ARCHIVE, archive(ready) + b"\0", tell=True)
-    done = verify(ready, "stable", "--digests-only")
+    replace_stored(released, "stable", ARCHIVE, archive(released) + b"\0", tell=True)
+    done = verify(released, "stable", "--digests-only")
     assert done.code == 3
-    assert f"{ARCHIVE}: stable and {ready.tag} drift apart" in done.out
+    assert f"{ARCHIVE}: stable and {released.tag} drift apart" in done.out
 
 
-def test_a_runtime_release_whose_git_tag_is_elsewhere_or_gone(ready: Releasing) -> None:
+def test_a_runtime_release_whose_git_tag_is_elsewhere_or_gone(released: Releasing) -> None:
     tag = "runtime-0123456789ab"
-    files = {ARCHIVE: archive(ready)}
-    ready.hub.add_release(tag, {**files, "SHA256SUMS": sums(files)}, commit="e" * 40)
-    done = verify(ready, tag)
+    files = {ARCHIVE: archive(released)}
+    released.hub.add_release(tag, {**files, "SHA256SUMS": sums(files)}, commit="e" * 40)
+    done = verify(released, tag)
     assert done.code == 3
     assert f"expected 0123456789ab…\n    actual   {'e' * 40}" in done.out
-    del ready.hub.tags[tag]
-    done = verify(ready, tag)
+    del released.hub.tags[tag]
+    done = verify(released, tag)
     assert done.code == 3
     assert "actual   missing" in done.out
 
 
-def test_an_archive_under_another_component_s_name(ready: Releasing) -> None:
+def test_an_archive_under_another_component_s_name(released: Releasing) -> None:
     name = ARCHIVE.replace("litellm-", "xworkspace-console-")
-    files = {name: archive(ready)}
-    ready.hub.add_release("v1", {**files, "SHA256SUMS": sums(files)})
-    assert verify(ready, "v1").code == 3
-    (ready.world.dist / ARCHIVE).rename(ready.world.root / name)
-    done = ready.run("verify", name)
+    files = {name: archive(released)}
+    released.hub.add_release("v1", {**files, "SHA256SUMS": sums(files)})
+    assert verify(released, "v1").code == 3
+    (released.world.dist / ARCHIVE).rename(released.world.root / name)
+    done = released.run("verify", name)
     assert done.code == 3
     assert f"expected litellm-…-debian-12-amd64.tar.gz\n    actual   {name}" in done.out
 
 
-def test_a_listed_asset_that_was_not_uploaded_whole(ready: Releasing) -> None:
-    asset = kept(ready, ready.tag).named(ARCHIVE)
+def test_a_listed_asset_that_was_not_uploaded_whole(released: Releasing) -> None:
+    asset = kept(released, released.tag).named(ARCHIVE)
     assert asset is not None
     asset.state = "starter"
-    done = verify(ready, ready.tag)
+    done = verify(released, released.tag)
     assert done.code == 3, done.err
     assert f"{ARCHIVE}: not uploaded whole (state starter)" in done.out
     assert "ok      litellm-runtime-debian-13-amd64.tar.gz" in done.out
 
 
 @pytest.mark.parametrize("name", [ARCHIVE, "SHA256SUMS"])
-def test_an_asset_that_github_does_not_serve(ready: Releasing, name: str) -> None:
-    asset = kept(ready, ready.tag).named(name)
+def test_an_asset_that_github_does_not_serve(released: Releasing, name: str) -> None:
+    asset = kept(released, released.tag).named(name)
     assert asset is not None
-    ready.hub.faults.append(Fault("api", "GET", rf"/releases/assets/{asset.id}$", status=404, times=-1))
-    done = verify(ready, ready.tag)
+    released.hub.faults.append(Fault("api", "GET", rf"/releases/assets/{asset.id}$", status=404, times=-1))
+    done = verify(released, released.tag)
     assert done.code == 3, done.err
     assert f"{name}\n    expected {asset.sha256}, {asset.size} bytes\n    actual   missing" in done.out
     assert (name == "SHA256SUMS") != ("ok      litellm-runtime-debian-13-amd64.tar.gz" in done.out)
 
 
-def test_one_subject_that_fails_leaves_the_others_their_results(ready: Releasing) -> None:
-    subjects = (f"{REPO}@nope", "nowhere", f"{REPO}@{ready.tag}", "dist")
-    done = ready.run("verify", *subjects)
+def test_one_subject_that_fails_leaves_the_others_their_results(released: Releasing) -> None:
+    subjects = (f"{REPO}@nope", "nowhere", f"{REPO}@{released.tag}", "dist")
+    done = released.run("verify", *subjects)
     assert done.code == 4
-    assert f"ok      {REPO}@{ready.tag}" in done.out
+    assert f"ok      {REPO}@{released.tag}" in done.out
     assert f"ok      dist/{ARCHIVE}" in done.out
     assert "has no published release nope" in done.err
     assert "nowhere is not there" in done.err
-    document = ready.run("--json", "verify", *subjects).json()
+    document = released.run("--json", "verify", *subjects).json()
     assert document["ok"] is False
     assert [error["exit_code"] for error in document["errors"]] == [4]
     failed, whole = document["releases"]
@@ -277,46 +262,46 @@ def test_one_subject_that_fails_leaves_the_others_their_results(ready: Releasing
     assert (whole["ok"], whole["error"]) == (True, None)
 
 
-def test_the_gravest_decides_the_exit_code(ready: Releasing) -> None:
-    ready.hub.add_release("v1", {"SHA256SUMS": b""})
-    assert ready.run("verify", f"{REPO}@nope", f"{REPO}@v1").code == 3
+def test_the_gravest_decides_the_exit_code(released: Releasing) -> None:
+    released.hub.add_release("v1", {"SHA256SUMS": b""})
+    assert released.run("verify", f"{REPO}@nope", f"{REPO}@v1").code == 3
 
 
-def test_a_release_that_fails_on_the_way_does_not_stop_the_next(ready: Releasing) -> None:
-    ready.hub.add_release("v1", {ARCHIVE: b"other", "SHA256SUMS": sums({ARCHIVE: b"other"})})
-    asset = kept(ready, "v1").named(ARCHIVE)
+def test_a_release_that_fails_on_the_way_does_not_stop_the_next(released: Releasing) -> None:
+    released.hub.add_release("v1", {ARCHIVE: b"other", "SHA256SUMS": sums({ARCHIVE: b"other"})})
+    asset = kept(released, "v1").named(ARCHIVE)
     assert asset is not None
-    ready.hub.faults.append(Fault("api", "GET", rf"/releases/assets/{asset.id}$", status=500, times=-1))
-    done = ready.run("verify", f"{REPO}@v1", f"{REPO}@{ready.tag}")
+    released.hub.faults.append(Fault("api", "GET", rf"/releases/assets/{asset.id}$", status=500, times=-1))
+    done = released.run("verify", f"{REPO}@v1", f"{REPO}@{released.tag}")
     assert done.code == 4
-    assert f"ok      {REPO}@{ready.tag}" in done.out
+    assert f"ok      {REPO}@{released.tag}" in done.out
 
 
-def test_a_damaged_store_is_not_the_release_s_fault(ready: Releasing) -> None:
-    assert verify(ready, ready.tag).code == 0
-    before = downloads(ready)
+def test_a_damaged_store_is_not_the_release_s_fault(released: Releasing) -> None:
+    assert verify(released, released.tag).code == 0
+    before = downloads(released)
     names = (ARCHIVE, "SHA256SUMS")
     for name in names:
-        damage(stored(ready, ready.release(ready.tag).assets[name].path.read_bytes()))
-    done = verify(ready, ready.tag)
+        damage(stored(released, released.release(released.tag).assets[name].path.read_bytes()))
+    done = verify(released, released.tag)
     assert done.code == 0, done.out
-    assert downloads(ready) - before == len(names)
-    assert verify(ready, ready.tag).code == 0
-    assert downloads(ready) - before == len(names)
+    assert downloads(released) - before == len(names)
+    assert verify(released, released.tag).code == 0
+    assert downloads(released) - before == len(names)
 
 
 @pytest.mark.parametrize("name", [ARCHIVE, PART, LIST])
-def test_a_damaged_store_is_not_the_fault_of_parts(ready: Releasing, name: str) -> None:
-    in_parts(ready, len(archive(ready)) // 2 + 1, "v1")
-    assert verify(ready, "v1").code == 0
-    content = archive(ready) if name == ARCHIVE else ready.release("v1").assets[name].path.read_bytes()
-    damage(stored(ready, content))
-    done = verify(ready, "v1")
+def test_a_damaged_store_is_not_the_fault_of_parts(released: Releasing, name: str) -> None:
+    in_parts(released, len(archive(released)) // 2 + 1, "v1")
+    assert verify(released, "v1").code == 0
+    content = archive(released) if name == ARCHIVE else released.release("v1").assets[name].path.read_bytes()
+    damage(stored(released, content))
+    done = verify(released, "v1")
     assert done.code == 0, done.out
 
 
-def test_a_damaged_archive_stays_a_finding(ready: Releasing) -> None:
-    content = archive(ready)[:-9]
-    ready.hub.add_release("v1", {ARCHIVE: content, "SHA256SUMS": sums({ARCHIVE: content})})
+def test_a_damaged_archive_stays_a_finding(released: Releasing) -> None:
+    content = archive(released)[:-9]
+    released.hub.add_release("v1", {ARCHIVE: content, "SHA256SUMS": sums({ARCHIVE: content})})
     for _ in range(2):
-        assert verify(ready, "v1").code == 3
+        assert verify(released, "v1").code == 3
