@@ -11,6 +11,11 @@ import pytest
 from tests.world import World, world
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test by its argument where the value is bytes: those may hold a clock's time, and workers must agree."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def unlocked(tmp_path: Path) -> Iterator[World]:
     """A world of its own, not locked yet."""

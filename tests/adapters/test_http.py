@@ -163,7 +163,11 @@ def test_retry_after_as_a_date_is_waited_for(server: Server, http: Http, waits: 
     assert waits[1] == 0
 
 
-@pytest.mark.parametrize("value", ["61", "86400", "9" * 400, format_datetime(datetime.now(UTC) + timedelta(days=2))])
+@pytest.mark.parametrize(
+    "value",
+    ["61", "86400", "9" * 400, format_datetime(datetime.now(UTC) + timedelta(days=2))],
+    ids=["a minute", "a day", "many digits", "a date"],
+)
 def test_a_server_that_wants_too_much_patience_is_given_up(
     server: Server, http: Http, waits: list[float], value: str
 ) -> None:
