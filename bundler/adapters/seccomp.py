@@ -12,20 +12,14 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Sequence
-from typing import TypeAlias
 
-# One instruction (struct sock_filter): code, steps to skip if true, if false, and its constant.
-Instruction: TypeAlias = tuple[int, int, int, int]
+from bundler.adapters.bpf import IF_ANY_BIT, IF_GREATER, Instruction, Program, answer, equal, keep, load, unless, when
 
-# linux/bpf_common.h: class | size or operation | source of the operand.
-_LOAD, _AND, _IF_EQUAL, _IF_GREATER, _IF_ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x25, 0x45, 0x06
 # linux/seccomp.h: struct seccomp_data (number, architecture, instruction pointer, six arguments), and answers.
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
-_KILL: tuple[Instruction, ...] = ((_RETURN, 0, 0, 0x80000000),)
-_ALLOW: tuple[Instruction, ...] = ((_RETURN, 0, 0, 0x7FFF0000),)
-_DENY: tuple[Instruction, ...] = ((_RETURN, 0, 0, 0x00050000 | errno.EPERM),)
-_UNKNOWN: tuple[Instruction, ...] = ((_RETURN, 0, 0, 0x00050000 | errno.ENOSYS),)
+_KILL = 0x80000000
+_END, _ALLOW = answer(_KILL), answer(0x7FFF0000)
+_DENY, _UNKNOWN = answer(0x00050000 | errno.EPERM), answer(0x00050000 | errno.ENOSYS)
 
 # linux/audit.h: AUDIT_ARCH_*.
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -89,11 +83,9 @@ class Filter:
         machine = os.uname().machine
         if machine not in _ARCHITECTURES:
             raise OSError(errno.ENOSYS, f"no filter of system calls is known for {machine}")
-        code = b"".join(struct.pack("HBBI", *instruction) for instruction in program(machine))
-        self._code = ctypes.create_string_buffer(code, len(code))
-        self._program = struct.pack("@HP", len(code) // 8, ctypes.addressof(self._code))  # struct sock_fprog
+        self._program = Program(program(machine))
         self._number = _SYS_SECCOMP[machine]
-        self._seccomp(_GET_ACTION_AVAIL, 0, struct.pack("I", _KILL[0][3]))
+        self._seccomp(_GET_ACTION_AVAIL, 0, struct.pack("I", _KILL))
 
     def install(self) -> None:
         """Refuse them to all threads of this process, and to whatever it starts, for ever. Raises OSError.
@@ -102,7 +94,7 @@ class Filter:
         """
         if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0))):
             raise OSError(ctypes.get_errno(), "no_new_privs cannot be set")
-        self._seccomp(_SET_MODE_FILTER, _ALL_THREADS, self._program)
+        self._seccomp(_SET_MODE_FILTER, _ALL_THREADS, self._program.header)
 
     def _seccomp(self, operation: int, flags: int, argument: bytes) -> None:
         code = _LIBC.syscall(
@@ -122,55 +114,45 @@ def program(machine: str) -> list[Instruction]:
     numbers = {name: row[column] for name, row in (REFUSED | ABSENT | CHECKED).items()}
     answers = dict.fromkeys(REFUSED, _DENY) | dict.fromkeys(ABSENT, _UNKNOWN) | _RULES
     return [
-        (_LOAD, 0, 0, _ARCHITECTURE),
-        (_IF_EQUAL, 1, 0, _ARCHITECTURES[machine]),
-        *_KILL,
-        (_LOAD, 0, 0, _NUMBER),
-        *_when(_IF_GREATER, _NEWEST, _UNKNOWN),
-        *(one for name, number in numbers.items() if number is not None for one in _equal(number, answers[name])),
+        load(_ARCHITECTURE),
+        *unless(_ARCHITECTURES[machine], _END),
+        load(_NUMBER),
+        *when(IF_GREATER, _NEWEST, _UNKNOWN),
+        *(one for name, number in numbers.items() if number is not None for one in equal(number, answers[name])),
         *_ALLOW,
     ]
 
 
-def _when(test: int, value: int, answer: Sequence[Instruction]) -> list[Instruction]:
-    """Go through `answer`, which ends the program, if the test holds."""
-    return [(test, 0, len(answer), value), *answer]
-
-
-def _equal(value: int, answer: Sequence[Instruction]) -> list[Instruction]:
-    return _when(_IF_EQUAL, value, answer)
-
-
 def _argument(index: int) -> Instruction:
     """Load an argument's lower half, which is all that the kernel reads of an int (both machines: little-endian)."""
-    return (_LOAD, 0, 0, _ARGUMENTS + 8 * index)
+    return load(_ARGUMENTS + 8 * index)
 
 
 def _only(index: int, *values: int) -> tuple[Instruction, ...]:
     """Allow what has one of `values` as the argument `index`, and refuse all else."""
-    return (_argument(index), *(one for value in values for one in _equal(value, _ALLOW)), *_DENY)
+    return (_argument(index), *(one for value in values for one in equal(value, _ALLOW)), *_DENY)
 
 
 # Everything else that AF_INET and AF_INET6 carry (raw, UDP-Lite, SCTP, MPTCP, ICMP …) has no port that a watch knows.
 _INTERNET = (
     _argument(1),
-    (_AND, 0, 0, _SOCKET_TYPE),
-    *_equal(socket.SOCK_STREAM, _only(2, 0, socket.IPPROTO_TCP)),
-    *_equal(socket.SOCK_DGRAM, _only(2, 0, socket.IPPROTO_UDP)),
+    keep(_SOCKET_TYPE),
+    *equal(socket.SOCK_STREAM, _only(2, 0, socket.IPPROTO_TCP)),
+    *equal(socket.SOCK_DGRAM, _only(2, 0, socket.IPPROTO_UDP)),
     *_DENY,
 )
 _RULES: dict[str, tuple[Instruction, ...]] = {
     "socket": (
         _argument(0),
-        *_equal(socket.AF_UNIX, _ALLOW),
-        *_equal(socket.AF_INET, _INTERNET),
-        *_equal(socket.AF_INET6, _INTERNET),
-        *_equal(socket.AF_NETLINK, _only(2, socket.NETLINK_ROUTE)),
+        *equal(socket.AF_UNIX, _ALLOW),
+        *equal(socket.AF_INET, _INTERNET),
+        *equal(socket.AF_INET6, _INTERNET),
+        *equal(socket.AF_NETLINK, _only(2, socket.NETLINK_ROUTE)),
         *_DENY,
     ),
     "socketpair": _only(0, socket.AF_UNIX),
-    "clone": (_argument(0), *_when(_IF_ANY_BIT, _NEW_NAMESPACES, _DENY), *_ALLOW),
-    "unshare": (_argument(0), *_when(_IF_ANY_BIT, ~_UNSHARED & 0xFFFFFFFF, _DENY), *_ALLOW),
-    "ioctl": (_argument(1), *_equal(_TYPES_AHEAD, _DENY), *_equal(_PASTES, _DENY), *_ALLOW),
+    "clone": (_argument(0), *when(IF_ANY_BIT, _NEW_NAMESPACES, _DENY), *_ALLOW),
+    "unshare": (_argument(0), *when(IF_ANY_BIT, ~_UNSHARED & 0xFFFFFFFF, _DENY), *_ALLOW),
+    "ioctl": (_argument(1), *equal(_TYPES_AHEAD, _DENY), *equal(_PASTES, _DENY), *_ALLOW),
     "personality": _only(0, _LINUX, _UNCHANGED),
 }
