@@ -1,15 +1,15 @@
 """Loopback as the only network, and a watch on what is asked of any other.
 
-All addresses are routed to the loopback device, on which a packet socket (packet(7)) sees every outgoing TCP SYN and
-UDP datagram for another host; names are seen by a resolver on 127.0.0.1 that answers SERVFAIL, as a host without
-network does in the end. The program is found by the socket's inode (proc(5)).
+All addresses are routed to the loopback device, on which a packet socket (packet(7)) sees whatever is for another host,
+and the names that any name server is asked for; one on 127.0.0.1 answers SERVFAIL, as a host without network does in
+the end. The program is found by the socket's inode (proc(5)).
 """
 
 from __future__ import annotations
 
 import fcntl
-import ipaddress
 import os
+import select
 import socket
 import struct
 import threading
@@ -17,6 +17,18 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from bundler.adapters.bpf import Program
+from bundler.adapters.packets import FILTER, SNAP, Asked, Flow, asked
+
+# linux/if_packet.h, asm-generic/socket.h: none of these is in Python's own module.
+_SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_MEMINFO, _ETH_P_ALL = 26, 33, 55, 3
+_BUFFER = 16 << 20
+# What is remembered: attempts that are told at once, and conversations that are not told again.
+_MOST, _MOST_FLOWS = 500, 10_000
+# Seconds: to find one program, and to look at what came before `taken`.
+_LOOKUP, _CATCH_UP = 0.2, 2.0
+_MORE = "more than could be recorded"
 
 
 def up_loopback() -> None:
@@ -40,101 +52,129 @@ def route_everything_to_loopback(family: int) -> None:
 
 
 class Watch:
-    """Sees attempts to reach another host: what was asked for, and by which program."""
+    """Sees attempts to reach another host: what was asked for, and by which program.
+
+    A conversation is an attempt once, when it begins. Whatever is sent, memory and time are bounded; that something
+    was left out is told as an attempt of its own.
+    """
 
     def __init__(self) -> None:
-        self._seen: list[dict[str, str]] = []
+        self._packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # sees nothing before it is bound
         self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str], None] = {}
+        self._flows: dict[Flow, None] = {}
+        self._lost = 0
 
     def start(self) -> None:
-        """Begin to watch packets and to answer as a resolver without network."""
-        packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        """Begin to watch packets and to answer as a resolver without network. Raises OSError."""
+        program = Program(FILTER)
+        self._packets.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program.header)
+        for option in (socket.SO_RCVBUF, _SO_RCVBUFFORCE):  # the second takes the host's root
+            with suppress(OSError):
+                self._packets.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+        self._packets.bind(("lo", _ETH_P_ALL))
         names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         names.bind(("127.0.0.1", 53))
-        for work, sock in ((self._packets, packets), (self._names, names)):
-            threading.Thread(target=work, args=(sock,), daemon=True).start()
+        threading.Thread(target=self._look, daemon=True).start()
+        threading.Thread(target=_refuse_names, args=(names,), daemon=True).start()
 
     def taken(self) -> list[dict[str, str]]:
-        """Return what was seen since the last call."""
-        time.sleep(0.05)  # what was sent a moment ago is being looked at
+        """Return what was seen since the last call.
+
+        A packet is in the socket before its sender goes on, so nothing that was sent before is missing.
+        """
+        end = time.monotonic() + _CATCH_UP
+        while caught_up := self._look_at_one():
+            if time.monotonic() > end:
+                break
         with self._lock:
-            seen, self._seen = self._seen, []
-        return seen
+            lost = self._dropped()
+            if lost != self._lost or caught_up:
+                self._seen[_MORE, ""] = None
+            seen, self._seen, self._lost = self._seen, {}, lost
+        return [{"what": what, "program": program} for what, program in seen]
 
-    def _note(self, what: str, program: str) -> None:
+    def _look(self) -> None:
+        while True:
+            with suppress(OSError):
+                select.select([self._packets], [], [])
+                self._look_at_one()
+
+    def _look_at_one(self) -> bool:
+        """Look at the next frame; say whether there was one."""
         with self._lock:
-            self._seen.append({"what": what, "program": program})
+            try:
+                frame = self._packets.recv(SNAP, socket.MSG_DONTWAIT)
+            except OSError:  # none, or the device is down
+                return False
+            for one in asked(frame):
+                self._note(one)
+            return True
 
-    def _names(self, sock: socket.socket) -> None:
-        while True:
-            query, (_, port) = sock.recvfrom(4096)
-            with suppress(OSError, ValueError, IndexError, struct.error):
-                name = _question(query)
-                if name != "localhost" and not name.endswith(".localhost"):  # RFC 6761: never another host
-                    self._note(name, _program("udp", port))
-                sock.sendto(query[:2] + b"\x81\x82" + query[4:6] + bytes(6) + query[12:], ("127.0.0.1", port))
+    def _note(self, one: Asked) -> None:
+        if one.flow in self._flows or one.about in self._flows:
+            return
+        if len(self._seen) >= _MOST:
+            self._seen[_MORE, ""] = None
+            return
+        if one.flow:
+            self._flows[one.flow] = None
+            if len(self._flows) > _MOST_FLOWS:
+                del self._flows[next(iter(self._flows))]
+        self._seen[one.what, _program(one.protocol, one.source) if one.source else ""] = None
 
-    def _packets(self, sock: socket.socket) -> None:
-        while True:
-            frame, (_, _, kind, *_) = sock.recvfrom(2048)
-            if kind != 4:  # PACKET_OUTGOING; loopback shows each packet once more as it comes in
-                continue
-            with suppress(OSError, ValueError, IndexError, struct.error):
-                if found := _outward(frame[14:]):
-                    protocol, address, port, source = found
-                    self._note(f"{address}:{port}/{protocol}", _program(protocol, source))
-
-
-def _question(query: bytes) -> str:
-    """The name that a DNS query asks for (RFC 1035, 4.1.2)."""
-    labels, offset = [], 12
-    while length := query[offset]:
-        labels.append(query[offset + 1 : offset + 1 + length].decode("ascii", "replace"))
-        offset += length + 1
-    return ".".join(labels)
+    def _dropped(self) -> int:
+        """How many frames found no room (sock_diag(7): SK_MEMINFO_DROPS, the last of nine)."""
+        return int(struct.unpack("9I", self._packets.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))[8])
 
 
-def _outward(packet: bytes) -> tuple[str, str, int, int] | None:
-    """Protocol, address, port and source port of a packet that begins a conversation with another host, or None."""
-    version = packet[0] >> 4
-    if version == 4:
-        protocol, address, rest = packet[9], packet[16:20], packet[(packet[0] & 15) * 4 :]
-    elif version == 6:
-        protocol, address, rest = packet[6], packet[24:40], packet[40:]
-    else:
-        return None
-    host = ipaddress.ip_address(address)
-    if host.is_loopback or host.is_multicast:
-        return None
-    source, port = struct.unpack_from("!HH", rest)
-    if protocol == socket.IPPROTO_TCP and rest[13] & 0x12 == 0x02:  # SYN without ACK
-        return "tcp", str(host), port, source
-    return ("udp", str(host), port, source) if protocol == socket.IPPROTO_UDP else None
+def _refuse_names(sock: socket.socket) -> None:
+    """Answer every query with SERVFAIL (RFC 1035, 4.1.1)."""
+    while True:
+        with suppress(OSError):
+            query, sender = sock.recvfrom(4096)
+            if len(query) >= 12 and not query[2] & 0x80:  # an answer is not answered
+                sock.sendto(query[:2] + b"\x81\x82" + query[4:6] + bytes(6) + query[12:], sender)
 
 
 def _program(protocol: str, port: int) -> str:
-    """The command that owns a local port, or nothing if it is gone already."""
+    """The command that owns a local port, or nothing if it is gone already or hard to find."""
+    end = time.monotonic() + _LOOKUP
+    inodes: set[str] = set()
     for table in (protocol, f"{protocol}6"):
-        lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-        inodes = {line.split()[9] for line in lines if int(line.split()[1].rpartition(":")[2], 16) == port} - {"0"}
-        for inode in inodes:
-            if command := _owner(f"socket:[{inode}]"):
-                return command
+        with suppress(OSError), Path(f"/proc/net/{table}").open() as lines:
+            for line in lines:
+                words = line.split()
+                if words[1].endswith(f":{port:04X}") and words[9] != "0":
+                    inodes.add(f"socket:[{words[9]}]")
+                if time.monotonic() > end:
+                    return ""
+    return _owner(inodes, end) if inodes else ""
+
+
+def _owner(links: set[str], end: float) -> str:
+    for process in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            if not process.name.isdigit():
+                continue
+            for descriptor in os.scandir(process / "fd"):
+                if time.monotonic() > end:
+                    return ""
+                if os.readlink(descriptor.path) in links:  # noqa: PTH115 - not a path
+                    return _command(process)
     return ""
 
 
-def _owner(link: str) -> str:
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):
-            if os.readlink(descriptor) == link:  # noqa: PTH115 - not a path
-                words = (descriptor.parent.parent / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-                return _shortened([word for word in words if word])
-    return ""
+def _command(process: Path) -> str:
+    with (process / "cmdline").open("rb") as file:
+        words = file.read(4096).decode("utf-8", "replace").split("\0")
+    return _shortened([word for word in words if word])
 
 
 def _shortened(words: Sequence[str]) -> str:
     """A command line for people: no emulator, no folders of the program, no more than a line."""
     if words and "qemu" in words[0]:
         words = words[1:]
-    shown = " ".join([Path(words[0]).name, *words[1:]]) if words else ""
+    text = " ".join([Path(words[0]).name, *words[1:]]) if words else ""
+    shown = "".join(one if one.isprintable() else "?" for one in text)
     return shown if len(shown) <= 100 else shown[:99] + "…"

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.adapters import seccomp
+from tests import bpf
 from tests.adapters import system_calls
 
 MACHINES = ("x86_64", "aarch64")
@@ -204,24 +205,10 @@ def test_numbers_are_the_kernels(machine: str) -> None:
 
 
 def judged(machine: str, number: int, *arguments: int, of: str = "") -> int:
-    """Run the filter as the kernel does (linux/filter.h), and hold that it only jumps forwards and ends."""
     given = [*arguments, *[0] * (6 - len(arguments))]
-    data = struct.pack("<IIQ6Q", number, ARCHITECTURES[of or machine], 0, *given)
-    steps = seccomp.program(machine)
-    at = accumulator = 0
-    while True:
-        code, yes, no, constant = steps[at]
-        assert 0 <= yes < 256 and 0 <= no < 256
-        at += 1
-        if code == 0x20:
-            (accumulator,) = struct.unpack_from("<I", data, constant)
-        elif code == 0x54:
-            accumulator &= constant
-        elif code == 0x06:
-            return constant
-        else:
-            tests = {0x15: accumulator == constant, 0x25: accumulator > constant, 0x45: bool(accumulator & constant)}
-            at += yes if tests[code] else no
+    return bpf.run(
+        seccomp.program(machine), struct.pack("<IIQ6Q", number, ARCHITECTURES[of or machine], 0, *given), "little"
+    )
 
 
 def number(machine: str, name: str) -> int:
