@@ -59,7 +59,7 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # sees nothing before it is bound
+        self._packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))  # of all devices
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str], None] = {}
         self._flows: dict[Flow, None] = {}
@@ -72,7 +72,6 @@ class Watch:
         for option in (socket.SO_RCVBUF, _SO_RCVBUFFORCE):  # the second takes the host's root
             with suppress(OSError):
                 self._packets.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-        self._packets.bind(("lo", _ETH_P_ALL))
         names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         names.bind(("127.0.0.1", 53))
         threading.Thread(target=self._look, daemon=True).start()
