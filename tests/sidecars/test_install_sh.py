@@ -1,0 +1,652 @@
+"""install.sh among files that are not its own: what it refuses, what it leaves, how it switches whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from tests.installing import Install, archive, copied, relist, tree
+
+HOME = ".aiws-litellm"
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+
+
+def sampled(names: Iterable[str]) -> list[ParameterSet]:
+    """Every case as a parameter; every fourth is quick enough for the fast part."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if index % 4 else []) for index, name in enumerate(names)]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder with somebody's documents, two archives, and a prefix in which the first may be installed."""
+
+    base: Path
+
+    @property
+    def docs(self) -> Path:
+        return self.base / "docs"
+
+    @property
+    def prefix(self) -> Path:
+        return self.base / "opt"
+
+    @property
+    def home(self) -> Path:
+        return self.prefix / HOME
+
+    @property
+    def identity(self) -> str:
+        return (self.home / "current").readlink().name.partition(".")[0]
+
+    @property
+    def old(self) -> Install:
+        return Install(self.base / "1.0", self.prefix)
+
+    @property
+    def new(self) -> Install:
+        return Install(self.base / "2.0", self.prefix)
+
+    def replace(self, path: str, make: Callable[[Path], object]) -> None:
+        """Put something else in the place of what is there."""
+        there = self.prefix / path
+        if there.is_dir() and not there.is_symlink():
+            shutil.rmtree(there)
+        else:
+            there.unlink(missing_ok=True)
+        make(there)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that every site starts with, the installed ones aside."""
+    base = tmp_path_factory.mktemp("site")
+    archive(base / "1.0", "1.0")
+    archive(base / "2.0", "2.0")
+    docs = base / "docs.saved"
+    (docs / "sub.d").mkdir(parents=True)
+    for name in ("letter.txt", "installed", "requirements", "record", "sub.d/report.v2"):
+        (docs / name).write_text("precious")
+    Site(base).old.good()
+    Site(base).prefix.rename(base / "opt.saved")
+    return base
+
+
+@pytest.fixture
+def site(made: Path) -> Iterator[Site]:
+    """A site where nothing is installed."""
+    copied(made / "docs.saved", made / "docs")
+    yield Site(made)
+    for name in ("docs", "opt", "real"):
+        if (made / name).is_symlink():
+            (made / name).unlink()
+        shutil.rmtree(made / name, ignore_errors=True)
+    made.chmod(0o700)
+
+
+@pytest.fixture
+def installed(site: Site) -> Site:
+    """A site where the first archive is installed."""
+    copied(site.base / "opt.saved", site.prefix)
+    return site
+
+
+def move_to_link(path: Path) -> None:
+    real = path.parent.parent / "real" if path.name == HOME else path.parent / "real"
+    path.rename(real)
+    path.symlink_to(real)
+
+
+def foreign_home(path: Path) -> None:
+    path.mkdir()
+    (path / "thesis.odt").write_text("precious")
+    (path / "installed").write_text("0" * 64)
+
+
+def reword(old: str, new: str) -> Callable[[Site], object]:
+    def work(site: Site) -> None:
+        record = site.home / "record"
+        text = record.read_text()
+        assert old in text
+        record.write_text(text.replace(old, new, 1))
+
+    return work
+
+
+ODD: dict[str, Callable[[Site], object]] = {
+    "home: a link to documents": lambda s: s.replace(HOME, lambda p: p.symlink_to(s.docs)),
+    "home: a link to itself elsewhere": lambda s: move_to_link(s.home),
+    "home: somebody else's folder": lambda s: s.replace(HOME, foreign_home),
+    "home: an empty folder": lambda s: s.replace(HOME, Path.mkdir),
+    "home: a file": lambda s: s.replace(HOME, lambda p: p.write_text("mine")),
+    "home: a pipe": lambda s: s.replace(HOME, os.mkfifo),
+    "home: others may write": lambda s: s.home.chmod(0o775),
+    "record: a link": lambda s: s.replace(f"{HOME}/record", lambda p: p.symlink_to(s.docs / "record")),
+    "record: a second name of a document": lambda s: s.replace(
+        f"{HOME}/record", lambda p: p.hardlink_to(s.docs / "record")
+    ),
+    "record: has a second name": lambda s: (s.docs / "more").hardlink_to(s.home / "record"),
+    "record: a pipe": lambda s: s.replace(f"{HOME}/record", os.mkfifo),
+    "record: a folder": lambda s: s.replace(f"{HOME}/record", Path.mkdir),
+    "record: empty": lambda s: s.replace(f"{HOME}/record", Path.touch),
+    "record: gone": lambda s: (s.home / "record").unlink(),
+    "record: others may write": lambda s: (s.home / "record").chmod(0o666),
+    "record: another prefix": reword("prefix ", "prefix /srv"),
+    "record: another component": reword("component litellm", "component console"),
+    "record: another layout": reword("layout 2", "layout 3"),
+    "record: no identity": lambda s: reword(s.identity, "")(s),
+    "record: an identity that is a pattern": lambda s: reword(s.identity, "*" * 16)(s),
+    "record: an identity that leads out": lambda s: reword(s.identity, "../../../../docs")(s),
+    "current: a link to documents": lambda s: s.replace(f"{HOME}/current", lambda p: p.symlink_to(s.docs)),
+    "current: a link out by name": lambda s: s.replace(f"{HOME}/current", lambda p: p.symlink_to("../../docs")),
+    "current: a folder": lambda s: s.replace(f"{HOME}/current", Path.mkdir),
+    "current: a file": lambda s: s.replace(f"{HOME}/current", Path.touch),
+    "current: a pipe": lambda s: s.replace(f"{HOME}/current", os.mkfifo),
+    "prefix: a link": lambda s: move_to_link(s.prefix),
+    "prefix: others may write": lambda s: s.prefix.chmod(0o775),
+    "prefix: everybody may write, sticky": lambda s: s.prefix.chmod(0o1777),
+    "parent: everybody may write": lambda s: s.base.chmod(0o777),
+}
+
+PLACES: dict[str, Callable[[Site], object]] = {
+    "env: a folder": lambda s: s.replace("litellm.env", lambda p: copied(s.docs, p)),
+    "env: a file": lambda s: s.replace("litellm.env", lambda p: p.write_text("export MINE=1\n")),
+    "env: a pipe": lambda s: s.replace("litellm.env", os.mkfifo),
+    "env: a link to a document": lambda s: s.replace("litellm.env", lambda p: p.symlink_to(s.docs / "letter.txt")),
+    "env: a link to nothing": lambda s: s.replace("litellm.env", lambda p: p.symlink_to("nothing")),
+    "env: a second name of a document": lambda s: s.replace(
+        "litellm.env", lambda p: p.hardlink_to(s.docs / "letter.txt")
+    ),
+    "bin: a folder": lambda s: s.replace("bin", lambda p: copied(s.docs, p)),
+    "bin: a file": lambda s: s.replace("bin", Path.touch),
+    "bin: a pipe": lambda s: s.replace("bin", os.mkfifo),
+    "bin: a link to documents": lambda s: s.replace("bin", lambda p: p.symlink_to(s.docs)),
+    "bin: a link to another bin": lambda s: s.replace("bin", lambda p: p.symlink_to(f"{HOME}/../bin2")),
+}
+
+
+@pytest.mark.parametrize("name", sampled(ODD))
+def test_an_installation_that_is_not_plainly_its_own_is_refused_and_nothing_changes(installed: Site, name: str) -> None:
+    ODD[name](installed)
+    before = tree(installed.base)
+    for words in ((), ("--uninstall",), ("--rollback",)):
+        assert "hint: " in installed.new.refused(*words)
+        assert tree(installed.base) == before
+
+
+@root_only
+@pytest.mark.parametrize("path", ["", HOME, f"{HOME}/record"])
+def test_what_another_user_owns_is_refused(installed: Site, path: str) -> None:
+    os.chown(installed.prefix / path, 65534, 65534)
+    before = tree(installed.base)
+    for words in ((), ("--uninstall",)):
+        installed.new.refused(*words)
+        assert tree(installed.base) == before
+
+
+@pytest.mark.parametrize("name", sampled(PLACES))
+def test_what_stands_in_the_place_of_its_links_stays(installed: Site, name: str) -> None:
+    PLACES[name](installed)
+    before = tree(installed.base)
+    assert "move it away" in installed.new.refused()
+    assert tree(installed.base) == before
+    place = installed.prefix / ("litellm.env" if name.startswith("env") else "bin")
+    assert f"left: {place}" in installed.new.good("--uninstall")
+    after = tree(installed.base)
+    assert {path: before[path] for path in after} == after
+    assert sorted(path.name for path in installed.prefix.iterdir()) == [place.name]
+
+
+@pytest.mark.parametrize("name", sampled(["home: a link", "home: a folder", *PLACES, "something else"]))
+def test_a_prefix_that_holds_anything_is_not_installed_into(site: Site, name: str) -> None:
+    site.prefix.mkdir()
+    others: dict[str, Callable[[Site], object]] = {
+        "home: a link": lambda s: s.home.symlink_to(s.docs),
+        "home: a folder": lambda s: foreign_home(s.home),
+        "something else": lambda s: (s.prefix / "mine").touch(),
+    }
+    {**PLACES, **others}[name](site)
+    before = tree(site.base)
+    site.new.refused()
+    site.new.refused("--uninstall")
+    assert tree(site.base) == before
+
+
+def strangers(site: Site) -> list[Path]:
+    """Put all kinds of things into the installer's own folder and the version's."""
+    home = site.home
+    (home / "old.1").mkdir()
+    (home / "old.1" / "file.txt").touch()
+    (home / ".hidden").touch()
+    (home / "link.d").symlink_to(site.docs)
+    (home / f"{site.identity}.77").symlink_to(site.docs)
+    (home / f"{site.identity}.78").touch()
+    (home / f"{site.identity}.79x").mkdir()
+    (home / f"{site.identity}.").mkdir()
+    (home / "0123456789ab.12").mkdir()
+    os.mkfifo(home / "pipe.1")
+    planted = [path for path in home.iterdir() if path.name not in ("record", "current", f"{site.identity}.1")]
+    (home / "current" / "venv" / "docs").symlink_to(site.docs)
+    (home / "current" / "venv" / "letter").hardlink_to(site.docs / "letter.txt")
+    return planted
+
+
+def test_what_it_does_not_know_in_its_own_folder_is_left_and_told(installed: Site) -> None:
+    planted = strangers(installed)
+    before = tree(installed.base)
+    for work in (installed.new, installed.new, installed.old):
+        said = work.good()
+        assert [path for path in planted if f"left: {path}" not in said] == []
+    said = installed.new.good("--uninstall")
+    assert f"left: {installed.home}, which holds other files" in said
+    after = tree(installed.base)
+    assert [path for path in planted if str(path.relative_to(installed.base)) not in after] == []
+    assert {path.name for path in installed.home.iterdir()} == {path.name for path in planted}
+    assert {path: facts for path, facts in after.items() if path.startswith("docs/")} == {
+        path: (facts if "letter" not in path else (facts[0], 1, facts[2]))
+        for path, facts in before.items()
+        if path.startswith("docs/")
+    }
+
+
+def test_a_folder_that_was_there_before_outlives_an_uninstallation(site: Site) -> None:
+    site.prefix.mkdir()
+    before = tree(site.base)
+    site.new.good()
+    assert f"left: {site.prefix}, which was there before" in site.new.good("--uninstall")
+    assert tree(site.base) == before
+
+
+def test_every_folder_that_was_made_goes_and_no_other(site: Site) -> None:
+    site.prefix.mkdir()
+    before = tree(site.base)
+    deep = Install(site.base / "1.0", site.prefix / "a" / "b" / "c")
+    deep.good()
+    deep.good("--uninstall")
+    assert tree(site.base) == before
+
+
+def test_a_failed_first_installation_leaves_nothing(site: Site) -> None:
+    archive(site.base / "broken", "3.0", "exit 3")
+    before = tree(site.base)
+    try:
+        assert "does not start" in Install(site.base / "broken", site.prefix / "x" / "y").refused()
+    finally:
+        assert tree(site.base) == before
+        shutil.rmtree(site.base / "broken")
+
+
+def test_a_failed_upgrade_changes_nothing(installed: Site) -> None:
+    archive(installed.base / "broken", "3.0", "exit 3")
+    before = tree(installed.base)
+    try:
+        assert "does not start" in Install(installed.base / "broken", installed.prefix).refused()
+        assert tree(installed.base) == before
+    finally:
+        shutil.rmtree(installed.base / "broken")
+
+
+def test_a_second_run_changes_nothing(installed: Site) -> None:
+    before = tree(installed.base), installed.home.stat().st_mtime_ns
+    assert "nothing to do" in installed.old.good()
+    assert (tree(installed.base), installed.home.stat().st_mtime_ns) == before
+
+
+def test_the_version_before_is_kept_and_can_be_switched_back_to(installed: Site) -> None:
+    assert "no version before this one" in installed.old.refused("--rollback")
+    first = (installed.home / "current").resolve()
+    installed.new.good()
+    assert installed.new.says() == "litellm 2.0"
+    assert first.is_dir()
+    assert "litellm 1.0 quick" in installed.new.good("--rollback")
+    assert installed.new.says() == "litellm 1.0"
+    installed.new.good("--rollback")
+    assert installed.new.says() == "litellm 2.0"
+    installed.old.good()
+    assert not first.exists()
+    assert len([path for path in installed.home.iterdir() if path.is_dir() and not path.is_symlink()]) == 2
+    installed.old.good("--uninstall")
+    assert not installed.prefix.exists()
+
+
+@pytest.mark.parametrize("path", ["bin", "litellm.env", f"{HOME}/current"])
+def test_a_link_of_its_own_that_is_gone_is_made_again(installed: Site, path: str) -> None:
+    (installed.prefix / path).unlink()
+    installed.old.good()
+    assert installed.old.says() == "litellm 1.0"
+    assert (installed.prefix / "litellm.env").read_text() == "export LITELLM_MODE=quick\n"
+
+
+def legacy(site: Site) -> Path:
+    """Make the installation what the install.sh of layout 1 made."""
+    version = (site.home / "current").resolve()
+    older = version.rename(site.home / "0123456789ab.4711")
+    for name in ("current", "record"):
+        (site.home / name).unlink()
+    for name in ("installed", "requirements"):
+        (older / name).rename(site.home / name)
+    (site.home / "lock").touch()
+    site.replace("bin", lambda path: path.symlink_to(f"{HOME}/{older.name}/venv/bin"))
+    site.replace("litellm.env", (older / "env").rename)
+    return older
+
+
+def test_an_installation_of_the_first_layout_is_upgraded(installed: Site) -> None:
+    older = legacy(installed)
+    installed.new.good()
+    assert installed.new.says() == "litellm 2.0"
+    assert sorted(path.name for path in installed.prefix.iterdir()) == [HOME, "bin", "litellm.env"]
+    assert older.is_dir()
+    assert "litellm 1.0" in installed.new.good("--rollback")
+    assert "left" not in installed.new.good("--uninstall").replace(f"left: {installed.prefix}, which was there", "")
+    assert list(installed.prefix.iterdir()) == []
+
+
+def test_an_installation_of_the_first_layout_is_uninstalled(installed: Site) -> None:
+    legacy(installed)
+    assert f"removed: {installed.home}" in installed.new.good("--uninstall")
+    assert list(installed.prefix.iterdir()) == []
+
+
+LEGACY: dict[str, Callable[[Site], object]] = {
+    "requirements: a link": lambda s: s.replace(
+        f"{HOME}/requirements", lambda p: p.symlink_to(s.docs / "requirements")
+    ),
+    "installed: a link": lambda s: s.replace(f"{HOME}/installed", lambda p: p.symlink_to(s.docs / "installed")),
+    "env: a folder": PLACES["env: a folder"],
+    "env: a user's file": lambda s: s.replace("litellm.env", lambda p: p.write_text("hello\n")),
+    "env: a link": PLACES["env: a link to a document"],
+    "bin: elsewhere": PLACES["bin: a link to documents"],
+    "version: a link": lambda s: s.replace(f"{HOME}/0123456789ab.4711", lambda p: p.symlink_to(s.docs)),
+}
+
+
+@pytest.mark.parametrize("name", sampled(LEGACY))
+def test_an_odd_installation_of_the_first_layout_is_refused(installed: Site, name: str) -> None:
+    legacy(installed)
+    LEGACY[name](installed)
+    before = tree(installed.base)
+    for words in ((), ("--uninstall",)):
+        installed.new.refused(*words)
+        assert tree(installed.base) == before
+
+
+def test_an_adoption_that_was_cut_short_is_gone_on_with(installed: Site) -> None:
+    older = legacy(installed)
+    shutil.copy(installed.home / "installed", older)
+    (installed.home / "current").symlink_to(older.name)
+    installed.new.good()
+    assert installed.new.says() == "litellm 2.0"
+
+
+# --- the archive
+
+
+def put(path: str, text: str = "evil") -> Callable[[Path, Path], object]:
+    return lambda folder, _: (folder / path).write_text(text)
+
+
+def link(path: str, target: str) -> Callable[[Path, Path], object]:
+    def work(folder: Path, docs: Path) -> None:
+        place = folder / path
+        if place.exists():
+            place.rename(docs.parent / "real")
+        place.symlink_to(target.replace("REAL", str(docs.parent / "real")).replace("DOCS", str(docs)))
+
+    return work
+
+
+def more_lines(text: str) -> Callable[[Path, Path], object]:
+    def work(folder: Path, _: Path) -> None:
+        with (folder / "metadata" / "files.sha256").open("a") as file:
+            file.write(text)
+
+    return work
+
+
+def pipe(path: str) -> Callable[[Path, Path], object]:
+    def work(folder: Path, _: Path) -> None:
+        (folder / path).unlink(missing_ok=True)
+        os.mkfifo(folder / path)
+
+    return work
+
+
+WHEEL, PIP = "packages/pip/litellm-1.0-py3-none-any.whl", "packages/pip/pip-26.0-py3-none-any.whl"
+HOSTILE: dict[str, Callable[[Path, Path], object]] = {
+    "another pip that is a link": link("packages/pip/pip-0-py3-none-any.whl", "DOCS/letter.txt"),
+    "another pip": put("packages/pip/pip-0-py3-none-any.whl"),
+    "another wheel": put("packages/pip/evil-9.0-py3-none-any.whl"),
+    "a file beside the wheels": put("packages/pip/index.html"),
+    "a file among the metadata": put("metadata/database.env"),
+    "a hidden file": put("packages/.pth"),
+    "a name with a line break": put("packages/pip/a\nb"),
+    "a name with a space": put("packages/pip/a b"),
+    "pip is a link": link(PIP, "REAL"),
+    "a wheel is a link": link(WHEEL, "REAL"),
+    "the wheels' folder is a link": link("packages/pip", "REAL"),
+    "packages is a link": link("packages", "REAL"),
+    "metadata is a link": link("metadata", "REAL"),
+    "the list is a link": link("metadata/files.sha256", "REAL"),
+    "a wheel is a pipe": pipe(WHEEL),
+    "a pipe among the wheels": pipe("packages/pip/x"),
+    "requirements are a pipe": pipe("metadata/requirements.txt"),
+    "a wheel is another": put(WHEEL),
+    "a wheel is gone": lambda folder, _: (folder / WHEEL).unlink(),
+    "runtime.env is another": put("metadata/runtime.env", "export PATH=.\n"),
+    "a link of the portable Python leads out": link("packages/python/x", "DOCS"),
+    "a link with a space leads out": link("packages/python/a b", "../../../docs"),
+    "a link leads out by way of another": lambda folder, docs: (
+        link("packages/python/a", "..")(folder, docs),
+        link("packages/python/b", "a/../../docs")(folder, docs),
+    ),
+    "the list names a file outside": more_lines(f"{'0' * 64}  ../../docs/letter.txt\n"),
+    "the list names an absolute path": more_lines(f"{'0' * 64}  /dev/zero\n"),
+    "the list has a line of another form": more_lines("SHA256 (x) = 0\n"),
+    "the list has a line twice": lambda folder, docs: more_lines(
+        (folder / "metadata" / "files.sha256").read_text().splitlines()[0] + "\n"
+    )(folder, docs),
+    "there is no list": lambda folder, _: (folder / "metadata" / "files.sha256").unlink(),
+}
+
+
+@pytest.mark.parametrize("name", sampled(HOSTILE))
+def test_an_archive_that_is_not_what_its_list_says_runs_nothing(site: Site, name: str) -> None:
+    folder = copied(site.base / "1.0", site.base / "hostile")
+    try:
+        HOSTILE[name](folder, site.docs)
+        before = tree(site.base)
+        said = Install(folder, site.prefix).refused()
+        assert "the archive is damaged" in said or "no unpacked archive" in said
+        assert tree(site.base) == before
+    finally:
+        shutil.rmtree(folder)
+        if (site.base / "real").is_file():
+            (site.base / "real").unlink()
+
+
+def test_two_pips_that_are_listed_are_refused(site: Site) -> None:
+    folder = copied(site.base / "1.0", site.base / "hostile")
+    shutil.copy(folder / PIP, folder / "packages/pip/pip-27.0-py3-none-any.whl")
+    relist(folder)
+    try:
+        assert "does not carry one pip" in Install(folder, site.prefix).refused()
+        assert not site.prefix.exists()
+    finally:
+        shutil.rmtree(folder)
+
+
+# --- the caller's folder and environment
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
+def test_nothing_of_the_caller_s_folder_or_environment_is_run(site: Site, tmp_path: Path, shell: str) -> None:
+    here = tmp_path / "caller"
+    here.mkdir()
+    marker = tmp_path / "ran"
+    evil = f"open({str(marker)!r}, 'a').write(__name__ + '\\n')\n"
+    for name in ("venv", "pip", "zipfile", "random", "sitecustomize", "usercustomize", "subprocess", "runpy"):
+        (here / f"{name}.py").write_text(evil)
+    program = f"#!/bin/sh\necho program >> {marker}\n"
+    for name in ("python3", f"python3.{sys.version_info[1]}", "sha256sum", "flock", "mkdir", "node"):
+        (here / name).write_text(program)
+        (here / name).chmod(0o755)
+    script = here / "script"
+    script.write_text(f"echo sourced >> {marker}\n")
+    env = {
+        "PATH": f".:{Path(sys.executable).parent}::/usr/bin:/bin",
+        "PYTHONPATH": str(here),
+        "PYTHONHOME": "/nowhere",
+        "PYTHONUSERBASE": str(here),
+        "PYTHONINSPECT": "1",
+        "PYTHONSTARTUP": str(here / "venv.py"),
+        "PYTHONPLATLIBDIR": "nowhere",
+        "PIP_PYTHON": str(here / "python3"),
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "PIP_TARGET": str(here / "target"),
+        "PIP_REQUIRE_VIRTUALENV": "nonsense",
+        "BASH_ENV": str(script),
+        "ENV": str(script),
+        "BASH_FUNC_mkdir%%": f"() {{ echo function >> {marker}; }}",
+        "CDPATH": "/:/tmp",
+        "IFS": "/",
+        "AIWS_CLEAN": "1",
+        "LITELLM_MODE": "other",
+        "HOME": str(here),
+        "TMPDIR": str(here / "nowhere"),
+        "GREP_OPTIONS": "-c",
+        "POSIXLY_CORRECT": "1",
+    }
+    if shell == "bash":
+        del env["BASH_ENV"]  # read by the caller's own shell, before the script has a say
+    before = tree(here)
+    words = [shell, *site.new.words()[1:]]
+    done = subprocess.run(words, cwd=here, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "litellm 2.0 quick" in done.stdout
+    assert not marker.exists(), marker.read_text()
+    assert tree(here) == before
+
+
+def test_relative_paths_are_those_of_the_caller(site: Site) -> None:
+    words = ["sh", "2.0/install.sh", "--prefix", "opt"]
+    done = subprocess.run(words, cwd=site.base, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        ["sh", "install.sh", "--prefix=../opt"], cwd=site.base / "2.0", capture_output=True, text=True
+    )
+    assert "not a plain folder" in done.stderr
+    assert site.new.says() == "litellm 2.0"
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["", "/", "//", "/usr", "/etc/", "/opt", "/tmp/../etc", "/tmp/x/..", "/tmp/./x", "/a b", "/a'b", "/a$b", "/a\nb"],
+)
+def test_a_prefix_that_would_hurt_is_refused(site: Site, prefix: str) -> None:
+    for words in (("--prefix", prefix), (f"--prefix={prefix}",)):
+        for more in ((), ("--uninstall",)):
+            assert "--prefix" in site.new.refused(*words, *more)
+
+
+def test_a_folder_between_that_is_a_link_is_told_with_the_real_one(site: Site) -> None:
+    (site.base / "real").mkdir()
+    (site.docs / "way").symlink_to(site.base / "real")
+    before = tree(site.base)
+    said = Install(site.base / "1.0", site.docs / "way" / "x").refused()
+    assert f"--prefix {site.base}/real/x" in said
+    assert tree(site.base) == before
+
+
+# --- kill -9
+
+
+def cut_short(argv: list[str], seconds: float) -> None:
+    """Run a program and kill it, with all that it started, after so long."""
+    env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(argv, env=env, stdout=quiet, stderr=quiet, start_new_session=True)
+    time.sleep(seconds)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.slow
+def test_upgrades_killed_sixty_times_leave_one_version_that_works(installed: Site) -> None:
+    chance = random.Random(20261124)
+    seen = set()
+    for turn in range(60):
+        work = (installed.new, installed.old)[turn % 2]
+        cut_short(work.words(), chance.uniform(0.05, 0.9))
+        seen.add(work.says())
+        assert (installed.prefix / "litellm.env").read_text() == "export LITELLM_MODE=quick\n"
+    assert seen == {"litellm 1.0", "litellm 2.0"}
+    assert "left" not in installed.new.good()
+    assert installed.new.says() == "litellm 2.0"
+    assert len([path for path in installed.home.iterdir() if path.is_dir() and not path.is_symlink()]) <= 2
+    installed.new.good("--uninstall")
+    assert not installed.prefix.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["install", "uninstall", "adopt"])
+def test_killed_at_any_moment_the_next_run_puts_it_right(site: Site, task: str) -> None:
+    chance = random.Random(task)
+    for _ in range(25):
+        if task != "install":
+            copied(site.base / "opt.saved", site.prefix)
+        if task == "adopt":
+            legacy(site)
+        words = ["--uninstall"] if task == "uninstall" else []
+        patience = {"install": 0.8, "uninstall": 0.12, "adopt": 0.3}[task]
+        cut_short(site.new.words(*words), chance.uniform(0.0, patience))
+        if task == "adopt":
+            assert site.new.says() in ("litellm 1.0", "litellm 2.0")
+        if task != "uninstall":
+            site.new.good()
+            assert site.new.says() == "litellm 2.0"
+        done = site.new.run("--uninstall")
+        assert done.returncode == 0 or "no installation" in done.stderr, done.stderr
+        if site.prefix.exists():
+            assert list(site.prefix.iterdir()) == []
+            site.prefix.rmdir()
+
+
+@pytest.mark.slow
+@root_only
+def test_a_full_disk_at_any_point_leaves_the_old_version_whole(site: Site) -> None:
+    site.prefix.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "none", str(site.prefix)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    ends = set()
+    try:
+        site.old.good()
+        before = tree(site.prefix)
+        for spare in range(0, 200, 8):
+            filler = site.docs.parent / "opt" / "filler"
+            room = os.statvfs(site.prefix)
+            with filler.open("wb") as file:
+                file.write(b"x" * max(0, room.f_bavail * room.f_frsize - spare * 1024))
+            done = site.new.run()
+            ends.add(done.returncode)
+            assert site.new.says() == f"litellm {'1.0' if done.returncode else '2.0'}"
+            filler.unlink()
+            if done.returncode:
+                assert tree(site.prefix) == before
+            else:
+                break
+    finally:
+        subprocess.run(["umount", str(site.prefix)], check=True)
+    assert ends == {0, 1}
