@@ -10,8 +10,9 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from typing import Any
 import click
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bundler.cli import _SHARED, _shared_first, cli
 
@@ -285,25 +288,142 @@ def test_a_rehearsal_that_fails_fails_its_job(shell: Shell) -> None:
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("job", ["attest", "publish"])
-def test_what_another_job_put_in_place_of_the_build_is_refused(shell: Shell, job: str) -> None:
-    text = next(s.run for s in steps() if s.job == job and s.name == "Check that this is what was built")
-    (shell.folder / "dist").mkdir()
-    archive, sums = shell.folder / "dist" / "x.tar.gz", shell.folder / "dist" / "SHA256SUMS"
+CHECK = "Check that this is what was built"
+CHECKS = [step for step in steps() if step.name == CHECK]
 
-    def put(content: bytes) -> None:
-        archive.write_bytes(content)
-        sums.write_text(f"{hashlib.sha256(content).hexdigest()}  x.tar.gz\n")
 
-    put(b"built")
-    shell.run(script("release-bundle.yml", "Build"), SELECTORS="all")
-    told = (shell.folder / "output").read_text().strip().removeprefix("sums=")
-    check = partial(shell.process, text, shell.folder / "dist", SUMS=told)
-    assert check().returncode == 0
-    archive.write_bytes(b"other")
-    assert check().returncode == 1
-    put(b"other")
-    assert check().returncode == 3
+@dataclass(frozen=True)
+class Artifact:
+    """The folder that a job downloaded, and what the build job told of it."""
+
+    folder: Path
+    shell: Shell
+    told: str
+
+    @classmethod
+    def built(cls, shell: Shell) -> Artifact:
+        """Two archives, as the real step of the build job leaves them."""
+        folder = shell.folder / "dist"
+        folder.mkdir()
+        for name in ("x.tar.gz", "y.tar.gz"):
+            (folder / name).write_bytes(name.encode())
+        made = cls(folder, shell, "")
+        made.sign()
+        shell.run(script("release-bundle.yml", "Build"), SELECTORS="all")
+        return cls(folder, shell, (shell.folder / "output").read_text().strip().removeprefix("sums="))
+
+    def sign(self) -> None:
+        lines = [
+            f"{hashlib.sha256((self.folder / n).read_bytes()).hexdigest()}  {n}\n" for n in ("x.tar.gz", "y.tar.gz")
+        ]
+        (self.folder / "SHA256SUMS").write_text("".join(lines))
+
+    def check(self, text: str) -> int:
+        return self.shell.process(text, self.folder, SUMS=self.told).returncode
+
+
+def replaced_by_link(artifact: Artifact, name: str) -> None:
+    (artifact.folder / name).rename(artifact.shell.folder / "real")
+    (artifact.folder / name).symlink_to(artifact.shell.folder / "real")
+
+
+def changed_and_listed(artifact: Artifact) -> None:
+    (artifact.folder / "x.tar.gz").write_bytes(b"other")
+    artifact.sign()
+
+
+FORGED: dict[str, Callable[[Artifact], object]] = {
+    "a file more": lambda a: (a.folder / "evil.tar.gz").write_bytes(b"evil"),
+    "a hidden file more": lambda a: (a.folder / ".evil").write_bytes(b"evil"),
+    "an empty file more": lambda a: (a.folder / "z.tar.gz").touch(),
+    "a file in a folder": lambda a: ((a.folder / "sub").mkdir(), (a.folder / "sub" / "x.tar.gz").touch()),
+    "an empty folder": lambda a: (a.folder / "sub").mkdir(),
+    "a name with a line break": lambda a: (a.folder / "x.tar.gz\ny.tar.gz").touch(),
+    "a file gone": lambda a: (a.folder / "x.tar.gz").unlink(),
+    "everything gone": lambda a: [path.unlink() for path in a.folder.iterdir()],
+    "the sums gone": lambda a: (a.folder / "SHA256SUMS").unlink(),
+    "an archive is a link": lambda a: replaced_by_link(a, "x.tar.gz"),
+    "the sums are a link": lambda a: replaced_by_link(a, "SHA256SUMS"),
+    "a link more": lambda a: (a.folder / "z.tar.gz").symlink_to("x.tar.gz"),
+    "a pipe more": lambda a: os.mkfifo(a.folder / "z.tar.gz"),
+    "an archive changed": lambda a: (a.folder / "x.tar.gz").write_bytes(b"other"),
+    "an archive changed and listed": changed_and_listed,
+    "a line fewer": lambda a: (a.folder / "SHA256SUMS").write_text(
+        (a.folder / "SHA256SUMS").read_text().splitlines(keepends=True)[0]
+    ),
+}
+
+
+def test_every_job_that_takes_the_build_checks_it_before_anything_else_does() -> None:
+    jobs = load(ROOT / ".github/workflows/release-bundle.yml")["jobs"]
+    takers = [name for name, job in jobs.items() if any("download-artifact" in s.get("uses", "") for s in job["steps"])]
+    assert takers == ["rehearse", "attest", "publish", "report"]
+    for name in takers:
+        taken = [index for index, s in enumerate(jobs[name]["steps"]) if "download-artifact" in s.get("uses", "")]
+        assert len(taken) == 1
+        assert jobs[name]["steps"][taken[0] + 1]["name"] == CHECK
+        assert jobs[name]["steps"][taken[0] + 1]["env"] == {"SUMS": "${{ needs.build.outputs.sums }}"}
+    assert len({step.run for step in CHECKS}) == 1
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_another_job_put_in_place_of_the_build_is_refused(shell: Shell, name: str) -> None:
+    artifact = Artifact.built(shell)
+    (text,) = {step.run for step in CHECKS}
+    assert artifact.check(text) == 0
+    FORGED[name](artifact)
+    assert artifact.check(text) in (1, 3)
+
+
+def test_a_build_job_that_told_nothing_is_refused(shell: Shell) -> None:
+    artifact = Artifact.built(shell)
+    assert replace(artifact, told="").check(CHECKS[0].run) == 3
+
+
+def test_exactly_the_listed_files_are_signed() -> None:
+    (step,) = [s for s in steps() if "attest-build-provenance" in s.data.get("uses", "")]
+    assert step.data["with"] == {"subject-checksums": "dist/SHA256SUMS"}
+
+
+def test_no_job_unpacks_a_cache() -> None:
+    """Its extraction is not confined, and a build from the index takes seconds."""
+    assert not [step for step in steps() if "actions/cache" in step.data.get("uses", "")]
+    assert not [step for step in steps() if "cache" in step.data.get("with", {})]
+
+
+def test_everything_that_is_installed_is_pinned_by_digest() -> None:
+    texts = [step.run for step in steps()] + [(ROOT / ".ci/run").read_text()]
+    lines = [line for text in texts for line in text.splitlines() if re.search(r"\bpip\b.* install\b", line)]
+    assert len(lines) >= 8
+    for line in lines:
+        assert "--require-hashes -r " in line or "--no-deps --no-build-isolation " in line, line
+
+
+def test_a_program_of_python_s_own_is_not_looked_up_in_the_checkout() -> None:
+    texts = [step.run for step in steps()] + [(ROOT / ".ci/run").read_text()]
+    for line in "\n".join(texts).splitlines():
+        assert not re.search(r"(python3?|\$PYTHON|\$python)\"? (-m|\.github)", line), line
+
+
+def test_the_development_requirements_are_pinned_by_digest_current_and_name_no_index() -> None:
+    text = (ROOT / ".github/requirements-dev.txt").read_text()
+    pins = {
+        canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", text, re.MULTILINE)
+    }
+    blocks = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+    assert len(blocks) >= len(pins) > 50
+    for block in blocks:
+        assert re.fullmatch(r"[^\n]+ \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+", block), block
+    assert "://" not in text
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [
+        *project["build-system"]["requires"], *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["dev"], "editables",
+    ]  # fmt: skip
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
+    tool = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / ".github/requirements.txt").read_text(), re.MULTILINE))
+    assert {name: pins.get(name) for name in tool} == tool, "tested with what releases are made with"
 
 
 @pytest.fixture

@@ -571,7 +571,7 @@ def test_a_folder_between_that_is_a_link_is_told_with_the_real_one(site: Site) -
 # --- kill -9
 
 
-def cut_short(argv: list[str], seconds: float) -> None:
+def cut_short(site: Site, argv: list[str], seconds: float) -> None:
     """Run a program and kill it, with all that it started, after so long."""
     env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
     quiet = subprocess.DEVNULL
@@ -580,6 +580,9 @@ def cut_short(argv: list[str], seconds: float) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if site.prefix.exists():
+        # What it started may live a moment longer, and hold the lock.
+        subprocess.run(["flock", "--timeout", "10", str(site.prefix), "true"], check=True)
 
 
 @pytest.mark.slow
@@ -588,7 +591,7 @@ def test_upgrades_killed_sixty_times_leave_one_version_that_works(installed: Sit
     seen = set()
     for turn in range(60):
         work = (installed.new, installed.old)[turn % 2]
-        cut_short(work.words(), chance.uniform(0.05, 0.9))
+        cut_short(installed, work.words(), chance.uniform(0.05, 0.9))
         seen.add(work.says())
         assert (installed.prefix / "litellm.env").read_text() == "export LITELLM_MODE=quick\n"
     assert seen == {"litellm 1.0", "litellm 2.0"}
@@ -610,7 +613,7 @@ def test_killed_at_any_moment_the_next_run_puts_it_right(site: Site, task: str) 
             legacy(site)
         words = ["--uninstall"] if task == "uninstall" else []
         patience = {"install": 0.8, "uninstall": 0.12, "adopt": 0.3}[task]
-        cut_short(site.new.words(*words), chance.uniform(0.0, patience))
+        cut_short(site, site.new.words(*words), chance.uniform(0.0, patience))
         if task == "adopt":
             assert site.new.says() in ("litellm 1.0", "litellm 2.0")
         if task != "uninstall":
