@@ -1,0 +1,25 @@
+"""SECURITY.md promises nothing that no test holds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+NAMED = sorted(set(re.findall(r"`(tests/[^`]*)`", TEXT)))
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_every_test_that_is_named_exists(named: str) -> None:
+    path, _, name = named.partition("::")
+    function = name.partition("[")[0]
+    assert re.search(rf"^(async )?def {re.escape(function)}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_promise_names_a_test() -> None:
+    rows = [line for line in TEXT.splitlines() if line.startswith("|") and not re.match(r"\|(-+\||.*held by)", line)]
+    assert len(rows) > 15
+    assert [row for row in rows if not re.search(r"\| `tests/[^|]+ \|$", row)] == []
