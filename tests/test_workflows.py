@@ -332,15 +332,25 @@ def changed_and_listed(artifact: Artifact) -> None:
     artifact.sign()
 
 
+def emptied(artifact: Artifact) -> None:
+    for path in artifact.folder.iterdir():
+        path.unlink()
+
+
+def with_folder(artifact: Artifact) -> None:
+    (artifact.folder / "sub").mkdir()
+    (artifact.folder / "sub" / "x.tar.gz").touch()
+
+
 FORGED: dict[str, Callable[[Artifact], object]] = {
     "a file more": lambda a: (a.folder / "evil.tar.gz").write_bytes(b"evil"),
     "a hidden file more": lambda a: (a.folder / ".evil").write_bytes(b"evil"),
     "an empty file more": lambda a: (a.folder / "z.tar.gz").touch(),
-    "a file in a folder": lambda a: ((a.folder / "sub").mkdir(), (a.folder / "sub" / "x.tar.gz").touch()),
+    "a file in a folder": with_folder,
     "an empty folder": lambda a: (a.folder / "sub").mkdir(),
     "a name with a line break": lambda a: (a.folder / "x.tar.gz\ny.tar.gz").touch(),
     "a file gone": lambda a: (a.folder / "x.tar.gz").unlink(),
-    "everything gone": lambda a: [path.unlink() for path in a.folder.iterdir()],
+    "everything gone": emptied,
     "the sums gone": lambda a: (a.folder / "SHA256SUMS").unlink(),
     "an archive is a link": lambda a: replaced_by_link(a, "x.tar.gz"),
     "the sums are a link": lambda a: replaced_by_link(a, "SHA256SUMS"),
