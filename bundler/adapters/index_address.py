@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from bundler.adapters.process import Runner
+from bundler.adapters.environment import PIP_CONFIG
+from bundler.adapters.process import Runner, isolated
 from bundler.errors import UnreachableError
 
 # uv lets an index's address begin with `NAME=`.
@@ -15,23 +15,27 @@ _NAMED = re.compile(r"^[A-Za-z0-9._-]+=")
 
 # pip's configuration, else the default that pip-tools exposes. In a process of its own: pip is large.
 _ASK_PIP = """
-from pip._internal.configuration import Configuration
-from pip._internal.exceptions import ConfigurationError
-configuration = Configuration(isolated=False)
 try:
-    configuration.load()
-except ConfigurationError:  # which may quote a line that holds a password
-    raise SystemExit("a file that `pip config debug` lists is malformed")
-for key in ("install.index-url", "download.index-url", "global.index-url"):
+    from pip._internal.configuration import Configuration
+    from pip._internal.exceptions import ConfigurationError
+    configuration = Configuration(isolated=False)
     try:
-        print(configuration.get_value(key))
-        break
-    except ConfigurationError:
-        pass
-else:
-    from piptools.repositories import PyPIRepository
+        configuration.load()
+    except ConfigurationError:  # which may quote a line that holds a password
+        raise SystemExit("a file that `pip config debug` lists is malformed")
+    for key in ("install.index-url", "download.index-url", "global.index-url"):
+        try:
+            print(configuration.get_value(key))
+            break
+        except ConfigurationError:
+            pass
+    else:
+        from piptools.repositories import PyPIRepository
 
-    print(PyPIRepository.DEFAULT_INDEX_URL)
+        print(PyPIRepository.DEFAULT_INDEX_URL)
+except ImportError as error:
+    raise SystemExit(f"{error}: install aiws-bundle in a virtual environment, with all it depends on; "
+                     "a user's own site-packages and PYTHONPATH are not looked at")
 """
 
 
@@ -44,7 +48,7 @@ def find_index(env: Mapping[str, str], run: Runner) -> str:
     for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         if value := env.get(variable, "").strip():
             return _NAMED.sub("", value)
-    done = run([sys.executable, "-W", "ignore", "-c", _ASK_PIP], env, 60.0)
+    done = run(isolated("-W", "ignore", "-c", _ASK_PIP), PIP_CONFIG.of(env), 60.0)
     address = done.output.strip().splitlines()[-1] if done.output.strip() else ""
     if done.code or not urlsplit(address).scheme:
         reason = done.errors.strip().rpartition("\n")[2] or "it names no index"

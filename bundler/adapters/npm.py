@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bundler.adapters.environment import NPM, find_program
 from bundler.adapters.http import redact
 from bundler.adapters.process import Runner
 from bundler.errors import IntegrityError, UnreachableError
@@ -42,7 +42,7 @@ def find_registry(env: Mapping[str, str], run: Runner) -> str:
     variables = {name.lower(): value for name, value in env.items()}
     address = variables.get("npm_config_registry", "").strip()
     if not address:
-        done = run([_program(env), "config", "get", "registry"], env, _TIMEOUT_SECONDS)
+        done = run([_program(env), "config", "get", "registry"], NPM.of(env), _TIMEOUT_SECONDS)
         address = done.output.strip().rpartition("\n")[2]
         if done.code:
             raise UnreachableError("npm's configuration cannot be read", "`npm config get registry` says why")
@@ -61,7 +61,7 @@ def resolve_package(name: str, version: str, registry: str, env: Mapping[str, st
         project = {"name": "locked", "version": "0.0.0", "private": True, "dependencies": {name: version}}
         (Path(folder) / "package.json").write_text(json.dumps(project), encoding="utf-8")
         # By environment, not argument: the registry's address may hold a password, and arguments are public.
-        told = {**env, "npm_config_registry": registry, "npm_config_loglevel": "error"}
+        told = {**NPM.of(env), "npm_config_registry": registry, "npm_config_loglevel": "error"}
         done = run([program, f"--prefix={folder}", *_LOCK_WORDS], told, _TIMEOUT_SECONDS)
         if done.code:
             lines = [line for line in done.errors.splitlines() if "complete log" not in line and "_logs" not in line]
@@ -93,7 +93,7 @@ def _packages(document: object, registry: str) -> Iterator[Resolved]:
 
 
 def _program(env: Mapping[str, str]) -> str:
-    program = shutil.which("npm", path=env.get("PATH", ""))
+    program = find_program("npm", env)
     if program is None:
         raise UnreachableError("npm is not installed", _NO_NPM)
     return program

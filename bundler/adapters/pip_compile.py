@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 
+from bundler.adapters.environment import PIP_COMPILE
 from bundler.adapters.http import redact
-from bundler.adapters.process import Runner
+from bundler.adapters.process import Runner, isolated
 from bundler.errors import LockError, UnreachableError
 
 _TIMEOUT_SECONDS = 600.0
@@ -24,12 +24,6 @@ _WORDS = (
     "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links",
     "--no-emit-options",
 )  # fmt: skip
-# Of pip's settings only those about reaching the index may act: a second index would serve what no lock's reader finds.
-_PASSED_SETTINGS = {"PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_TIMEOUT", "PIP_TRUSTED_HOST", "PIP_CACHE_DIR"}
-# No token and nothing else that pip could put into a requirement or a message.
-_PASSED = re.compile(
-    r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|NETRC|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|\w+_CA_BUNDLE", re.IGNORECASE
-)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})(?=\s|$)")
 # How pip says that it is the network, not the requirements.
 _UNREACHABLE = (
@@ -55,9 +49,8 @@ class PipCompile:
 
     def __init__(self, run: Runner, env: Mapping[str, str], index: str) -> None:
         self._run, self._index = run, index
-        kept = {name: value for name, value in env.items() if _PASSED.fullmatch(name) or name in _PASSED_SETTINGS}
         ours = {"PIP_INDEX_URL": index, "PIP_ONLY_BINARY": ":all:", "PIP_RETRIES": "1", "PIP_NO_INPUT": "1"}
-        self._env = {**kept, **ours, "PIP_CONFIG_FILE": os.devnull}
+        self._env = {**PIP_COMPILE.of(env), **ours, "PIP_CONFIG_FILE": os.devnull}
 
     def version(self) -> str:
         """`pip-compile 7.6.2`."""
@@ -74,7 +67,7 @@ class PipCompile:
             folder = Path(name)
             wanted, output = folder / "wanted.in", folder / "pinned.txt"
             wanted.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
-            argv = [sys.executable, "-W", "ignore", "-m", "piptools", "compile", *_WORDS]
+            argv = isolated("-W", "ignore", "-m", "piptools", "compile", *_WORDS)
             argv += ["--cache-dir", str(folder / "cache"), "--output-file", str(output), str(wanted)]
             done = self._run(argv, self._env, _TIMEOUT_SECONDS)
             if done.code:

@@ -44,7 +44,12 @@ def own_module(name: str, *words: str) -> list[str]:
 
 
 def run(argv: Sequence[str], env: Mapping[str, str], timeout: float) -> Completed:
-    """Run a program without a shell and without input. Raises WorkError if it cannot start or takes too long."""
+    """Run a program without a shell and without input. Raises WorkError if it cannot start or takes too long.
+
+    `argv` begins with an absolute path: what lies in the current folder is nobody's program.
+    """
+    if not Path(argv[0]).is_absolute():
+        raise WorkError(f"{argv[0]} cannot be started: it is no absolute path")
     try:
         done = subprocess.run(  # noqa: S603 - argv is ours, no shell
             list(argv),

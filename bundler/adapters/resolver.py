@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bundler.adapters.environment import UV
 from bundler.adapters.http import redact
 from bundler.adapters.process import Runner
 from bundler.errors import LockError, UnreachableError
@@ -18,11 +20,6 @@ _NEWEST_KNOWN_GLIBC = 40
 _TIMEOUT_SECONDS = 600.0
 # How uv says that it is the network, not the requirements.
 _UNREACHABLE = ("Failed to fetch", "error sending request", "Could not connect", "Request failed after")
-# Of uv's settings only those about reaching the index may act: any other would change what a lock holds.
-_PASSED_SETTINGS = {
-    "UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS", "UV_INSECURE_HOST",
-    "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_KEYRING_PROVIDER", "UV_OFFLINE",
-}  # fmt: skip
 
 
 class Resolver:
@@ -32,9 +29,8 @@ class Resolver:
         from uv import find_uv_bin
 
         self._run, self._uv, self._index = run, find_uv_bin(), index
-        kept = {name: value for name, value in env.items() if not name.startswith("UV_") or name in _PASSED_SETTINGS}
         # By environment, not argument: an index address may hold a password, and arguments are public.
-        self._env = {**kept, "UV_DEFAULT_INDEX": index, "NO_COLOR": "1"}
+        self._env = {**UV.of(env), "UV_DEFAULT_INDEX": index, "NO_COLOR": "1"}
 
     def version(self) -> str:
         """`uv 0.13.9`."""
@@ -67,6 +63,7 @@ class Resolver:
             "--constraints", str(limits),
             "--python-platform", f"{request.python.machine}-manylinux_2_{glibc}",
             "--python-version", request.python.version,
+            "--python", sys.executable,
             "--only-binary", ":all:",
             "--generate-hashes",
             "--format", "pylock.toml",
