@@ -18,14 +18,19 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringC
 from bundler.errors import ManifestError, Problem, UsageError
 from bundler.model.document import Document, parse_yaml, validate
 from bundler.model.target import Arch, Target, select
+from bundler.model.variables import (
+    LONGEST_NAME,
+    LONGEST_VALUE,
+    NAME_PATTERN,
+    REFUSED_PATTERN,
+    SPEC_PATTERN,
+    VALUE_PATTERN,
+    fault_of,
+    name_fault,
+)
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
 
-# What may stand in runtime.env, which bash reads with `source`: nothing here can expand, split or end a word.
-SPEC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9][A-Za-z0-9,._-]*\])?==[A-Za-z0-9][A-Za-z0-9.+_-]*$"
-
-VARIABLE_PATTERN = r"^[A-Z][A-Z0-9_]*$"
-VALUE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+:/-]*$"
 # What SHA256SUMS can list.
 ASSET_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 
@@ -88,11 +93,27 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
 
 _DISTINCT = AfterValidator(_distinct)
 
+
+def _variable_name(value: str) -> str:
+    if fault := name_fault(value):
+        raise ValueError(fault)
+    return value
+
+
+def _variables(values: dict[str, str]) -> dict[str, str]:
+    for name, value in values.items():
+        if fault := fault_of(name, value):
+            raise ValueError(fault)
+    return values
+
+
+_NAMES_SCHEMA = {"maxLength": LONGEST_NAME, "pattern": NAME_PATTERN, "not": {"pattern": REFUSED_PATTERN}}
+
 Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64)]
 # In capitals, a component's name begins a variable of runtime.env.
 ComponentName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=64)]
-VariableName: TypeAlias = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN, max_length=64)]
-VariableValue: TypeAlias = Annotated[str, StringConstraints(pattern=VALUE_PATTERN, max_length=200)]
+VariableName: TypeAlias = Annotated[str, AfterValidator(_variable_name)]
+VariableValue: TypeAlias = Annotated[str, StringConstraints(pattern=VALUE_PATTERN, max_length=LONGEST_VALUE)]
 Repository: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200),
@@ -223,7 +244,11 @@ class Wheelhouse:
     requirement: Spec
     extra_requirements: tuple[Wanted, ...] = ()
     bootstrap: tuple[Wanted, ...] = ()
-    environment: Annotated[dict[VariableName, VariableValue], Field(default_factory=dict)] = field(default_factory=dict)
+    environment: Annotated[
+        dict[VariableName, VariableValue],
+        AfterValidator(_variables),
+        Field(default_factory=dict, json_schema_extra={"propertyNames": _NAMES_SCHEMA}),
+    ] = field(default_factory=dict)
     database: Database | None = None
     source: Annotated[SourceArchive | None, _INDEX_IS_NONE] = None
     overrides: tuple[Override, ...] = ()

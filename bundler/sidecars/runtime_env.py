@@ -1,5 +1,6 @@
 """metadata/runtime.env: what bash reads with `source`. The first line is the component's requirement, for the
-consumers' installer; each further line exports a variable for the component to run with. Nothing in it can execute.
+consumers' installer; each further line exports a variable for the component to run with. Nothing in it can execute,
+and no variable makes a shell or a program do so (`model.variables`).
 """
 
 from __future__ import annotations
@@ -8,20 +9,23 @@ import re
 from collections.abc import Sequence
 
 from bundler.errors import IntegrityError
-from bundler.model.manifest import SPEC_PATTERN, VALUE_PATTERN, VARIABLE_PATTERN
+from bundler.model.variables import SPEC_PATTERN, fault_of
 
-_SPEC, _VARIABLE, _VALUE = map(re.compile, (SPEC_PATTERN, VARIABLE_PATTERN, VALUE_PATTERN))
+_SPEC, _COMPONENT = re.compile(SPEC_PATTERN), re.compile(r"[a-z][a-z0-9-]*")
 
 
 def render(component: str, requirement: str, environment: Sequence[tuple[str, str]] = ()) -> bytes:
     """Return the file's bytes. Raises IntegrityError for anything that a shell could take for more than a word."""
     if not _SPEC.fullmatch(requirement):
         raise IntegrityError(f"runtime.env: {requirement!r} is not a plain requirement such as litellm[proxy]==1.89.0")
-    if not _VARIABLE.fullmatch(_spec_name(component)):
+    if not _COMPONENT.fullmatch(component):
         raise IntegrityError(f"runtime.env: {component!r} cannot begin a variable's name")
     for name, value in environment:
-        if not _VARIABLE.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise IntegrityError(f"runtime.env: {name}={value!r} is not a plain variable")
+        if fault := fault_of(name, value):
+            raise IntegrityError(f"runtime.env: {fault}")
+    names = [name for name, _ in environment]
+    if len(set(names)) < len(names):
+        raise IntegrityError("runtime.env: a variable is exported twice")
     lines = [f"{_spec_name(component)}={requirement}", *(f"export {name}={value}" for name, value in environment)]
     return "".join(f"{line}\n" for line in lines).encode()
 

@@ -110,7 +110,7 @@ def test_targets_come_in_the_order_of_the_file() -> None:
 
 def test_values_are_what_was_written() -> None:
     manifests = parse(
-        litellm=LITELLM + "extra-requirements: [prisma]\nbootstrap: [pip>=25.1]\nenvironment: {A_B: x}\n"
+        litellm=LITELLM + "extra-requirements: [prisma]\nbootstrap: [pip>=25.1]\nenvironment: {LITELLM_MODE: x}\n"
         "overrides:\n- {targets: [debian-13], python: system, requirement: litellm==2.0}\n"
     )
     assert manifests.wheelhouses == {
@@ -122,7 +122,7 @@ def test_values_are_what_was_written() -> None:
             requirement="litellm[proxy]==1.0",
             extra_requirements=("prisma",),
             bootstrap=("pip>=25.1",),
-            environment={"A_B": "x"},
+            environment={"LITELLM_MODE": "x"},
             overrides=(Override(targets=("debian-13",), requirement="litellm==2.0", python="system"),),
         )
     }
@@ -310,12 +310,16 @@ def test_a_requirement_that_is_not_one_plain_pin_is_told(spec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", ["a: x", "1A: x", "A-B: x", "A: ''", "A: $x", "A: 'x y'", "A: ~x", "A: 1", "A: -x", "A: 'x;y'", "A: 'x*'"]
-)
+    "pair", [
+        "a: x", "1A: x", "A-B: x", "LITELLM_LOG: ''", "LITELLM_LOG: $x", "LITELLM_LOG: 'x y'", "LITELLM_LOG: ~x",
+        "LITELLM_LOG: 1", "LITELLM_LOG: -x", "LITELLM_LOG: /x", "LITELLM_LOG: 'x;y'", "LITELLM_LOG: 'x*'",
+        "PATH: x", "LITELLM_PACKAGE_SPEC: x", "ANSIBLE_BECOME_FLAGS: -A", "PRISMA_BINARY_CACHE_DIR: /a/../b",
+    ],
+)  # fmt: skip
 def test_a_variable_that_bash_could_misread_is_told(pair: str) -> None:
     (said,) = problems(litellm=LITELLM + f"environment: {{{pair}}}\n")
     assert said.startswith("litellm.yaml:6:")
-    assert ": environment." in said
+    assert ": environment" in said
 
 
 @PROPERTY
