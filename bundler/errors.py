@@ -6,6 +6,8 @@ import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bundler.terminal import one_line
+
 
 class BundleError(Exception):
     """Base of all expected errors. `exit_code` is what the command line ends with (see README, exit codes)."""
@@ -54,7 +56,7 @@ class Interrupted(BundleError):
 
 def printable(text: str) -> str:
     """Text fit for a terminal: what servers and archives say may hold characters that terminals obey."""
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = [self.file, *(str(number) for number in (self.line, self.column) if number)]
-        return f"{':'.join(place)}: {self.message}"
+        return one_line(f"{':'.join(place)}: {self.message}")
 
 
 class ManifestError(BundleError):
@@ -85,14 +87,14 @@ class ProofError(WorkError):
     """A wheelhouse that does not hold exactly what its consumer will ask for; `findings` is one line each."""
 
     def __init__(self, subject: str, findings: Sequence[str], hint: str = "") -> None:
-        lines = "\n".join(f"  - {finding}" for finding in findings)
+        lines = "\n".join(f"  - {one_line(finding)}" for finding in findings)
         super().__init__(f"{subject}: the wheels do not close\n{lines}", hint)
         self.findings = tuple(findings)
 
 
 def from_os(error: OSError) -> WorkError:
     """Say what the system refused: a full disk, a folder that cannot be written."""
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{one_line(str(error.filename))}: " if error.filename else ""
     hints = {
         errno.ENOSPC: "the disk is full: free some space, or choose --out or --cache-dir elsewhere; then run again",
         errno.EDQUOT: "the quota is used up: free some space, or choose --out or --cache-dir elsewhere",

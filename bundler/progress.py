@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from bundler.errors import printable
+from bundler.terminal import one_line, warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -60,7 +60,7 @@ class Lines:
     def say(self, text: str) -> None:
         """Print one line."""
         with self._lock:
-            print(printable(text), file=sys.stderr, flush=True)
+            warn(text)
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Task]:
@@ -96,14 +96,14 @@ class Terminal:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         self._bars: RichProgress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._open = 0
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
         """Print one line above the bars."""
-        self._bars.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+        self._bars.console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Task]:
@@ -112,7 +112,7 @@ class Terminal:
             self._open += 1
             if self._open == 1:
                 self._bars.start()
-        bar = self._bars.add_task(label, total=total)
+        bar = self._bars.add_task(one_line(label), total=total)
         try:
             yield _BarTask(self._bars, bar)
         finally:

@@ -11,7 +11,7 @@ import pytest
 import bundler
 
 ROOT = Path(bundler.__file__).parent
-FLOORS = ("errors", "progress", "model", "sidecars", "adapters", "steps", "pipeline", "cli", "__main__")
+FLOORS = ("terminal", "errors", "progress", "model", "sidecars", "adapters", "steps", "pipeline", "cli", "__main__")
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 

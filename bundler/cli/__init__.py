@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler import __version__
-from bundler.errors import BundleError, Interrupted, UsageError, WorkError, from_os, printable
+from bundler.errors import BundleError, Interrupted, UsageError, WorkError, from_os
+from bundler.terminal import say_json, warn, warn_block
 
 if TYPE_CHECKING:
     from bundler.pipeline.settings import Settings
@@ -158,11 +159,12 @@ def run(argv: list[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        _tell_usage(error)
         _tell_program(argv, UsageError(error.format_message()))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        print("\naiws-bundle: interrupted; what is finished stays: run again to go on", file=sys.stderr)
+        warn()
+        warn("aiws-bundle: interrupted; what is finished stays: run again to go on")
         _tell_program(argv, Interrupted("interrupted", "run again to go on"))
         return Interrupted.exit_code
     except BrokenPipeError:
@@ -185,26 +187,36 @@ def _shared_first(argv: list[str]) -> list[str]:
 
 def _tell_program(argv: list[str], error: BundleError) -> None:
     if "--json" in argv:
-        from bundler.cli.output import error_json, print_json
+        from bundler.cli.output import error_json
 
-        print_json({"error": error_json(error)})
+        say_json({"error": error_json(error)})
+
+
+def _tell_usage(error: click.ClickException) -> None:
+    """What click says of a command line that it does not understand, which it quotes."""
+    if isinstance(error, click.UsageError) and error.ctx:
+        for line in error.ctx.get_usage().split("\n"):
+            warn(line)
+        warn(f"Try '{error.ctx.command_path} --help' for help.")
+        warn()
+    warn(f"Error: {error.format_message()}")
 
 
 def complain(error: BundleError) -> None:
     """Print an error for people: what happened, to what, what to do next."""
-    print(f"aiws-bundle: {printable(error.message)}", file=sys.stderr)
+    warn_block(f"aiws-bundle: {error.message}")
     if error.hint:
-        print(f"  hint: {printable(error.hint)}", file=sys.stderr)
+        warn_block(f"  hint: {error.hint}")
 
 
 def _bug(error: Exception, argv: list[str]) -> int:
     message = f"unexpected {type(error).__name__}: {error}"
-    print(f"aiws-bundle: {printable(message)}", file=sys.stderr)
+    warn_block(f"aiws-bundle: {message}")
     _tell_program(argv, WorkError(message, "this is a bug"))
     if {"-v", "--verbose"} & set(argv):
         import traceback
 
-        traceback.print_exception(error)
+        warn_block("".join(traceback.format_exception(error)).rstrip())
     else:
-        print("  hint: this is a bug; run again with -v before the command and report what it prints", file=sys.stderr)
+        warn("  hint: this is a bug; run again with -v before the command and report what it prints")
     return 1

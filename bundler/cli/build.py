@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options, complain
-from bundler.cli.output import Json, error_json, print_json, print_table
+from bundler.cli.output import error_json, print_table
 from bundler.pipeline.build import BuildReport, build
+from bundler.terminal import Json, say, say_json, warn
 
 
 @click.command("build")
@@ -46,7 +47,7 @@ def command(
     settings = options.settings(mirrors, jobs)
     report = build(settings, selectors, components, out, offline=offline, force=force)
     if options.json:
-        print_json(_json(report))
+        say_json(_json(report))
     else:
         _show(report)
     return report.exit_code
@@ -60,11 +61,14 @@ def _show(report: BuildReport) -> None:
     print_table(rows, right=(2,))
     if lacking := [outcome for outcome in report.outcomes if outcome.lacking]:
         named = ", ".join(outcome.target for outcome in lacking)
-        print(f"\nwithout database support: {named}\n  {lacking[0].lacking}; `aiws-bundle lock` says why")
+        say()
+        say(f"without database support: {named}")
+        say(f"  {lacking[0].lacking}; `aiws-bundle lock` says why")
     for outcome in report.outcomes:
         if outcome.error:
             sys.stdout.flush()
-            print(f"\n{outcome.target} failed:", file=sys.stderr)
+            warn()
+            warn(f"{outcome.target} failed:")
             complain(outcome.error)
 
 

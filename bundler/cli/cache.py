@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import print_json
 from bundler.pipeline.cache import info, prune
+from bundler.terminal import say, say_json
 
 
 @click.group("cache")
@@ -20,9 +20,9 @@ def path_command(options: Options) -> int:
     """Print the store's folder."""
     folder = str(options.settings().cache_dir)
     if options.json:
-        print_json({"path": folder})
+        say_json({"path": folder})
     else:
-        print(folder)
+        say(folder)
     return 0
 
 
@@ -32,13 +32,9 @@ def info_command(options: Options) -> int:
     """Count what the store holds."""
     found = info(options.settings())
     if options.json:
-        print_json(
-            {"path": str(found.folder), "files": found.files, "size": found.size, "unfinished": found.unfinished}
-        )
+        say_json({"path": str(found.folder), "files": found.files, "size": found.size, "unfinished": found.unfinished})
     else:
-        print(
-            f"{found.folder}: {found.files} files, {found.size / 1e6:.1f} MB; {found.unfinished} unfinished downloads"
-        )
+        say(f"{found.folder}: {found.files} files, {found.size / 1e6:.1f} MB; {found.unfinished} unfinished downloads")
     return 0
 
 
@@ -49,7 +45,7 @@ def prune_command(options: Options, everything: bool) -> int:
     """Remove what no lock or pin of the manifests names, and unfinished downloads."""
     files, size = prune(options.settings(), everything=everything)
     if options.json:
-        print_json({"files": files, "size": size})
+        say_json({"files": files, "size": size})
     else:
-        print(f"removed {files} files, {size / 1e6:.1f} MB")
+        say(f"removed {files} files, {size / 1e6:.1f} MB")
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import Json, print_json
 from bundler.pipeline.check import CheckReport, check
+from bundler.terminal import Json, say, say_json
 
 
 @click.command("check")
@@ -15,7 +15,7 @@ def command(options: Options) -> int:
     """Check manifests and locks: every problem at once, with file and line. Asks no network."""
     report = check(options.settings())
     if options.json:
-        print_json(_json(report))
+        say_json(_json(report))
     else:
         _show(report)
     return report.exit_code
@@ -23,11 +23,11 @@ def command(options: Options) -> int:
 
 def _show(report: CheckReport) -> None:
     for problem in report.problems:
-        print(problem)
+        say(str(problem))
     for note in report.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     count = len(report.problems)
-    print(f"{count} problem{'s' if count != 1 else ''}" if count else "manifests and locks are sound")
+    say(f"{count} problem{'s' if count != 1 else ''}" if count else "manifests and locks are sound")
 
 
 def _json(report: CheckReport) -> Json:

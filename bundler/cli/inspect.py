@@ -8,11 +8,12 @@ import click
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from bundler.cli import Options
-from bundler.cli.output import Json, print_json, print_table
+from bundler.cli.output import print_table
 from bundler.model.bundle import PYTHON, WHEELS
 from bundler.pipeline.verify import inspect
 from bundler.sidecars.archive_manifest import ArchiveManifest, DatabaseFacts
 from bundler.steps.verify_archive import Contents
+from bundler.terminal import Json, say, say_json
 
 _BIGGEST = 10
 
@@ -27,7 +28,7 @@ def command(options: Options, archive: Path) -> int:
     """
     found = inspect(archive)
     if options.json:
-        print_json(_json(found.path, found.facts, found.contents))
+        say_json(_json(found.path, found.facts, found.contents))
     else:
         _show(found.path, found.facts, found.contents)
     return 0
@@ -61,17 +62,19 @@ def _show(archive: Path, facts: ArchiveManifest, contents: Contents) -> None:
     if carried := _python_size(contents):
         python += f" ({carried / 1e6:.1f} MB below {PYTHON})"
     packages = _packages(contents)
-    print(f"{archive}: {archive.stat().st_size / 1e6:.1f} MB")
-    print(f"  component     {facts.component}, commit {facts.commit}")
-    print(f"  host          {facts.distro} {facts.version} {facts.arch}, glibc {facts.python.glibc}")
-    print(f"  Python        {python}")
-    print(f"  database      {_database(facts.database)}")
-    print(f"  requirement   {facts.requirement}")
-    print(f"  all asked for {' '.join(facts.requirements)}")
-    print(f"  tar           {contents.tar_size} bytes, SHA-256 {contents.tar_sha256}")
-    print(f"\nThe {_BIGGEST} biggest of {len(contents.files)} files:")
+    say(f"{archive}: {archive.stat().st_size / 1e6:.1f} MB")
+    say(f"  component     {facts.component}, commit {facts.commit}")
+    say(f"  host          {facts.distro} {facts.version} {facts.arch}, glibc {facts.python.glibc}")
+    say(f"  Python        {python}")
+    say(f"  database      {_database(facts.database)}")
+    say(f"  requirement   {facts.requirement}")
+    say(f"  all asked for {' '.join(facts.requirements)}")
+    say(f"  tar           {contents.tar_size} bytes, SHA-256 {contents.tar_sha256}")
+    say()
+    say(f"The {_BIGGEST} biggest of {len(contents.files)} files:")
     print_table([(f"{size / 1e6:.1f} MB", path) for path, size in _biggest(contents)], right=(0,))
-    print(f"\n{len(packages)} packages, {sum(size for _, _, size in packages) / 1e6:.1f} MB:")
+    say()
+    say(f"{len(packages)} packages, {sum(size for _, _, size in packages) / 1e6:.1f} MB:")
     print_table([(name, version, f"{size / 1e3:.0f} kB") for name, version, size in packages], right=(2,))
 
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import click
 
 from bundler.cli import Options, complain
-from bundler.cli.output import Json, component_json, error_json, print_json, print_table
+from bundler.cli.output import component_json, error_json, print_table
 from bundler.errors import UsageError, gravest
 from bundler.model.request import parse_versions
 from bundler.pipeline.component_state import ComponentLock, check_components, errors_of
 from bundler.pipeline.components import lock_components
 from bundler.pipeline.lock import LockOutcome, LockReport, check_locks, lock
 from bundler.pipeline.settings import part_components
+from bundler.terminal import Json, say, say_json
 
 
 @click.command("lock")
@@ -55,7 +56,7 @@ def command(
         )  # fmt: skip
         locked = lock_components(settings, released, upgrade=upgrade, deep=deep)
     if options.json:
-        print_json(_json(report, locked))
+        say_json(_json(report, locked))
     else:
         _show(report)
         _show_components(locked)
@@ -74,7 +75,8 @@ def _show_components(locked: Sequence[ComponentLock]) -> None:
         if one.error:
             complain(one.error)
         elif one.detail:
-            print(f"\n{one.name}: {one.detail}")
+            say()
+            say(f"{one.name}: {one.detail}")
 
 
 def _show(report: LockReport) -> None:
@@ -87,12 +89,17 @@ def _show(report: LockReport) -> None:
     for outcome in report.outcomes:
         if 0 < len(outcome.changes) < outcome.packages and outcome.changes not in seen:
             seen.add(outcome.changes)
-            print(f"\n{outcome.target}:", *outcome.changes, sep="\n  ")
+            say()
+            say(f"{outcome.target}:")
+            for change in outcome.changes:
+                say(f"  {change}")
     if lacking := [o for o in report.outcomes if o.lacking]:
-        print(f"\nwithout database support ({len(lacking)}): {lacking[0].lacking}")
-        print("  `aiws-bundle lock` adds it where that can be reached, or through AIWS_MIRRORS")
+        say()
+        say(f"without database support ({len(lacking)}): {lacking[0].lacking}")
+        say("  `aiws-bundle lock` adds it where that can be reached, or through AIWS_MIRRORS")
     if stale := [o.target for o in report.outcomes if o.state in ("stale", "missing")]:
-        print(f"\nrun `aiws-bundle lock {' '.join(stale)}`")
+        say()
+        say(f"run `aiws-bundle lock {' '.join(stale)}`")
     for outcome in report.outcomes:
         if outcome.error:
             complain(outcome.error)

@@ -1,46 +1,39 @@
-"""How commands print: one JSON document, or a table."""
+"""How commands print tables and findings, and what of errors and components is JSON."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from bundler.errors import BundleError, printable
+from bundler.errors import BundleError
+from bundler.terminal import Json, one_line, say, say_block
 
 if TYPE_CHECKING:
     from bundler.pipeline.component_state import ComponentLock
 
 _MOST_FINDINGS = 50
-Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
-
-
-def print_json(document: Json) -> None:
-    """Print one JSON document on standard output."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
 
 
 def print_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
     """Print rows in columns of even width, the first row being the heading; columns in `right` are right-aligned."""
     if not rows:
         return
+    rows = [[one_line(text) for text in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = [
             text.rjust(width) if column in right else text.ljust(width)
             for column, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def print_findings(findings: Sequence[str]) -> None:
     """Print what is wrong, one finding a line, the first fifty of very many."""
     for finding in findings[:_MOST_FINDINGS]:
-        print(f"  - {printable(finding)}")
+        say_block(f"  - {finding}", "    ")
     if len(findings) > _MOST_FINDINGS:
-        print(f"  - … and {len(findings) - _MOST_FINDINGS} more")
+        say(f"  - … and {len(findings) - _MOST_FINDINGS} more")
 
 
 def error_json(error: BundleError | None) -> Json:

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import Json, print_json
 from bundler.model.release import parse_repository, parse_tag
 from bundler.pipeline.preflight import Order
 from bundler.pipeline.publish import Published, PublishReport, publish
 from bundler.progress import megabytes
+from bundler.terminal import Json, say, say_json
 
 
 @click.command("publish")
@@ -57,7 +57,7 @@ def command(
     )
     report = publish(options.settings(jobs=jobs), folder, order, dry_run=dry_run)
     if options.json:
-        print_json(_json(report))
+        say_json(_json(report))
     else:
         _show(report)
     return 0
@@ -67,16 +67,17 @@ def _show(report: PublishReport) -> None:
     for published in filter(None, (report.release, report.channel)):
         filled, planned = published.filled, published.state.startswith("would ")
         where = f"at commit {published.commit}  {published.url}" if published.commit else published.url
-        print(f"{published.state}  {published.tag} {where}".rstrip())
+        say(f"{published.state}  {published.tag} {where}".rstrip())
         if published.detail:
-            print(f"  {published.detail}")
+            say(f"  {published.detail}")
         if filled.uploaded or filled.kept:
             uploaded = f"{len(filled.uploaded)} assets ({megabytes(filled.uploaded_bytes)})"
-            print(f"  {uploaded} {'would be ' if planned else ''}uploaded, {len(filled.kept)} there already")
+            say(f"  {uploaded} {'would be ' if planned else ''}uploaded, {len(filled.kept)} there already")
         if planned:
-            print(*(f"    {name}" for name in filled.uploaded), sep="\n")
+            for name in filled.uploaded:
+                say(f"    {name}")
     for name in report.left_out:
-        print(f"left out, not among --targets: {name}")
+        say(f"left out, not among --targets: {name}")
 
 
 def _json(report: PublishReport) -> Json:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import Json, print_findings, print_json, print_table
+from bundler.cli.output import print_findings, print_table
 from bundler.pipeline.rehearse import RehearsalReport, rehearse
+from bundler.terminal import Json, say, say_block, say_json
 
 
 @click.command("rehearse")
@@ -27,7 +28,7 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
     """
     report = rehearse(options.settings(), archive, root)
     if options.json:
-        print_json(_json(report))
+        say_json(_json(report))
     else:
         _show(report)
     return report.exit_code
@@ -35,7 +36,7 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
 
 def _show(report: RehearsalReport) -> None:
     if report.rehearsal is None:
-        print(f"NOT ok  {report.archive} does not verify, so it is not rehearsed:")
+        say(f"NOT ok  {report.archive} does not verify, so it is not rehearsed:")
         print_findings((*report.verdict.integrity, *report.verdict.closure))
         return
     rows = [("step", "seconds", "result", "")]
@@ -44,17 +45,19 @@ def _show(report: RehearsalReport) -> None:
         rows.append((step.name, f"{step.seconds:.1f}", "ok" if step.good else "FAILED", detail if step.good else ""))
     print_table(rows, right=(1,))
     measures = report.rehearsal.measures
-    print("\n" + ", ".join(f"{name} {version}" for name, version in measures.versions.items()), end="")
-    print(f"; {measures.disk_bytes / 1e6:.0f} MB on disk")
+    versions = ", ".join(f"{name} {version}" for name, version in measures.versions.items())
+    say()
+    say(f"{versions}; {measures.disk_bytes / 1e6:.0f} MB on disk")
     attempts = [(step.name, attempt) for step in report.rehearsal.steps for attempt in step.attempts]
-    print("attempts to reach the network:" if attempts else "attempts to reach the network: none")
+    say("attempts to reach the network:" if attempts else "attempts to reach the network: none")
     for name, attempt in attempts:
-        print(f"  {attempt.what}  by {attempt.program or 'a program that was gone'}  during: {name}")
+        say(f"  {attempt.what}  by {attempt.program or 'a program that was gone'}  during: {name}")
     for step in report.rehearsal.steps:
         if not step.good:
-            print(f"\nFAILED: {step.name}\n{step.detail}")
+            say()
+            say_block(f"FAILED: {step.name}\n{step.detail}")
             for attempt in step.attempts:
-                print(f"it asked the network for {attempt.what}, which a host without network cannot give")
+                say(f"it asked the network for {attempt.what}, which a host without network cannot give")
 
 
 def _json(report: RehearsalReport) -> Json:

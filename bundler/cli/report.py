@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -14,6 +12,7 @@ from bundler.errors import IntegrityError
 from bundler.model.release import parse_repository, parse_tag
 from bundler.pipeline.report import gather
 from bundler.sidecars.delivery_record import document, markdown
+from bundler.terminal import json_text, one_line, say_document, say_json
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -57,12 +56,14 @@ def command(
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(text)
-    data = json.dumps(document(record), indent=2, ensure_ascii=False) + "\n"
-    shown = data if options.json else text
+    data = document(record)
     if out:
-        out.write_text(shown, encoding="utf-8")
-    sys.stdout.write(shown)
+        out.write_text(f"{json_text(data)}\n" if options.json else text, encoding="utf-8")
+    if options.json:
+        say_json(data)
+    else:
+        say_document(text)
     if record.findings:
-        complain(IntegrityError(f"{folder} disagrees with itself:\n  " + "\n  ".join(record.findings)))
+        complain(IntegrityError("\n  ".join((f"{folder} disagrees with itself:", *map(one_line, record.findings)))))
         return IntegrityError.exit_code
     return 0

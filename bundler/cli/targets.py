@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import Json, component_json, print_json, print_table
+from bundler.cli.output import component_json, print_table
 from bundler.pipeline.check import TargetFacts, targets
 from bundler.pipeline.component_state import check_components
 from bundler.pipeline.settings import part_components
+from bundler.terminal import Json, say, say_json
 
 
 @click.command("targets")
@@ -23,17 +22,15 @@ def command(options: Options, selectors: tuple[str, ...], github_matrix: bool) -
     found = targets(settings, selectors or ("all",))
     components = check_components(settings, part_components(settings, None)[1])
     if github_matrix:
-        print(json.dumps({"include": [facts.matrix() for facts in found]}))
+        say_json({"include": [facts.matrix() for facts in found]}, indent=None)
     elif options.json:
-        print_json(
-            {"targets": [_json(facts) for facts in found], "components": [component_json(c) for c in components]}
-        )
+        say_json({"targets": [_json(facts) for facts in found], "components": [component_json(c) for c in components]})
     else:
         rows = [("target", "glibc", "Python", "requirement", "lock")]
         rows += [(f.target.name, _glibc(f), _python(f), f.request.requirement, f.lock) for f in found]
         print_table(rows)
         if components:
-            print()
+            say()
             released = [(c.name, c.release or c.detail, c.age or "-", c.state) for c in components]
             print_table([("component", "release", "published", "lock"), *released])
     return 0

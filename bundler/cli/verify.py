@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options, complain
-from bundler.cli.output import Json, error_json, print_findings, print_json
+from bundler.cli.output import error_json, print_findings
 from bundler.model.release import parse_address
 from bundler.pipeline.follow_channel import ChannelView
 from bundler.pipeline.verify import VerifyReport, verify_each
@@ -17,6 +17,7 @@ from bundler.pipeline.verify_release import ReleaseReport, verify_releases
 from bundler.sidecars.archive_manifest import ArchiveManifest
 from bundler.steps.verify_archive import Verdict
 from bundler.steps.verify_component import ComponentVerdict
+from bundler.terminal import Json, say, say_block, say_json
 
 # As in errors.py; 0 if there is nothing.
 _GRAVEST_FIRST = (3, 2, 4, 1, 0)
@@ -39,7 +40,7 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, job
     local = verify_each([Path(word) for word in subjects if word not in released], settings.progress)
     remote = verify_releases(settings, list(released.values()), digests_only=digests_only)
     if options.json:
-        print_json(_json(local, remote))
+        say_json(_json(local, remote))
     else:
         _show(local)
         for report in remote:
@@ -58,15 +59,15 @@ def _gravest(local: VerifyReport, remote: Sequence[ReleaseReport]) -> int:
 def _show(report: VerifyReport) -> None:
     _show_verdicts((str(path), verdict) for path, verdict in report.verdicts)
     for finding in report.folder_findings:
-        print(f"NOT ok  {finding}")
+        say_block(f"NOT ok  {finding}", "    ")
 
 
 def _show_verdicts(verdicts: Iterable[tuple[str, Verdict | ComponentVerdict]]) -> None:
     for name, verdict in verdicts:
         if verdict.good:
-            print(f"ok      {name}: {_summary(verdict)}")
+            say(f"ok      {name}: {_summary(verdict)}")
         else:
-            print(f"NOT ok  {name}")
+            say(f"NOT ok  {name}")
             print_findings((*verdict.integrity, *verdict.closure))
 
 
@@ -82,16 +83,16 @@ def _show_release(report: ReleaseReport) -> None:
     _show_verdicts((verdict.name, verdict) for verdict in report.verdicts)
     where = f"{report.repository}@{report.tag}"
     if report.error:
-        print(f"NOT ok  {where}")
+        say(f"NOT ok  {where}")
         return
     if report.exit_code == 0:
-        print(f"ok      {where}: {len(report.assets)} assets, commit {report.commit}  {report.url}".rstrip())
+        say(f"ok      {where}: {len(report.assets)} assets, commit {report.commit}  {report.url}".rstrip())
     else:
-        print(f"NOT ok  {where}  {report.url}".rstrip())
+        say(f"NOT ok  {where}  {report.url}".rstrip())
         print_findings(report.findings)
     if view := report.channel:
         followed = f"channel.json names {view.points_at.tag}" if view.points_at else "no channel.json to follow"
-        print(f"        {view.name}: {followed}" + (f"; the newest release is {view.newest}" if view.newest else ""))
+        say(f"        {view.name}: {followed}" + (f"; the newest release is {view.newest}" if view.newest else ""))
 
 
 def _host(facts: ArchiveManifest) -> str:

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import UsageError
 from bundler.sidecars import sha256sums
+from bundler.terminal import Json
 
 _CONFIG = ConfigDict(extra="ignore")
 # CommonMark, 2.4: every ASCII punctuation character may be escaped.
@@ -200,7 +201,7 @@ def _adapter(kind: type[object]) -> TypeAdapter[object]:
     return TypeAdapter(kind)
 
 
-def document(record: DeliveryRecord) -> dict[str, object]:
+def document(record: DeliveryRecord) -> dict[str, Json]:
     """The record as plain data for JSON."""
     return asdict(record)
 

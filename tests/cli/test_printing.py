@@ -1,0 +1,181 @@
+"""Every text in every command's report, made hostile: nothing is obeyed, and no line of it passes for one of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundler import cli
+from bundler.cli import build, check, complain, inspect, lock, publish, rehearse, targets, verify
+from bundler.cli.output import component_json
+from bundler.errors import BundleError, IntegrityError, ManifestError, PreflightError, Problem, ProofError, from_os
+from bundler.model.asset_lock import AssetLock
+from bundler.pipeline.build import BuildReport
+from bundler.pipeline.check import CheckReport, TargetFacts
+from bundler.pipeline.component_state import ComponentLock
+from bundler.pipeline.lock import LockReport
+from bundler.pipeline.publish import PublishReport
+from bundler.pipeline.rehearse import RehearsalReport
+from bundler.pipeline.verify import VerifyReport
+from bundler.pipeline.verify_release import ReleaseReport
+from bundler.progress import Lines
+from bundler.sidecars.archive_manifest import ArchiveManifest
+from bundler.sidecars.delivery_record import DeliveryRecord, document, markdown
+from bundler.steps.verify_archive import Contents
+from bundler.terminal import Json, say_document, say_json
+from tests.test_terminal import HOSTILE, obeyed
+from tests.world import World
+
+FORGED = "\nok      forged\n  - forged\n::set-output name=a::b\n  ##[add-mask]x\naiws-bundle: forged\n| forged |"
+TEXT = f"::stop-commands::x{''.join(HOSTILE)}{FORGED}"
+NAME = TEXT.replace("\0", "").replace("/", "")
+
+
+class Poison:
+    """Makes values of any type whose every text is hostile; `some` says what stands where there may be nothing."""
+
+    def __init__(self, some: bool) -> None:
+        self.some = some
+
+    def of(self, kind: Any) -> Any:
+        origin, args = typing.get_origin(kind), typing.get_args(kind)
+        if origin is typing.Annotated:
+            return self.of(args[0])
+        if origin in (typing.Union, types.UnionType):
+            full = [arg for arg in args if arg is not type(None)]
+            return None if len(full) < len(args) and not self.some else self.of(full[0])
+        if origin is typing.Literal:
+            return args[0] if self.some else args[-1]
+        if origin is not None:
+            return self._many(origin, args)
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            hints = typing.get_type_hints(kind)
+            values = {field.name: self.of(hints[field.name]) for field in dataclasses.fields(kind) if field.init}
+            if "published" in values and kind is AssetLock:  # checked when the lock is read
+                values["published"] = "2026-11-20T00:00:00Z"
+            return kind(**values)
+        plain = {str: TEXT, bool: self.some, int: 7, float: 1.5, bytes: b"x", Path: Path(NAME), object: TEXT}
+        if kind in plain:
+            return plain[kind]
+        assert issubclass(kind, BundleError), kind
+        return IntegrityError(TEXT, TEXT)
+
+    def _many(self, origin: Any, args: Any) -> Any:
+        if issubclass(origin, Mapping):
+            return {self.of(args[0]): self.of(args[1])}
+        if issubclass(origin, tuple) and args[-1] is not Ellipsis:
+            return tuple(map(self.of, args))
+        return (tuple if issubclass(origin, (tuple, Sequence)) else frozenset)([self.of(args[0])] * 2)
+
+
+def harmless(out: str, err: str = "") -> None:
+    for text in (out, err):
+        assert obeyed(text) == []
+        assert not [
+            line for line in text.split("\n") if line.startswith(("ok      forged", "| forged", "aiws-bundle: f"))
+        ]
+    assert "  - forged" not in out.split("\n")
+
+
+def _inspect(poison: Poison) -> tuple[Any, ...]:
+    return (Path(NAME), poison.of(ArchiveManifest), poison.of(Contents))
+
+
+REPORTS: dict[str, tuple[Callable[[Any], object], Callable[[Any], Json], Callable[[Poison], Any]]] = {
+    "build": (build._show, build._json, lambda p: p.of(BuildReport)),
+    "check": (check._show, check._json, lambda p: p.of(CheckReport)),
+    "lock": (lock._show, lambda r: lock._json(r, []), lambda p: p.of(LockReport)),
+    "components": (lambda r: lock._show_components([r]), component_json, lambda p: p.of(ComponentLock)),
+    "publish": (publish._show, publish._json, lambda p: p.of(PublishReport)),
+    "rehearse": (rehearse._show, rehearse._json, lambda p: p.of(RehearsalReport)),
+    "verify": (verify._show, lambda r: verify._json(r, []), lambda p: p.of(VerifyReport)),
+    "verify release": (verify._show_release, verify._release, lambda p: p.of(ReleaseReport)),
+    "inspect": (lambda r: inspect._show(*r), lambda r: inspect._json(*r), _inspect),
+    "report": (lambda r: say_document(markdown(r)), document, lambda p: p.of(DeliveryRecord)),
+}
+
+
+@pytest.mark.parametrize("some", [True, False])
+@pytest.mark.parametrize("name", REPORTS)
+def test_no_text_of_a_report_is_obeyed(
+    name: str, some: bool, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show, to_json, make = REPORTS[name]
+    report, status = make(Poison(some)), tmp_path.stat()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", lambda self, **_: status)  # `inspect` tells the file's size
+        show(report)
+        shown = capsys.readouterr()
+        say_json(to_json(report))
+        out = capsys.readouterr().out
+    harmless(*shown)
+    harmless(out)
+    json.loads(out)
+
+
+def test_no_error_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = Problem(NAME, 1, 2, TEXT)
+    for error in (
+        IntegrityError(TEXT, TEXT), ManifestError([problem, problem], TEXT), ProofError(TEXT, [TEXT, TEXT], TEXT),
+        PreflightError(TEXT, [IntegrityError(TEXT, TEXT)] * 2), from_os(OSError(2, TEXT, NAME)),
+    ):  # fmt: skip
+        complain(error)
+        harmless(*capsys.readouterr())
+    cli._bug(ValueError(TEXT), ["-v"])
+    harmless(*capsys.readouterr())
+    lines = Lines()
+    lines.say(TEXT)
+    with lines.task(TEXT, 1):
+        pass
+    harmless(*capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [TEXT], [f"--{TEXT}"], ["build", TEXT], ["build", "all", "--mirror", TEXT],
+        ["build", "all", "--component", TEXT], ["--manifests", NAME, "check"], ["verify", NAME],
+        ["verify", f"--{TEXT}"],
+        ["inspect", NAME], ["rehearse", NAME],
+        ["report", NAME], ["report", ".", "--verification", NAME], ["report", ".", "--repo", TEXT],
+        ["publish", ".", "--repo", TEXT, "--tag", "v1"], ["publish", ".", "--repo", "a/b", "--tag", TEXT],
+        ["lock", TEXT], ["lock", "--set", TEXT], ["lock", "--exclude-newer", TEXT], ["targets", TEXT], ["cache", TEXT],
+        ["build", "all", "--jobs", TEXT], ["--cache-dir", NAME, "cache", "path"],
+        ["--cache-dir", NAME, "cache", "info"],
+    ],
+    ids=lambda words: " ".join(word if word.isprintable() else "X" for word in words),
+)  # fmt: skip
+def test_no_word_of_the_command_line_is_obeyed(unlocked: World, words: list[str]) -> None:
+    for argv in (words, ["--json", *words]):
+        done = unlocked.run(*argv)
+        harmless(done.out, done.err)
+        if argv is not words:
+            assert isinstance(done.json(), dict)
+
+
+def test_no_name_in_a_checkout_is_obeyed(unlocked: World) -> None:
+    name = NAME[:60]
+    unlocked.write(f"{name}.yaml", f"kind: wheelhouse\n{json.dumps(TEXT)}: 1\ncomponent: {json.dumps(TEXT)}\n")
+    unlocked.write("locks/pylock.debian-12-amd64.toml", f"{json.dumps(TEXT)} = 1\n")
+    unlocked.write(f"locks/assets.{name}.toml", f"{json.dumps(TEXT)} = 1\n")
+    for words in (["check"], ["lock", "--check"], ["targets"], ["targets", "--github-matrix"], ["build", "all"]):
+        for argv in (words, ["--json", *words]):
+            done = unlocked.run(*argv)
+            harmless(done.out, done.err)
+            assert "Traceback" not in done.err
+
+
+def test_the_matrix_is_one_line_that_no_runner_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = Poison(True).of(TargetFacts)
+    say_json({"include": [facts.matrix()]}, indent=None)
+    out = capsys.readouterr().out
+    harmless(out)
+    assert out.count("\n") == 1
+    assert targets._json(facts)
