@@ -10,24 +10,26 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
 from bundler.adapters.archive import Written, read_member
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
-from bundler.errors import BundleError, IntegrityError, WorkError
+from bundler.adapters.own_folder import is_plain, make_folder, open_new, open_own, own_lock, private_folder
+from bundler.adapters.regular import read_regular
+from bundler.errors import BundleError, IntegrityError, UsageError, WorkError
 from bundler.model.bundle import MANIFEST
 from bundler.progress import Progress
 from bundler.sidecars import archive_manifest, sha256sums
 
 _TEMPORARY = ".aiws-bundle-"
 _LARGEST_MANIFEST = 8 << 20
+_LARGEST_STATE = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,18 @@ class Dist:
         self._state_path = state / f"{key}.json"
         self._lock_path = state / f"{key}.lock"
         self._seen: dict[str, _Seen] = {}
+        self._temporaries: dict[str, Path] = {}
 
     @contextmanager
     def opened(self, progress: Progress) -> Iterator[None]:
-        """Own the folder while the context is open: other processes wait. Clears what a killed one left behind."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._state_path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._lock_path)
+        """Own the folder while the context is open: other processes wait. Clears what a killed one left behind.
+
+        Raises WorkError if others may write where is remembered what it holds.
+        """
+        make_folder(self.folder)
+        self.folder.mkdir(exist_ok=True)
+        private_folder(self._state_path.parent.parent, self._state_path.parent.name)
+        lock = own_lock(self._lock_path)
         try:
             lock.acquire(timeout=0)
         except LockTimeout:
@@ -64,7 +71,8 @@ class Dist:
             lock.acquire()
         try:
             for leftover in self.folder.glob(f"{_TEMPORARY}*"):
-                leftover.unlink(missing_ok=True)
+                with suppress(PermissionError, IsADirectoryError):  # another user's: no name of ours can meet it
+                    leftover.unlink(missing_ok=True)
             self._seen = self._load()
             self._settle()
             yield
@@ -75,7 +83,7 @@ class Dist:
         """Return the finished archive if it is whole and was made from `inputs`, else None."""
         path = self.folder / name
         listed = self._sums().get(name)
-        if listed is None or not path.is_file():
+        if listed is None or not is_plain(path):
             return None
         seen = self._fresh(name)
         if seen is None:
@@ -88,10 +96,11 @@ class Dist:
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[BinaryIO]:
-        """Open a hidden file beside `name` to write its next content; it is gone after the context unless placed."""
-        temporary = self._temporary(name)
+        """Open a hidden file to write the next content of `name`; it is gone after the context unless placed."""
+        temporary, new = open_new(self.folder, _TEMPORARY)
+        self._temporaries[name] = temporary
         try:
-            with temporary.open("wb") as file:
+            with new as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -105,7 +114,7 @@ class Dist:
         path = self.folder / name
         if sums.get(name, written.sha256) != written.sha256:
             self._write_sums({other: digest for other, digest in sums.items() if other != name})
-        self._temporary(name).replace(path)
+        self._temporaries.pop(name).replace(path)
         sync_folder(self.folder)
         self._note(name, written.sha256, inputs)
         self._write_sums({**sums, name: written.sha256})
@@ -124,12 +133,12 @@ class Dist:
                 raise WorkError(f"{path}: {sha256sums.NAME} cannot hold this name", "move the file elsewhere")
             seen = self._fresh(path.name)
             after[path.name] = before.get(path.name) or (seen.sha256 if seen else sha256_of(path))
-        if after != before or (self.folder / sha256sums.NAME).is_file() != bool(after):
+        if after != before or is_plain(self.folder / sha256sums.NAME) != bool(after):
             self._write_sums(after)
 
     def _sums(self) -> Mapping[str, str]:
         path = self.folder / sha256sums.NAME
-        return sha256sums.parse(path.read_text("utf-8", "replace"), str(path)) if path.is_file() else {}
+        return sha256sums.parse(path.read_text("utf-8", "replace"), str(path)) if is_plain(path) else {}
 
     def _write_sums(self, digests: Mapping[str, str]) -> None:
         path = self.folder / sha256sums.NAME
@@ -138,11 +147,8 @@ class Dist:
             return
         with self.replacing(sha256sums.NAME) as file:
             file.write(sha256sums.render(digests).encode())
-        self._temporary(sha256sums.NAME).replace(path)
+        self._temporaries.pop(sha256sums.NAME).replace(path)
         sync_folder(self.folder)
-
-    def _temporary(self, name: str) -> Path:
-        return self.folder / f"{_TEMPORARY}{name}.tmp"
 
     def _fresh(self, name: str) -> _Seen | None:
         """What is remembered of an archive, if the file has not been touched since."""
@@ -155,15 +161,16 @@ class Dist:
         stat = (self.folder / name).stat()
         seen = self._seen[name] = _Seen(stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256, inputs)
         temporary = self._state_path.with_suffix(".tmp")
-        temporary.write_text(json.dumps({n: asdict(s) for n, s in self._seen.items()}), encoding="utf-8")
+        with open_own(temporary, fresh=True) as file:
+            file.write(json.dumps({n: asdict(s) for n, s in self._seen.items()}).encode())
         temporary.replace(self._state_path)
         return seen
 
     def _load(self) -> dict[str, _Seen]:
         try:
-            stored = json.loads(self._state_path.read_text(encoding="utf-8"))
+            stored = json.loads(read_regular(self._state_path, _LARGEST_STATE, follow=False))
             return {name: _Seen(**facts) for name, facts in stored.items() if (self.folder / name).is_file()}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, UsageError):
             return {}
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
 from bundler.adapters.http import Body, RangeRefusedError, TransientError, redact, retrying
+from bundler.adapters.own_folder import check_private, is_plain, open_own, own_lock, private_folder
 from bundler.errors import IntegrityError, UnreachableError
 from bundler.progress import Task
 
@@ -61,11 +62,11 @@ class Store:
 
     def has(self, blob: Blob) -> bool:
         """Say whether the file is there, in full size."""
+        path = self.path(blob.sha256)
         try:
-            size = self.path(blob.sha256).stat().st_size
+            return is_plain(path) and blob.size in (None, path.stat().st_size)
         except OSError:
             return False
-        return blob.size is None or size == blob.size
 
     def discard(self, sha256: str) -> None:
         """Drop a file."""
@@ -88,21 +89,18 @@ class Store:
         if self.has(blob):
             task.advance(final.stat().st_size)
             return final
-        partial = self.root / "partial" / blob.sha256
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{partial}.lock"):
+        partial = private_folder(self.root, "partial") / blob.sha256
+        with own_lock(partial.with_suffix(".lock")):
             if self.has(blob):
                 task.advance(final.stat().st_size)
                 return final
             try:
                 self._download(blob, addresses, http, partial, task)
             except (UnreachableError, IntegrityError):
-                if partial.is_file() and not partial.stat().st_size:  # nothing to go on with
+                if is_plain(partial) and not partial.stat().st_size:  # nothing to go on with
                     partial.unlink()
                 raise
-            final.parent.mkdir(parents=True, exist_ok=True)
-            partial.replace(final)
-            sync_folder(final.parent)
+            self._keep(partial, final)
         return final
 
     def join(self, blob: Blob, parts: Sequence[Path]) -> Path:
@@ -110,10 +108,9 @@ class Store:
         final = self.path(blob.sha256)
         if self.has(blob):
             return final
-        partial = self.root / "partial" / blob.sha256
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{partial}.lock"):
-            with partial.open("wb") as whole:
+        partial = private_folder(self.root, "partial") / blob.sha256
+        with own_lock(partial.with_suffix(".lock")):
+            with open_own(partial, fresh=True) as whole:
                 for path in parts:
                     with path.open("rb") as part:
                         shutil.copyfileobj(part, whole, _COPY_SIZE)
@@ -125,10 +122,13 @@ class Store:
                 raise IntegrityError(
                     f"{blob.name}: its parts do not make it\n  expected {blob.sha256}\n  actual   {actual}"
                 )
-            final.parent.mkdir(parents=True, exist_ok=True)
-            partial.replace(final)
-            sync_folder(final.parent)
+            self._keep(partial, final)
         return final
+
+    def _keep(self, partial: Path, final: Path) -> None:
+        folder = private_folder(self.root, "sha256", final.parent.name)
+        partial.replace(final)
+        sync_folder(folder)
 
     def _download(self, blob: Blob, addresses: Iterator[str], http: Source, partial: Path, task: Task) -> None:
         """Try each address in turn; the last one's error is the one that is raised."""
@@ -144,11 +144,14 @@ class Store:
         raise last or UnreachableError(f"{blob.name}: no address is known for it")
 
     def entries(self) -> Iterator[Path]:
-        """Every complete file; each one's name is its digest."""
+        """Every complete file; each one's name is its digest. Raises WorkError if a folder is not ours."""
+        for folder in (self.root / "sha256", *sorted((self.root / "sha256").glob("??"))):
+            check_private(folder)
         return (self.root / "sha256").glob("??/*")
 
     def leftovers(self) -> Iterator[Path]:
-        """Every unfinished download and its lock file."""
+        """Every unfinished download and its lock file. Raises WorkError if their folder is not ours."""
+        check_private(self.root / "partial")
         return (self.root / "partial").glob("*")
 
     def prune(self, keep: Iterable[str]) -> tuple[int, int]:
@@ -157,7 +160,7 @@ class Store:
         sizes = [_removed(path) for path in self.entries() if path.name not in kept]
         for lock in sorted({path.with_suffix(".lock") for path in self.leftovers()}):
             try:
-                with FileLock(lock, timeout=0):
+                with own_lock(lock, timeout=0):
                     sizes.append(_removed(lock.with_suffix("")))
                     lock.unlink(missing_ok=True)  # whoever waits for it sees that it is gone, and makes a new one
             except Timeout:
@@ -178,7 +181,7 @@ class _Attempt:
         self._limit = blob.size if blob.size is not None else _LARGEST_UNSIZED
 
     def __call__(self) -> None:
-        with self._partial.open("ab+") as file:
+        with open_own(self._partial) as file:
             try:
                 resumed = self._fill(file)
             except RangeRefusedError:
@@ -252,7 +255,7 @@ class _Attempt:
 def _removed(path: Path) -> int | None:
     """Remove a file; return how large it was, or None if it was not there."""
     try:
-        size = path.stat().st_size
+        size = path.lstat().st_size
         path.unlink()
     except FileNotFoundError:
         return None

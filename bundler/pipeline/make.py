@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bundler.adapters.archive import Written, write_archive
 from bundler.adapters.dist import Dist
+from bundler.adapters.own_folder import private_folder
 from bundler.adapters.store import Store
 from bundler.errors import BundleError, IntegrityError, from_os
 from bundler.model.bundle import Entry
@@ -44,7 +45,7 @@ def make_all(
         fetch = _building(settings, network, recipes, locks, fetch)
         fetchers = stack.enter_context(_pool(settings, settings.jobs, wait=False))
         packers = stack.enter_context(_pool(settings, _PACKERS, wait=True))
-        spool = Path(stack.enter_context(_folder(settings.cache_dir / "tmp")))
+        spool = Path(stack.enter_context(_folder(settings.cache_dir)))
         bench = _Bench(settings, dist, store, Fetching.start(files, fetch, fetchers), spool)
         making = {r.asset: packers.submit(bench.make, r, locks[r.asset], needs[r.asset]) for r in recipes}
         return {asset: future.result() for asset, future in making.items()}
@@ -154,8 +155,7 @@ def _pool(settings: Settings, threads: int, *, wait: bool) -> Iterator[ThreadPoo
 
 
 @contextmanager
-def _folder(parent: Path) -> Iterator[str]:
-    """A temporary folder below `parent`."""
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent) as name:
+def _folder(cache_dir: Path) -> Iterator[str]:
+    """A temporary folder in the cache."""
+    with tempfile.TemporaryDirectory(dir=private_folder(cache_dir, "tmp")) as name:
         yield name

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.adapters.own_folder import private_folder
 from bundler.adapters.sandbox import opened
 from bundler.errors import UnreachableError, UsageError
 from bundler.model.target import MACHINES
@@ -46,7 +47,7 @@ def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalR
         return RehearsalReport(archive, place, verdict, None)
     facts = verdict.facts
     _check_root(place, facts)
-    with opened(place, MACHINES[facts.arch], settings.cache_dir / "rehearsal", archive) as sandbox:
+    with opened(place, MACHINES[facts.arch], private_folder(settings.cache_dir, "rehearsal"), archive) as sandbox:
         rehearsing = Rehearsing(sandbox, facts, verdict.contents.top, lambda step: _tell(settings, step))
         return RehearsalReport(archive, place, verdict, rehearsing.rehearse())
 

@@ -41,9 +41,11 @@ class Settings:
         return Workspace.find(self.manifests, Path.cwd())
 
     def store(self) -> Store:
-        """The store in the cache folder."""
+        """The store in the cache folder. Raises WorkError if others may write there."""
+        from bundler.adapters.own_folder import check_private
         from bundler.adapters.store import Store
 
+        check_private(self.cache_dir, link=True)
         return Store(self.cache_dir, self.cancelled.is_set)
 
     def epoch(self) -> int:

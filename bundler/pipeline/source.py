@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bundler.adapters.own_folder import private_folder
 from bundler.adapters.pip_compile import PipCompile
 from bundler.adapters.process import run
 from bundler.adapters.store import Blob
@@ -138,7 +139,5 @@ class Sources:
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
-        parent = self._settings.cache_dir / "tmp"
-        parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=parent) as folder:
+        with tempfile.TemporaryDirectory(dir=private_folder(self._settings.cache_dir, "tmp")) as folder:
             yield Path(folder)
