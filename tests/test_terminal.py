@@ -92,7 +92,7 @@ def test_an_output_that_cannot_hold_a_character_is_no_error(
     warn_block("é日\udcff")
     for stream in (out, err):
         stream.flush()
-    written = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    written = out.buffer.getvalue().decode(encoding)
     assert written.startswith(f"{shown}\n" * 3)
     assert json.loads(written.partition("{")[2].join(("{", ""))) == {"a": "é日"}
     assert err.buffer.getvalue().decode(encoding).startswith(f"{shown}\n{shown}")

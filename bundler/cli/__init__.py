@@ -194,6 +194,9 @@ def _tell_program(argv: list[str], error: BundleError) -> None:
 
 def _tell_usage(error: click.ClickException) -> None:
     """What click says of a command line that it does not understand, which it quotes."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # quotes nothing: it is our own help
+        error.show()
+        return
     if isinstance(error, click.UsageError) and error.ctx:
         for line in error.ctx.get_usage().split("\n"):
             warn(line)

@@ -160,6 +160,13 @@ def test_no_word_of_the_command_line_is_obeyed(unlocked: World, words: list[str]
             assert isinstance(done.json(), dict)
 
 
+@pytest.mark.parametrize("words", [[], ["cache"]])
+def test_a_group_without_a_command_shows_its_help(unlocked: World, words: list[str]) -> None:
+    done = unlocked.run(*words)
+    assert done.code == 2
+    assert "\nCommands:\n" in done.err and "Error" not in done.err
+
+
 def test_no_name_in_a_checkout_is_obeyed(unlocked: World) -> None:
     name = NAME[:60]
     unlocked.write(f"{name}.yaml", f"kind: wheelhouse\n{json.dumps(TEXT)}: 1\ncomponent: {json.dumps(TEXT)}\n")
