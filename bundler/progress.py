@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from bundler.terminal import one_line, warn
+from bundler.terminal import encodable, one_line, warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -103,7 +103,8 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Print one line above the bars."""
-        self._bars.console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
+        shown = encodable(one_line(text), sys.stderr)
+        self._bars.console.print(shown, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Task]:
@@ -112,7 +113,7 @@ class Terminal:
             self._open += 1
             if self._open == 1:
                 self._bars.start()
-        bar = self._bars.add_task(one_line(label), total=total)
+        bar = self._bars.add_task(encodable(one_line(label), sys.stderr), total=total)
         try:
             yield _BarTask(self._bars, bar)
         finally:

@@ -64,7 +64,7 @@ def say_json(document: Json, *, indent: int | None = 2) -> None:
     text = json_text(document, indent=indent)
     _write(
         sys.stdout,
-        text if text == _encodable(text, sys.stdout) else json_text(document, indent=indent, ascii_only=True),
+        text if text == encodable(text, sys.stdout) else json_text(document, indent=indent, ascii_only=True),
     )
 
 
@@ -79,12 +79,12 @@ def warn_block(text: str) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    stream.write(f"{_encodable(text, stream)}\n")
+    stream.write(f"{encodable(text, stream)}\n")
     if stream is sys.stderr:
         stream.flush()
 
 
-def _encodable(text: str, stream: TextIO) -> str:
+def encodable(text: str, stream: TextIO) -> str:
     """Text with `\\xe9` and the like for what the stream's encoding does not have."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

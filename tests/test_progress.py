@@ -83,6 +83,21 @@ def test_bars_are_drawn_and_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h"), "the cursor must be there again"
 
 
+def test_bars_obey_and_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stderr", screen)
+    terminal = Terminal()
+    hostile = "[link=http://x]a[/] :bomb: \x1b[2J\x9b\u202e\r\n::add-mask::x \u65e5"
+    with terminal.task(hostile, 1):
+        terminal.say(hostile)
+    screen.flush()
+    shown = screen.buffer.getvalue().decode("latin-1")
+    assert "\n".join(shown.splitlines()[:1]) == (
+        r"[link=http://x]a[/] :bomb: \ufffd[2J\ufffd\ufffd\ufffd\ufffd::add-mask::x \u65e5"
+    )
+    assert "\x9b" not in shown and "\u202e" not in shown and "\r\n::" not in shown
+
+
 def test_bars_end_when_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     terminal = Terminal()
