@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -50,7 +51,7 @@ def check_private(folder: Path, *, link: bool = False) -> bool:
             f"{folder} belongs to another user (uid {status.st_uid}), who could change what is in it", _ELSEWHERE
         )
     if stat.S_IMODE(status.st_mode) & 0o022:
-        hint = f"`chmod go-w {folder}` if you trust what is in it, or {_ELSEWHERE}"
+        hint = f"`chmod go-w {shlex.quote(str(folder))}` if you trust what is in it, or {_ELSEWHERE}"
         raise WorkError(f"{folder} can be written by others, who could change what is in it", hint)
     return True
 
