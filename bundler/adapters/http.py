@@ -4,68 +4,60 @@ from __future__ import annotations
 
 import re
 import ssl
-import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from netrc import NetrcParseError
 from pathlib import Path
-from typing import BinaryIO, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
+import httpcore
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from bundler import __version__
+from bundler.adapters.credentials import Credentials, Login, origin_of, split, without_user
+from bundler.adapters.credentials import redact as redact
+from bundler.adapters.deadline import Exchange, Wait
+from bundler.adapters.gunzip import inflated
+from bundler.adapters.mirror import Mirror as Mirror
+from bundler.adapters.mirror import best_mirror, open_mirrored
+from bundler.adapters.retry import ATTEMPTS
+from bundler.adapters.retry import MissingError as MissingError
+from bundler.adapters.retry import RangeRefusedError as RangeRefusedError
+from bundler.adapters.retry import TransientError as TransientError
+from bundler.adapters.retry import retry_after as retry_after
+from bundler.adapters.retry import retrying as retrying
+from bundler.adapters.transport import FAULTS, Transport, environment_transports
 from bundler.errors import IntegrityError, UnreachableError, UsageError, printable
 
+REDIRECTS = (301, 302, 303, 307, 308)
 _CHUNK = 1 << 18
-_ATTEMPTS = 5
 _LONGEST_PATIENCE = 60.0
-_TIMEOUT = httpx.Timeout(30.0, connect=15.0, pool=None)
-# A server may work for a while on what it was sent before it answers.
-_EXCHANGE_TIMEOUT = httpx.Timeout(60.0, connect=15.0, read=180.0, pool=None)
-# A page that is not there by then is given up for this try: some servers trickle for ever.
-_PAGE_SECONDS = 120.0
-_SLOWEST_BYTES_PER_SECOND = 10_000
+_MOST_REDIRECTS = 10
+# What comes with a redirect is read that far, so that the connection can be used again.
+_MOST_BESIDE_REDIRECT = 1 << 14
+_MOST_WORDS = 300
 _SETTINGS_HINT = "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR and ~/.netrc"
+_SCHEME_HINT = "files are read below the folder of a --mirror FROM=file:///FOLDER/ only"
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.IGNORECASE)
-T = TypeVar("T")
-
-
-class TransientError(UnreachableError):
-    """Worth another try: a dropped connection, a time-out, 429 or 5xx. `wait` is what the server asked for, in s."""
-
-    def __init__(self, message: str, hint: str = "", wait: float | None = None) -> None:
-        super().__init__(message, hint)
-        self.wait = wait
-
-
-class MissingError(UnreachableError):
-    """The server answers, and has nothing there: 404 or 410, or no such file behind a `file://` mirror."""
-
-
-class RangeRefusedError(TransientError):
-    """The server cannot go on at the offset that was asked for: what is there already is of no use with it."""
 
 
 @dataclass(frozen=True)
-class Mirror:
-    """Addresses that start with `source` are asked for at `target` instead. Safe where a digest pins the bytes."""
+class Patience:
+    """How long to wait, in s: for a connection, for the next bytes, and for each kind of exchange as a whole.
 
-    source: str
-    target: str
+    A `page` has that long. A `download` has it for the start, and more for what came, at `slowest` bytes/s; so has an
+    upload for what went. Some servers trickle for ever: none of this grows with how they cut up what they send.
+    """
 
-    @classmethod
-    def parse(cls, text: str) -> Mirror:
-        """Parse `FROM=TO`. Raises UsageError if either is not an address."""
-        for scheme in ("https://", "http://", "file://"):
-            source, separator, target = text.partition(f"={scheme}")
-            if separator and source.startswith(("https://", "http://")):
-                return cls(source, scheme + target)
-        raise UsageError(f"mirror {text!r} is not FROM=TO", "both are addresses, TO may be file:///folder/")
+    connect: float = 15.0
+    silence: float = 30.0
+    page: float = 120.0
+    download: float = 60.0
+    # A server may work for a while on what it was sent before it answers.
+    answer: float = 180.0
+    slowest: float = 10_000
 
 
 @dataclass(frozen=True)
@@ -98,61 +90,48 @@ class Answer:
 class Http:
     """A pool of connections with mirrors, credentials by origin and bounded retries. Threads may share it."""
 
-    def __init__(self, mirrors: Sequence[Mirror] = (), connections: int = 16) -> None:
+    def __init__(self, mirrors: Sequence[Mirror] = (), connections: int = 16, patience: Patience | None = None) -> None:
         """Open nothing yet. Raises UsageError if the environment's proxies, certificates or .netrc are of no use."""
-        self._credentials: dict[tuple[str, str, int], tuple[str, str]] = {}
-        self._mirrors = tuple(Mirror(mirror.source, self.sign_in(mirror.target)) for mirror in mirrors)
-        netrc = Path.home() / ".netrc"
+        self._patience = patience or Patience()
         try:
+            self._credentials = Credentials(Path.home() / ".netrc")
+            context = httpx.create_ssl_context()
             self._client = httpx.Client(
-                timeout=_TIMEOUT,
-                follow_redirects=True,
-                auth=httpx.NetRCAuth(str(netrc)) if netrc.is_file() else None,
-                limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+                transport=Transport(context, connections),
+                mounts=environment_transports(context, connections),
+                trust_env=False,
                 headers={"User-Agent": f"aiws-bundle/{__version__}", "Accept-Encoding": "identity"},
             )
         except httpx.InvalidURL as error:
             raise UsageError("the network settings cannot be used: a proxy is no address", _SETTINGS_HINT) from error
         except (OSError, ValueError, ImportError, NetrcParseError) as error:
             raise UsageError(f"the network settings cannot be used: {error}", _SETTINGS_HINT) from error
+        self._mirrors = tuple(Mirror(mirror.source, self.sign_in(mirror.target)) for mirror in mirrors)
 
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
 
     def sign_in(self, address: str) -> str:
-        """Remember the user and password inside `address` for its origin; return the address without them.
+        """Remember the user and password inside `address`, or .netrc's, for its origin; return it without them.
 
         Raises UsageError if it is none.
         """
-        try:
-            parts = _split(address)
-        except ValueError as error:
-            raise UsageError(f"{redact(address)} is not an address", "see README, indexes and mirrors") from error
-        if parts.username is None:
-            return address
-        clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
-        self._credentials[_origin(clean)] = (unquote(parts.username), unquote(parts.password or ""))
-        return clean
+        return self._credentials.sign_in(address)
 
     def get(self, address: str, accept: str, limit: int) -> Page:
         """Fetch a page of at most `limit` bytes, with retries. Raises UnreachableError, IntegrityError."""
         return retrying(lambda: self._get(address, accept, limit))
 
     def _get(self, address: str, accept: str, limit: int) -> Page:
-        content, deadline = bytearray(), time.monotonic() + _PAGE_SECONDS
+        exchange = Exchange(self._patience.page)
         # Pages compress well, unlike archives: let the server do so.
-        with self._answer(address, {"Accept": accept, "Accept-Encoding": "gzip"}) as response:
-            for chunk in _translated(response.iter_bytes(), address):
-                content += chunk
-                if len(content) > limit:
-                    raise IntegrityError(f"{redact(address)}: the answer is larger than {limit} bytes")
-                if time.monotonic() > deadline:
-                    raise TransientError(f"{redact(address)}: not there after {_PAGE_SECONDS:.0f} s")
+        with self._answer(address, {"Accept": accept, "Accept-Encoding": "gzip"}, exchange) as (response, found):
+            content = _whole(response, address, limit, exchange)
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            return Page(bytes(content), media_type, str(response.url))
+            return Page(content, media_type, found)
 
-    def read(self, address: str, limit: int, attempts: int = _ATTEMPTS) -> bytes:
+    def read(self, address: str, limit: int, attempts: int = ATTEMPTS) -> bytes:
         """Fetch a file of at most `limit` bytes that a digest will check, through mirrors and with retries.
 
         Raises UnreachableError, IntegrityError.
@@ -172,29 +151,11 @@ class Http:
         There are no mirrors, redirects or retries. An iterator is sent as it yields; its size is in `headers`.
         Raises TransientError, UnreachableError, IntegrityError if the answer is larger than `limit` bytes.
         """
-        try:
-            with self._client.stream(
-                method,
-                address,
-                headers=dict(headers),
-                content=content,
-                auth=None,
-                follow_redirects=False,
-                timeout=_EXCHANGE_TIMEOUT,
-            ) as response:
-                received, deadline = bytearray(), time.monotonic() + _PAGE_SECONDS
-                for chunk in response.iter_bytes():
-                    received += chunk
-                    if time.monotonic() > deadline:
-                        raise TransientError(f"{redact(address)}: not there after {_PAGE_SECONDS:.0f} s")
-                    if len(received) > limit:
-                        raise IntegrityError(f"{redact(address)}: the answer is larger than {limit} bytes")
-                named = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, named, bytes(received))
-        except httpx.HTTPError as error:
-            raise _translate(error, address) from error
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise UnreachableError(f"{redact(address)} is not an address") from error
+        exchange = Exchange(self._patience.answer + self._patience.page, sending=self._patience.slowest)
+        with self._sent(method, address, headers, None, exchange, content) as response:
+            received = _whole(response, address, limit, exchange)
+            named = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, named, received)
 
     @contextmanager
     def stream(self, address: str, start: int = 0, headers: Mapping[str, str] | None = None) -> Iterator[Body]:
@@ -203,52 +164,83 @@ class Http:
         `headers` may hold credentials: they go to the address itself, never to a mirror or a redirect to elsewhere.
         Raises TransientError, UnreachableError; so may the chunks.
         """
-        actual = self.mirrored(address) if headers is None else address
-        if actual.startswith("file://"):
-            with _open_file(actual) as file:
+        mirror = best_mirror(self._mirrors, address) if headers is None else None
+        if mirror and mirror.target.startswith("file://"):
+            with open_mirrored(mirror, address) as file:
                 size = file.seek(0, 2)
                 begin = file.seek(start if start <= size else 0)
                 yield Body(begin, size, iter(lambda: file.read(_CHUNK), b""))
             return
+        actual = mirror.applied(address) if mirror else address
         ranged = {"Range": f"bytes={start}-"} if start else {}
-        with self._answer(actual, {**(headers or {}), **ranged}) as response:
+        exchange = Exchange(self._patience.download, receiving=self._patience.slowest)
+        with self._answer(actual, {**(headers or {}), **ranged}, exchange) as (response, _):
             begin, total = _extent(response)
+            # Some servers call an archive's own gzip a coding: its digest is that of the bytes as they are stored.
+            _coding(response, actual)
             # As it comes: pieces of a fixed size would be lost when the connection drops before they are full.
-            yield Body(begin, total, _translated(response.iter_raw(), actual))
-
-    def mirrored(self, address: str) -> str:
-        """Return where `address` is really asked for; the longest matching mirror wins."""
-        fitting = [mirror for mirror in self._mirrors if address.startswith(mirror.source)]
-        best = max(fitting, key=lambda mirror: len(mirror.source), default=None)
-        return best.target + address.removeprefix(best.source) if best else address
+            yield Body(begin, total, _raw(response, actual, exchange))
 
     @contextmanager
-    def _answer(self, address: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
-        auth = None if "Authorization" in headers else self._credentials.get(_origin(address), httpx.USE_CLIENT_DEFAULT)
+    def _answer(
+        self, address: str, headers: Mapping[str, str], exchange: Exchange
+    ) -> Iterator[tuple[httpx.Response, str]]:
+        """Follow redirects to a good answer, and tell where it came from. Credentials go to `address`' origin only."""
+        origin, found, told = origin_of(address), address, dict(headers)
+        login = None if "Authorization" in headers else self._credentials.of(origin)
+        for _ in range(_MOST_REDIRECTS + 1):
+            with self._sent("GET", found, told, login, exchange) as response:
+                if response.status_code not in REDIRECTS or "Location" not in response.headers:
+                    _raise_for_status(response, address)
+                    yield response, found
+                    return
+                found = _redirected(found, response.headers["Location"])
+                _drain(response, address, exchange)
+            if origin_of(found) != origin:
+                login = None
+                told.pop("Authorization", None)
+        raise UnreachableError(f"{redact(address)}: more than {_MOST_REDIRECTS} redirects")
+
+    @contextmanager
+    def _sent(
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        login: Login | None,
+        exchange: Exchange,
+        content: bytes | Iterator[bytes] | None = None,
+    ) -> Iterator[httpx.Response]:
+        """Send one request, as exactly that user, to a web address. Raises UnreachableError for any other."""
         try:
-            # On a redirect to another origin httpx drops the Authorization header.
-            with self._client.stream("GET", address, headers=dict(headers), auth=auth) as response:
-                _raise_for_status(response, address)
-                yield response
-        except httpx.HTTPError as error:
-            raise _translate(error, address) from error
-        except (httpx.InvalidURL, UnicodeError) as error:  # of a host, perhaps one that was redirected to
+            parts = split(address)
+        except ValueError as error:
             raise UnreachableError(f"{redact(address)} is not an address") from error
-
-
-def retrying(work: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
-    """Call `work` until it does not raise TransientError, at most `attempts` times, waiting longer each time."""
-    tries = Retrying(
-        stop=stop_after_attempt(attempts),
-        wait=_wait,
-        retry=retry_if_exception_type(TransientError),
-        reraise=True,
-    )
-    return tries(work)
+        if parts.scheme not in ("https", "http"):
+            raise UnreachableError(f"{redact(address)} is not a web address", _SCHEME_HINT)
+        silence = self._patience.silence if content is None else self._patience.answer
+        with _translating(address):
+            request = self._client.build_request(
+                method,
+                without_user(parts),
+                headers=dict(headers),
+                content=_told(content, exchange) if isinstance(content, Iterator) else content,
+                timeout=httpx.Timeout(
+                    connect=Wait(self._patience.connect, exchange),
+                    read=Wait(silence, exchange),
+                    write=Wait(silence, exchange),
+                    pool=None,
+                ),
+            )
+            response = self._client.send(request, stream=True, auth=login, follow_redirects=False)
+        try:
+            yield response
+        finally:
+            response.close()
 
 
 def collect(
-    opened: Callable[[], AbstractContextManager[Body]], address: str, limit: int, attempts: int = _ATTEMPTS
+    opened: Callable[[], AbstractContextManager[Body]], address: str, limit: int, attempts: int = ATTEMPTS
 ) -> bytes:
     """Read whole what `opened` streams, at most `limit` bytes, with retries.
 
@@ -256,12 +248,10 @@ def collect(
     """
 
     def once() -> bytes:
-        content, began = bytearray(), time.monotonic()
+        content = bytearray()
         with opened() as body:
             for chunk in body.chunks:
                 content += chunk
-                if time.monotonic() - began > _PAGE_SECONDS + len(content) / _SLOWEST_BYTES_PER_SECOND:
-                    raise TransientError(f"{redact(address)}: slower than {_SLOWEST_BYTES_PER_SECOND} bytes/s")
                 if len(content) > limit:
                     raise IntegrityError(f"{redact(address)}: larger than {limit} bytes")
             if body.total is not None and len(content) < body.total:
@@ -271,54 +261,76 @@ def collect(
     return retrying(once, attempts)
 
 
-_backoff = wait_random_exponential(multiplier=0.25, max=8)
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, TransientError) else None
-    return asked if asked is not None else _backoff(state)
-
-
-def redact(address: str) -> str:
-    """Return an address fit for print: without user, password, query and fragment."""
+def _redirected(address: str, location: str) -> str:
+    """Where a redirect leads, without the user that it may name. Raises UnreachableError if nobody should go there."""
+    shown = redact(address)
     try:
-        parts = _split(address)
-    except ValueError:  # a slash in a password, for one, ends the host: show what follows the last @ only
-        return address.rpartition("@")[2].partition("?")[0]
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _split(address: str) -> SplitResult:
-    """Take an address apart. Raises ValueError if its host or port makes no sense."""
-    parts = urlsplit(address)
-    _ = parts.port  # read when it is asked for
-    return parts
-
-
-def _origin(address: str) -> tuple[str, str, int]:
-    """Scheme, host and port: whom credentials are for. Raises UnreachableError if `address` is none."""
-    try:
-        parts = _split(address)
+        parts = split(urljoin(address, location))
     except ValueError as error:
-        raise UnreachableError(f"{redact(address)} is not an address") from error
-    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+        raise UnreachableError(f"{shown} redirects to what is no address") from error
+    if parts.scheme not in ("https", "http"):
+        raise UnreachableError(f"{shown} redirects to what is no web address")
+    if parts.scheme == "http" and address.startswith("https:"):
+        raise UnreachableError(f"{shown} redirects from https to http", "everybody on the way could change the answer")
+    return without_user(parts)
 
 
-def _open_file(address: str) -> BinaryIO:
-    path = Path(unquote(urlsplit(address).path))
+def _drain(response: httpx.Response, address: str, exchange: Exchange) -> None:
+    """Read what little comes with a redirect."""
+    size = 0
+    for chunk in _raw(response, address, exchange):
+        size += len(chunk)
+        if size > _MOST_BESIDE_REDIRECT:
+            return
+
+
+def _coding(response: httpx.Response, address: str) -> str:
+    """The content coding of an answer, `gzip` or none (RFC 9110, section 8.4). Raises UnreachableError for others."""
+    named = response.headers.get("Content-Encoding", "").strip().lower()
+    if named in ("", "identity"):
+        return ""
+    if named in ("gzip", "x-gzip"):
+        return "gzip"
+    raise UnreachableError(printable(f"{redact(address)}: compressed as nobody asked for: {named[:_MOST_WORDS]}"))
+
+
+def _whole(response: httpx.Response, address: str, limit: int, exchange: Exchange) -> bytes:
+    """Read a body of at most `limit` bytes. Raises IntegrityError, UnreachableError."""
+    content, shown = bytearray(), redact(address)
+    too_large = IntegrityError(f"{shown}: the answer is larger than {limit} bytes")
+    chunks = _raw(response, address, exchange)
+    if _coding(response, address):
+        chunks = inflated(chunks, limit, too_large)
     try:
-        return path.open("rb")
-    except OSError as error:
-        kind = MissingError if isinstance(error, FileNotFoundError) else UnreachableError
-        raise kind(f"{path}: {error.strerror}", "check the --mirror or AIWS_MIRRORS that led there") from error
+        for chunk in chunks:
+            content += chunk
+            if len(content) > limit:
+                raise too_large
+    except (EOFError, zlib.error) as error:
+        raise UnreachableError(f"{shown}: compressed badly: {error}") from error
+    return bytes(content)
+
+
+def _raw(response: httpx.Response, address: str, exchange: Exchange) -> Iterator[bytes]:
+    """The body as it was sent, earning its exchange time."""
+    with _translating(address):
+        for chunk in response.iter_raw():
+            exchange.came(len(chunk))
+            yield chunk
+
+
+def _told(content: Iterator[bytes], exchange: Exchange) -> Iterator[bytes]:
+    """What is sent, earning its exchange time."""
+    for chunk in content:
+        yield chunk
+        exchange.went(len(chunk))
 
 
 def _extent(response: httpx.Response) -> tuple[int, int | None]:
     """Read where a body starts and how large the whole is (RFC 9110, sections 8.6 and 14.4)."""
     length = response.headers.get("Content-Length", "")
     if response.status_code != httpx.codes.PARTIAL_CONTENT:
-        return 0, int(length) if length.isdigit() else None
+        return 0, int(length) if length.isascii() and length.isdigit() else None
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if match is None:
         raise RangeRefusedError(f"{redact(str(response.url))}: 206 without a usable Content-Range")
@@ -344,35 +356,26 @@ def _raise_for_status(response: httpx.Response, address: str) -> None:
     raise kind(shown, "it is not there; is a mirror or index configured that lacks it?")
 
 
-def retry_after(value: str) -> float | None:
-    """Seconds that a Retry-After header asks to wait (RFC 9110, section 10.2.3), or None."""
-    value = value.strip()
+@contextmanager
+def _translating(address: str) -> Iterator[None]:
+    """Turn what httpx and httpcore raise into errors of ours."""
     try:
-        if value.isdecimal():
-            return float(value)
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError, OverflowError):
-        return None
+        yield
+    except (httpx.HTTPError, *FAULTS) as error:
+        raise _translate(error, redact(address)) from error
+    except (httpx.InvalidURL, UnicodeError) as error:  # of a host, perhaps one that was redirected to
+        raise UnreachableError(f"{redact(address)} is not an address") from error
 
 
-def _translated(chunks: Iterator[bytes], address: str) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    except httpx.HTTPError as error:
-        raise _translate(error, address) from error
-
-
-def _translate(error: httpx.HTTPError, address: str) -> UnreachableError:
-    """Turn httpx's exceptions into ours."""
-    shown, reason = redact(address), str(error) or type(error).__name__
+def _translate(error: Exception, shown: str) -> UnreachableError:
+    reason = printable(str(error)[:_MOST_WORDS]) or type(error).__name__
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             hint = "behind a company proxy, point SSL_CERT_FILE at its certificate"
             return UnreachableError(f"{shown}: the server's certificate is not trusted ({cause.verify_message})", hint)
         cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpx.TimeoutException):
-        return TransientError(f"{shown}: no answer in time", "is the network up? a mirror may be nearer")
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.DecodingError):
-        return UnreachableError(f"{shown}: {reason}")
+    if isinstance(error, httpcore.TimeoutException):
+        why = str(error) or "no answer in time"
+        return TransientError(f"{shown}: {why}", "is the network up? a mirror may be nearer")
     return TransientError(f"{shown}: {reason}", "is the network up, and the proxy set?")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -23,9 +22,6 @@ from bundler.progress import Task
 
 _LARGEST_UNSIZED = 1 << 30
 _COPY_SIZE = 1 << 20
-# A download slower than this on the whole is given up for this try: some servers trickle for ever.
-_SLOWEST_BYTES_PER_SECOND = 10_000
-_GRACE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -210,7 +206,6 @@ class _Attempt:
         if have >= self._limit:
             file.truncate(0)
             have = 0
-        began = time.monotonic()
         with self._http.stream(self._address, have) as body:
             if body.start not in (0, have):
                 file.truncate(0)
@@ -230,8 +225,6 @@ class _Attempt:
                     raise self._wrong_size(f"{size} or more")
                 if self._cancelled():
                     raise UnreachableError("interrupted")
-                if time.monotonic() - began > _GRACE_SECONDS + (size - body.start) / _SLOWEST_BYTES_PER_SECOND:
-                    raise TransientError(f"{redact(self._address)}: slower than {_SLOWEST_BYTES_PER_SECOND} bytes/s")
                 file.write(chunk)
                 self._hash.update(chunk)
                 self.count(size)

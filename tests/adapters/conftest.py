@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 import trustme
 
-from bundler.adapters import http as http_module
-from bundler.adapters.http import Http
+from bundler.adapters.http import Http, Patience
 from tests.forks import Forks, forks
 from tests.server import Server, serving
 
@@ -65,11 +64,11 @@ def http(server: Server) -> Iterator[Http]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence counts as a time-out after a fifth of a second. Ask for it before `http`."""
-    import httpx
-
-    monkeypatch.setattr(http_module, "_TIMEOUT", httpx.Timeout(0.2, connect=2.0, pool=None))
+def impatient() -> Iterator[Http]:
+    """Silence counts as a time-out after a fifth of a second."""
+    made = Http(patience=Patience(silence=0.2))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

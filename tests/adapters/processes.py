@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from bundler.adapters import http as http_module
+from bundler.adapters import retry as retry_module
 from bundler.adapters.archive import Written
 from bundler.adapters.dist import Dist
 from bundler.adapters.http import Http
@@ -16,7 +16,7 @@ from bundler.progress import Silent
 
 def fetch(root: str, name: str, sha256: str, size: int, address: str) -> None:
     """Fetch one file into the store at `root`."""
-    http_module._backoff = lambda state: 0.0  # type: ignore[assignment]
+    retry_module._backoff = lambda state: 0.0  # type: ignore[assignment]
     with Silent().task("", size) as task:
         Store(Path(root)).fetch(Blob(name, sha256, size), iter([address]), Http(), task)
 

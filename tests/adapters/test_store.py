@@ -7,15 +7,17 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock, Timeout
 
-from bundler.adapters import http as http_module
 from bundler.adapters import store as store_module
-from bundler.adapters.http import Http, Mirror, RangeRefusedError, TransientError
+from bundler.adapters.http import Http, Patience
+from bundler.adapters.mirror import Mirror
+from bundler.adapters.retry import RangeRefusedError, TransientError
 from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError, UnreachableError
 from tests.forks import Forks
@@ -254,14 +256,11 @@ def test_a_resumed_download_of_replaced_bytes_says_so_in_the_end(server: Server,
     assert files_in(store) == []
 
 
-def test_a_download_slower_than_is_any_use_is_given_up(
-    server: Server, http: Http, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_module, "_GRACE_SECONDS", 0.02)
+def test_a_download_slower_than_is_any_use_is_given_up(server: Server, store: Store) -> None:
     trickle = Reply(CONTENT, piece=10, pause=0.01)
-    monkeypatch.setattr(http_module, "_ATTEMPTS", 1)
     address = server.script("/a.whl", trickle, Reply(CONTENT))
-    assert fetch(store, http, address, blob=UNSIZED).read_bytes() == CONTENT
+    with closing(Http(patience=Patience(download=0.02))) as http:
+        assert fetch(store, http, address, blob=UNSIZED).read_bytes() == CONTENT
     assert server.requests[1].offset > 0
 
 

@@ -14,7 +14,7 @@ from tests.world import World
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait, unless a server asks for it."""
-    monkeypatch.setattr("bundler.adapters.http._backoff", lambda state: 0.0)
+    monkeypatch.setattr("bundler.adapters.retry._backoff", lambda state: 0.0)
 
 
 @pytest.fixture

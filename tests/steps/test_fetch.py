@@ -80,7 +80,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def http(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Http]:
-    monkeypatch.setattr("bundler.adapters.http._backoff", lambda state: 0.0)
+    monkeypatch.setattr("bundler.adapters.retry._backoff", lambda state: 0.0)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "*")
     with closing(Http([Mirror("https://files.test/a/", f"{tmp_path.as_uri()}/mirror/")])) as made:
