@@ -84,7 +84,7 @@ class _Stream(httpcore.NetworkStream):
             self._socket.settimeout(_seconds(timeout, httpcore.ReadTimeout))
             data = self._socket.recv(max_bytes)
         except TimeoutError as error:
-            raise httpcore.ReadTimeout from error
+            raise httpcore.ReadTimeout(_why(timeout)) from error
         except OSError as error:
             raise httpcore.ReadError(str(error)) from error
         if isinstance(timeout, Wait):
@@ -99,7 +99,7 @@ class _Stream(httpcore.NetworkStream):
                 self._socket.settimeout(_seconds(timeout, httpcore.WriteTimeout))
                 unsent = unsent[self._socket.send(unsent) :]
         except TimeoutError as error:
-            raise httpcore.WriteTimeout from error
+            raise httpcore.WriteTimeout(_why(timeout)) from error
         except OSError as error:
             raise httpcore.WriteError(str(error)) from error
 
@@ -115,8 +115,8 @@ class _Stream(httpcore.NetworkStream):
             return _Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
         except BaseException as error:
             self.close()
-            if isinstance(error, TimeoutError | httpcore.ReadTimeout | httpcore.WriteTimeout):
-                raise httpcore.ConnectTimeout(str(error)) from error
+            if isinstance(error, TimeoutError | httpcore.TimeoutException):
+                raise httpcore.ConnectTimeout(_why(timeout)) from error
             if isinstance(error, OSError | ValueError | httpcore.NetworkError):  # ValueError: of a host's name
                 raise httpcore.ConnectError(str(error)) from error
             raise
@@ -205,7 +205,7 @@ class Backend(httpcore.NetworkBackend):
                 made.connect(address)
                 made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except TimeoutError:
-                fault = httpcore.ConnectTimeout()
+                fault = httpcore.ConnectTimeout(_why(timeout))
             except OSError as error:
                 fault = httpcore.ConnectError(str(error))
             except BaseException:
@@ -223,9 +223,14 @@ def _seconds(timeout: float | None, fault: type[httpcore.TimeoutException]) -> f
         return _UNSAID_SECONDS
     if isinstance(timeout, Wait) and (left := timeout.exchange.left()) < timeout:
         if left <= 0:
-            raise fault(timeout.exchange.fault)
+            raise fault(_why(timeout))
         return left
     return timeout
+
+
+def _why(timeout: float | None) -> str:
+    """What a wait that ended ran into: the end of its exchange, or, of which nothing is to be said, its own."""
+    return timeout.exchange.fault if isinstance(timeout, Wait) and timeout.exchange.left() <= 0 else ""
 
 
 def _readable(connected: socket.socket) -> bool:

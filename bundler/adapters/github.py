@@ -31,7 +31,7 @@ from bundler.errors import IntegrityError, UnreachableError, UsageError
 from bundler.model.release import Asset, Release, read_json, read_json_list
 
 PUBLIC_API = "https://api.github.com"
-_LARGEST_ANSWER = 64 << 20
+_LARGEST_ANSWER = 32 << 20
 _PAGE = 100
 _MOST_PAGES = 100
 _MOSTREDIRECTS = 3
@@ -223,7 +223,10 @@ class GitHub:
     def _pages(self, kind: type[T], path: str) -> Iterator[T]:
         for page in range(1, _MOST_PAGES + 1):
             answer = self._call("GET", f"{path}?per_page={_PAGE}&page={page}")
-            yield from read_json_list(kind, answer.content, self.repository)
+            listed = read_json_list(kind, answer.content, self.repository)
+            if len(listed) > _PAGE:
+                raise IntegrityError(f"{self.repository}: {len(listed)} entries on a page of {_PAGE} of {path}")
+            yield from listed
             if 'rel="next"' not in answer.headers.get("link", ""):
                 return
         raise IntegrityError(f"{self.repository}: more than {_MOST_PAGES} pages of {path}")

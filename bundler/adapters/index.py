@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from html.parser import HTMLParser
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from bundler.adapters.http import Http, TransientError, redact
-from bundler.errors import UnreachableError
+from bundler.adapters.simple_page import ACCEPT, LARGEST_PAGE, IndexFile, read_page
+from bundler.errors import UnreachableError, printable
 from bundler.model.lock import LockedWheel
 
-_JSON = "application/vnd.pypi.simple.v1+json"
-_ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-_LARGEST_PAGE = 64 << 20
 # Pages of several megabytes become many times that while they are parsed.
 _PAGES_AT_ONCE = 2
 # After so many pages in a row that no retry could get, an index counts as down: hundreds more would each take minutes.
 _DOWN_AFTER = 2
-
-
-@dataclass(frozen=True)
-class IndexFile:
-    """A file that an index lists; its digest and its size in bytes, if it tells them."""
-
-    filename: str
-    address: str
-    sha256: str | None
-    size: int | None = None
 
 
 class Index:
@@ -90,18 +74,17 @@ class Index:
         if len(failures := self._failures) >= _DOWN_AFTER:
             raise UnreachableError(failures[0].message, failures[0].hint)
         try:
-            page = self._http.get(address, _ACCEPT, _LARGEST_PAGE)
+            page = self._http.get(address, ACCEPT, LARGEST_PAGE)
         except TransientError as error:
             self._failures += (error,)
             raise
         self._failures = ()
         try:
-            if page.media_type == _JSON:
-                return _from_json(page.content, page.address)
-            return _from_html(page.content, page.address)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return read_page(page.content, page.media_type, page.address)
+        except ValueError as error:
             raise UnreachableError(
-                f"{redact(address)}: the answer is no index page", "is the index address a 'simple' index?"
+                f"{redact(address)}: the answer is no index page: {printable(str(error)[:200])}",
+                "is the index address a 'simple' index?",
             ) from error
 
     def _file_store(self, wheel: LockedWheel) -> str | None:
@@ -113,39 +96,3 @@ class Index:
                 address = self.look_up(wheel)
                 self._base = address.removesuffix(tail) if address.endswith(f"/{tail}") else None
             return self._base
-
-
-def _from_json(content: bytes, base: str) -> tuple[IndexFile, ...]:
-    return tuple(
-        IndexFile(
-            str(file["filename"]),
-            urljoin(base, str(file["url"])),
-            dict(file.get("hashes", {})).get("sha256"),
-            size if isinstance(size := file.get("size"), int) else None,
-        )
-        for file in json.loads(content)["files"]
-        if str(file["filename"]).endswith(".whl")
-    )
-
-
-def _from_html(content: bytes, base: str) -> tuple[IndexFile, ...]:
-    anchors = _Anchors()
-    anchors.feed(content.decode("utf-8", "replace"))
-    files = []
-    for reference in anchors.references:
-        address, fragment = urldefrag(urljoin(base, reference))
-        filename = unquote(urlsplit(address).path.rpartition("/")[2])
-        algorithm, _, digest = fragment.partition("=")
-        if filename.endswith(".whl"):
-            files.append(IndexFile(filename, address, digest.lower() if algorithm == "sha256" else None))
-    return tuple(files)
-
-
-class _Anchors(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.references: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self.references += [value for name, value in attrs if name == "href" and value]

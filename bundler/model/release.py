@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, TypeVar, cast
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError, UsageError
+from bundler.model.json_weight import refuse_heavy
 from bundler.model.manifest import Repository
 
 _CONFIG = ConfigDict(extra="ignore")
@@ -40,7 +41,7 @@ class Asset:
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     id: int
     name: Line
-    size: Annotated[int, Field(ge=0)]
+    size: Annotated[int, Field(ge=0, lt=1 << 53)]
     state: Line
     digest: Line | None = None
     browser_download_url: Line = ""
@@ -182,6 +183,10 @@ T = TypeVar("T")
 
 def read_json(kind: type[T], content: bytes, where: str) -> T:
     """Validate an answer of the API. Raises IntegrityError for one of another shape."""
+    try:
+        refuse_heavy(content)
+    except ValueError as error:
+        raise IntegrityError(f"{where}: an answer that makes no sense: {error}") from error
     try:
         return cast("TypeAdapter[T]", _adapter(kind)).validate_json(content)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -133,7 +133,7 @@ def test_a_page_without_files_lists_nothing(server: Server, http: Http, content:
 
 
 def test_a_page_has_a_largest_size(server: Server, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "_LARGEST_PAGE", 1000)
+    monkeypatch.setattr(index_module, "LARGEST_PAGE", 1000)
     with pytest.raises(IntegrityError, match="larger than 1000 bytes"):
         one_page(server, b" " * 1001, JSON_PAGE, http).files("demo")
 

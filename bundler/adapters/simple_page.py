@@ -1,0 +1,108 @@
+"""A project's page of a package index, as HTML (PEP 503) or JSON (PEP 691, 700), read in bounded time and memory."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from bundler.model.json_weight import refuse_heavy
+
+JSON = "application/vnd.pypi.simple.v1+json"
+ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+LARGEST_PAGE = 32 << 20
+_MOST_FILES = 100_000
+_MOST_ANCHORS = 4 * _MOST_FILES
+_MOST_ATTRIBUTES = 32
+_LONGEST_ADDRESS = 4096
+_DIGEST = re.compile(r"[0-9a-f]{1,64}")
+# Each looks at a byte once or twice, whatever the page is: nothing here can be made to look back.
+_OPENING = re.compile(rb"<!--|<a(?=[\s/>])", re.IGNORECASE)
+_ATTRIBUTE = re.compile(rb"""[\s/]*+([^\s"'<>/=]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?+""")
+
+
+@dataclass(frozen=True)
+class IndexFile:
+    """A file that an index lists; its digest and its size in bytes, if it tells them."""
+
+    filename: str
+    address: str
+    sha256: str | None
+    size: int | None = None
+
+
+def read_page(content: bytes, media_type: str, base: str) -> tuple[IndexFile, ...]:
+    """Return the wheels on a page that came from the address `base`. Raises ValueError if it is no such page."""
+    files = _from_json(content, base) if media_type == JSON else _from_html(content, base)
+    found: list[IndexFile] = []
+    for file in files:
+        if len(found) == _MOST_FILES:
+            raise ValueError(f"it lists more than {_MOST_FILES} files")
+        found.append(file)
+    return tuple(found)
+
+
+def _from_json(content: bytes, base: str) -> Iterator[IndexFile]:
+    refuse_heavy(content)
+    try:
+        page: object = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    files = page.get("files") if isinstance(page, dict) else None
+    if not isinstance(files, list):
+        raise ValueError("it has no list of files")  # noqa: TRY004 - of a value that somebody sent
+    for file in files:
+        if not isinstance(file, dict):
+            raise ValueError("a file is no object")  # noqa: TRY004
+        filename, url, hashes, size = (file.get(key) for key in ("filename", "url", "hashes", "size"))
+        if not (isinstance(filename, str) and isinstance(url, str) and isinstance(hashes, dict | None)):
+            raise ValueError("a file lacks its name or address")  # noqa: TRY004
+        if filename.endswith(".whl") and (address := _joined(base, url)):
+            known = size if type(size) is int and 0 <= size < 1 << 53 else None
+            yield IndexFile(filename, address, _digest(hashes.get("sha256") if hashes else None), known)
+
+
+def _from_html(content: bytes, base: str) -> Iterator[IndexFile]:
+    for reference in _references(content):
+        address, fragment = urldefrag(_joined(base, reference))
+        filename = unquote(urlsplit(address).path.rpartition("/")[2])
+        algorithm, _, digest = fragment.partition("=")
+        if filename.endswith(".whl"):
+            yield IndexFile(filename, address, _digest(digest) if algorithm == "sha256" else None)
+
+
+def _references(content: bytes) -> Iterator[str]:
+    """Yield what the anchors outside of comments refer to."""
+    at = count = 0
+    while opening := _OPENING.search(content, at):
+        at, count = opening.end(), count + 1
+        if count > _MOST_ANCHORS:
+            raise ValueError(f"it has more than {_MOST_ANCHORS} links")
+        if opening[0] == b"<!--":
+            end = content.find(b"-->", at)
+            at = len(content) if end < 0 else end + 3
+            continue
+        reference = None
+        for _ in range(_MOST_ATTRIBUTES):
+            if (attribute := _ATTRIBUTE.match(content, at)) is None:
+                break
+            at = attribute.end()
+            name, value = attribute.groups()
+            if reference is None and name.lower() == b"href" and value and len(value) <= _LONGEST_ADDRESS:
+                reference = html.unescape(value.strip(b"\"'").decode("utf-8", "replace")).strip()
+        if reference:
+            yield reference
+
+
+def _joined(base: str, reference: str) -> str:
+    """The address that a page refers to; "" for one that is longer than any. Raises ValueError if it is none."""
+    return urljoin(base, reference) if len(reference) <= _LONGEST_ADDRESS else ""
+
+
+def _digest(text: object) -> str | None:
+    """A digest in lower case. None, which is to say unknown, for what is none: the download's own will tell."""
+    digest = text.lower() if isinstance(text, str) else ""
+    return digest if _DIGEST.fullmatch(digest) else None

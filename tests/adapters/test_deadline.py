@@ -1,0 +1,350 @@
+"""Deadlines and bounds of an exchange, against servers that send anything but an answer, slowly or without end."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from bundler.adapters.http import Http, Patience
+from bundler.adapters.retry import TransientError
+from bundler.errors import BundleError
+from tests.raw_server import Peer, Script, raw_serving, tunnel
+from tests.server import Reply, serving
+
+LIMIT = 1 << 20
+# An exchange has this long, and a trickling peer sends something well within each wait's time.
+WHOLE = 0.15
+SILENCE = 5.0
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def patience() -> Patience:
+    return Patience(connect=SILENCE, silence=SILENCE, page=WHOLE, download=WHOLE, answer=0.15)
+
+
+def a_page(http: Http, address: str) -> bytes:
+    return http._get(address, "*/*", LIMIT).content
+
+
+def a_file(http: Http, address: str) -> bytes:
+    with http.stream(address) as body:
+        return b"".join(body.chunks)
+
+
+def an_exchange(http: Http, address: str) -> bytes:
+    return http.exchange("POST", address, {}, b"{}", LIMIT).content
+
+
+def head_drip(peer: Peer) -> None:
+    peer.head()
+    peer.drip(OK + b"X-A: b\r\n" * 2000)
+
+
+def status_drip(peer: Peer) -> None:
+    peer.head()
+    peer.drip(b"HTTP/1.1 200 " + b"O" * 5000)
+
+
+def endless_hints(peer: Peer) -> None:
+    peer.head()
+    peer.for_ever(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+
+
+def endless_continue(peer: Peer) -> None:
+    peer.head()
+    peer.for_ever(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def chunk_extension(peer: Peer) -> None:
+    peer.head()
+    peer.send(CHUNKED + b"1;x=")
+    peer.drip(b"y" * 5000)
+
+
+def chunk_size(peer: Peer) -> None:
+    peer.head()
+    peer.send(CHUNKED + b"1\r\nx\r\n")
+    peer.drip(b"00000000000000000001\r\nx\r\n" * 500, 0.05)
+
+
+def trailers(peer: Peer) -> None:
+    peer.head()
+    peer.send(CHUNKED + b"1\r\nx\r\n0\r\n")
+    peer.drip(b"X-A: b\r\n" * 2000)
+
+
+def body_drip(peer: Peer) -> None:
+    peer.head()
+    peer.send(OK + b"Content-Length: 100000\r\n\r\n")
+    peer.drip(b"x" * 5000)
+
+
+def endless_body(peer: Peer) -> None:
+    peer.head()
+    peer.send(OK + b"\r\n")
+    peer.for_ever(b"x")
+
+
+def gzip_header(peer: Peer) -> None:
+    peer.head()
+    peer.send(OK + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08" + bytes(6))
+    peer.for_ever(b"name")
+
+
+def redirect_body(peer: Peer) -> None:
+    peer.head()
+    peer.send(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 9999\r\n\r\n")
+    peer.drip(b"x" * 5000)
+
+
+def redirect_chain(peer: Peer) -> None:
+    while peer.head() and not peer.closing.wait(0.06):
+        peer.send(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")
+
+
+SLOW: list[Script] = [
+    head_drip, status_drip, endless_hints, endless_continue, chunk_extension, chunk_size, trailers, body_drip,
+    endless_body, gzip_header, redirect_body, redirect_chain,
+]  # fmt: skip
+
+
+EVERY_WAY = [a_page, *(pytest.param(ask, marks=pytest.mark.slow) for ask in (a_file, an_exchange))]
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+@pytest.mark.parametrize("ask", EVERY_WAY)
+@pytest.mark.parametrize("script", SLOW)
+def test_no_trickle_stretches_an_exchange(script: Script, ask: object) -> None:
+    if ask is an_exchange and script in (redirect_body, redirect_chain):
+        script = body_drip  # redirects are not followed there
+    with raw_serving(script) as server, closing(Http(patience=patience())) as http:
+        with at_most(3), pytest.raises(TransientError, match=r"not there after|slower than"):
+            ask(http, server.address)  # type: ignore[operator]
+        assert server.peers[0].sent > 0
+
+
+def flood_of_hints(peer: Peer) -> None:
+    peer.head()
+    while True:
+        peer.send(b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" * 100)
+
+
+def flood_of_framing(peer: Peer) -> None:
+    peer.head()
+    peer.send(CHUNKED)
+    while True:
+        peer.send(b"1;" + b"x" * 20_000 + b"\r\nx\r\n")
+
+
+def flood_of_trailers(peer: Peer) -> None:
+    peer.head()
+    peer.send(CHUNKED + b"0\r\n")
+    while True:
+        peer.send(b"X: y\r\n" * 100)
+
+
+def flood_of_headers(peer: Peer) -> None:
+    peer.head()
+    peer.send(OK)
+    while True:
+        peer.send(b"X: y\r\n" * 100)
+
+
+@pytest.mark.parametrize("ask", EVERY_WAY)
+@pytest.mark.parametrize("script", [flood_of_hints, flood_of_framing, flood_of_trailers, flood_of_headers])
+def test_no_flood_beside_the_content_goes_on(script: Script, ask: object) -> None:
+    """However long there is time for."""
+    with raw_serving(script) as server, closing(Http()) as http:
+        with at_most(10), pytest.raises(TransientError):
+            ask(http, server.address)  # type: ignore[operator]
+        assert server.peers[0].sent < 12 << 20  # what the sockets' buffers took included
+
+
+def test_content_in_the_smallest_of_chunks_is_no_flood() -> None:
+    content = b"x" * 30_000
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(CHUNKED + b"1\r\nx\r\n" * len(content) + b"0\r\n\r\n")
+
+    with raw_serving(script) as server, closing(Http()) as http:
+        assert a_page(http, server.address) == content
+
+
+def test_what_moves_earns_a_download_time_and_a_page_none() -> None:
+    def script(peer: Peer) -> None:
+        while peer.head():
+            peer.send(OK + b"Content-Length: 6000\r\n\r\n")
+            peer.drip(b"x" * 6000, 0.05, 500)
+
+    known = Patience(page=0.2, download=0.2, slowest=5000)
+    with raw_serving(script) as server, closing(Http(patience=known)) as http:
+        assert a_file(http, server.address) == b"x" * 6000
+        with pytest.raises(TransientError, match=r"not there after 0\.2 s"):
+            a_page(http, server.address)
+
+
+def test_the_next_exchange_on_a_connection_has_a_deadline_of_its_own() -> None:
+    def script(peer: Peer) -> None:
+        while peer.head() and not peer.closing.wait(0.15):
+            peer.send(OK + b"Content-Length: 2\r\n\r\nok")
+
+    with raw_serving(script) as server, closing(Http(patience=patience())) as http:
+        assert [a_page(http, server.address) for _ in range(3)] == [b"ok"] * 3
+        assert len(server.peers) == 1
+
+
+def test_an_upload_that_is_read_slowly_is_given_up_and_one_that_moves_is_not() -> None:
+    def slow(peer: Peer) -> None:
+        peer.head()
+        while not peer.closing.wait(0.02):
+            peer.connection.recv(1)
+
+    def steady(peer: Peer) -> None:
+        peer.head()
+        left = 3 << 20
+        while left:
+            left -= len(peer.connection.recv(1 << 19))
+            peer.closing.wait(0.01)
+        peer.send(OK + b"Content-Length: 2\r\n\r\nok")
+
+    def upload(address: str, size: int, http: Http) -> bytes:
+        pieces = iter([bytes(1 << 16)] * (size >> 16))
+        return http.exchange("POST", address, {"Content-Length": str(size)}, pieces, 99).content
+
+    quick = Patience(page=0.3, answer=0.1, slowest=1 << 24)
+    with closing(Http(patience=quick)) as http:
+        with raw_serving(slow) as server, at_most(5), pytest.raises(TransientError):
+            upload(server.address, 64 << 20, http)
+        with raw_serving(steady) as server:
+            assert upload(server.address, 3 << 20, http) == b"ok"
+
+
+# TLS and proxies
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """An authority that is trusted from now on."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    return made
+
+
+def context_of(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def handshake_drip(peer: Peer) -> None:
+    """A record of a handshake, a byte at a time."""
+    peer.connection.recv(1)
+    peer.drip(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03" + bytes(5000))
+
+
+def connect_drip(peer: Peer) -> None:
+    peer.head()
+    peer.drip(OK + b"X-A: b\r\n" * 2000)
+
+
+def connect_hints(peer: Peer) -> None:
+    peer.head()
+    peer.for_ever(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+
+
+def connect_then_drip(peer: Peer) -> None:
+    peer.head()
+    peer.send(OK + b"\r\n")
+    handshake_drip(peer)
+
+
+def test_no_handshake_stretches_an_exchange() -> None:
+    with raw_serving(handshake_drip) as server, closing(Http(patience=patience())) as http:
+        with at_most(3), pytest.raises(TransientError):
+            a_page(http, f"https://127.0.0.1:{server.port}/")
+        assert server.peers[0].sent > 5
+
+
+@pytest.mark.parametrize("script", [connect_drip, connect_hints, connect_then_drip])
+@pytest.mark.parametrize("secure", [False, True])
+def test_no_proxy_stretches_an_exchange(
+    script: Script, secure: bool, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_serving(script, context_of(authority) if secure else None) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"{'https' if secure else 'http'}://me:secret@127.0.0.1:{proxy.port}")
+        with closing(Http(patience=patience())) as http, at_most(3), pytest.raises(TransientError) as caught:
+            a_page(http, "https://127.0.0.1:1/")
+        assert "secret" not in caught.value.message + caught.value.hint
+        assert proxy.peers[0].sent > 5
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_tls_goes_through_a_proxy_from_the_environment(
+    secure: bool, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(300_000)
+    with (
+        serving(context_of(authority)) as server,
+        raw_serving(tunnel, context_of(authority) if secure else None) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"{'https' if secure else 'http'}://127.0.0.1:{proxy.port}")
+        address = server.script("/file", Reply(content))
+        with closing(Http()) as http:
+            assert a_file(http, address) == content
+            assert a_file(http, address) == content
+        assert len(proxy.peers) == 1
+
+
+def test_plain_requests_go_through_a_proxy_with_its_password_unless_excepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    def script(peer: Peer) -> None:
+        asked.append(peer.head())
+        peer.send(OK + b"Content-Length: 5\r\n\r\nproxy")
+
+    with raw_serving(script) as proxy, serving() as server:
+        address = server.script("/page", Reply(b"server"))
+        monkeypatch.setenv("http_proxy", f"http://me:pass@127.0.0.1:{proxy.port}")
+        with closing(Http()) as http:
+            assert a_page(http, "http://nowhere.test/page") == b"proxy"
+        assert asked[0].startswith(b"GET http://nowhere.test/page HTTP/1.1\r\n")
+        assert b"Proxy-Authorization: Basic bWU6cGFzcw==" in asked[0]
+        for excepted in (
+            "127.0.0.1",
+            "*",
+            "x.test, 127.0.0.1",
+            f"http://127.0.0.1:{server.address.rpartition(':')[2]}",
+        ):
+            monkeypatch.setenv("NO_PROXY", excepted)
+            with closing(Http()) as http:
+                assert a_page(http, address) == b"server"
+        monkeypatch.setenv("NO_PROXY", "nowhere.test,localhost,::1,10.0.0.0/8")
+        with closing(Http()) as http:
+            assert a_page(http, address) == b"proxy"
+
+
+def test_a_proxy_that_refuses_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(b"HTTP/1.1 407 Who are you\r\n\r\n")
+
+    with raw_serving(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@127.0.0.1:{proxy.port}")
+        with closing(Http()) as http, pytest.raises(BundleError, match="407 Who are you") as caught:
+            a_page(http, "https://a.test/")
+    assert "secret" not in caught.value.message + caught.value.hint
