@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import os
+import socket
 import ssl
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -12,6 +16,8 @@ from pathlib import Path
 import pytest
 import tenacity
 import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tenacity import RetryCallState, Retrying
 
 from bundler.adapters import retry as retry_module
@@ -19,7 +25,8 @@ from bundler.adapters.credentials import origin_of, redact
 from bundler.adapters.http import Http, Patience
 from bundler.adapters.mirror import Mirror, best_mirror
 from bundler.adapters.retry import MissingError, RangeRefusedError, TransientError, retrying
-from bundler.errors import IntegrityError, UnreachableError, UsageError
+from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageError
+from tests.raw_server import Peer, raw_serving
 from tests.server import Asked, Reply, Server, dropping, failing, redirect, serving
 
 ATTEMPTS = 5
@@ -32,6 +39,10 @@ def get(http: Http, address: str, limit: int = 1000) -> bytes:
 def stream(http: Http, address: str, start: int = 0) -> tuple[int, int | None, bytes]:
     with http.stream(address, start) as body:
         return body.start, body.total, b"".join(body.chunks)
+
+
+def call(http: Http, address: str) -> bytes:
+    return http.exchange("GET", address, {}, b"", 1000).content
 
 
 def offsets(asked: list[Asked]) -> list[int]:
@@ -521,3 +532,277 @@ def test_the_clock_of_the_tests_is_the_one_that_retries_use(waits: list[float]) 
     """Else tests would wait for real."""
     tenacity.nap.sleep(3600)
     assert waits == [3600]
+
+
+# Content codings
+
+
+BOMB = gzip.compress(gzip.compress(bytes(64 << 20), mtime=0), mtime=0)
+
+
+@pytest.mark.parametrize(
+    "coding", ["gzip, gzip", "gzip,identity", "br", "zstd", "deflate", "compress", "x", "\x1b[2J", "gzip;q=1"]
+)
+def test_no_coding_but_one_gzip_is_taken(server: Server, http: Http, coding: str) -> None:
+    address = server.script("/page", Reply(BOMB, headers={"Content-Encoding": coding}))
+    for ask in (get, stream, call):
+        with pytest.raises(UnreachableError, match="compressed as nobody asked for") as caught:
+            ask(http, address)
+        assert not isinstance(caught.value, TransientError)
+        assert caught.value.message.isprintable()
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(b"page") * 2,
+        gzip.compress(b"page") + b"\0",
+        gzip.compress(b"page")[:-1],
+        b"\x1f\x8b\x08\x08" + bytes(6) + b"name",
+    ],
+    ids=["two members", "trailing", "cut", "header"],
+)
+def test_a_gzip_page_is_one_whole_member(server: Server, http: Http, content: bytes) -> None:
+    address = server.script("/page", Reply(content, headers={"Content-Encoding": "gzip"}))
+    for ask in (get, call):
+        with pytest.raises(UnreachableError, match="compressed badly"):
+            ask(http, address)
+
+
+def test_a_gzip_header_without_end_is_too_large(server: Server, http: Http) -> None:
+    endless = b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 1_000_000
+    address = server.script("/page", Reply(endless, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(IntegrityError, match="larger than 1000 bytes"):
+        get(http, address)
+
+
+def test_an_api_answer_may_be_one_gzip_and_unpacks_within_the_limit(server: Server, http: Http) -> None:
+    packed = {"Content-Encoding": "X-GZip"}
+    assert call(http, server.script("/a", Reply(gzip.compress(b"{}"), headers=packed))) == b"{}"
+    with pytest.raises(IntegrityError, match="larger than 1000 bytes"):
+        call(http, server.script("/b", Reply(gzip.compress(bytes(1 << 20)), headers=packed)))
+
+
+def test_a_file_that_is_called_gzip_stays_as_it_is(server: Server, http: Http) -> None:
+    """As Apache calls every .tar.gz; the digest decides."""
+    archive = gzip.compress(b"archive")
+    address = server.script("/a.tar.gz", Reply(archive, headers={"Content-Encoding": "x-gzip"}))
+    assert stream(http, address)[2] == archive
+
+
+# Redirects
+
+
+def test_no_redirect_leads_from_https_to_http(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    plain = server.script("/file", Reply(b"content"))
+    with serving(context) as secure, closing(Http()) as http:
+        for ask in (get, stream):
+            with pytest.raises(UnreachableError, match="redirects from https to http"):
+                ask(http, secure.script("/page", redirect(plain)))
+        http.sign_in(server.address.replace("//", "//me:pw@"))
+        assert get(http, server.script("/up", redirect(secure.script("/x", Reply(b"ok"))))) == b"ok"
+        assert "authorization" in server.asked("/up")[0].headers
+        assert "authorization" not in secure.asked("/x")[0].headers
+    assert server.asked("/file") == []
+
+
+def test_who_a_redirect_says_to_be_is_ignored(server: Server, other: Server, http: Http) -> None:
+    other.script("/x", Reply(b"ok"))
+    assert get(http, server.script("/a", redirect(other.address.replace("//", "//root:toor@") + "/x"))) == b"ok"
+    assert get(http, server.address.replace("//", "//root:toor@") + "/a") == b"ok"
+    assert all("authorization" not in one.headers for one in (*server.requests, *other.requests))
+
+
+def test_credentials_do_not_come_back_by_way_of_another_origin(server: Server, other: Server, http: Http) -> None:
+    http.sign_in(server.address.replace("//", "//me:pw@"))
+    back = other.script("/back", redirect(server.script("/end", Reply(b"ok"))))
+    assert get(http, server.script("/start", redirect(back))) == b"ok"
+    assert ["authorization" in one.headers for one in server.requests] == [True, False]
+    with http.stream(f"{server.address}/start", 0, {"Authorization": "Bearer x"}) as body:
+        assert b"".join(body.chunks) == b"ok"
+    assert [one.headers.get("authorization") for one in server.requests[2:]] == ["Bearer x", None]
+    assert all("authorization" not in one.headers for one in other.requests)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["ws://127.0.0.1/", "wss://127.0.0.1/", "javascript:alert(1)", "data:,x", "FILE:///etc/passwd", "http://", "http:///x",
+     "https://.x/", "//127.0.0.1:0x50/", "http://127.0.0.1:99999/", "http://\u2100.test/", "x" * 70_000, "http://a\tb/"],
+)  # fmt: skip
+def test_an_odd_redirect_is_an_error_and_no_bug(server: Server, http: Http, location: str) -> None:
+    address = server.script("/page", Reply(status=302, headers={"Location": location.encode().decode("latin-1")}))
+    for ask in (get, stream):
+        with pytest.raises(UnreachableError):
+            ask(http, address)
+
+
+def test_a_chain_of_redirects_has_an_end_and_one_connection(server: Server, http: Http) -> None:
+    for number in range(10):
+        server.script(f"/{number}", replace(redirect(f"/{number + 1}"), body=b"moved"))
+    server.script("/10", Reply(b"ok"))
+    assert get(http, f"{server.address}/0") == b"ok"
+    server.script("/10", redirect("/11"))
+    with pytest.raises(UnreachableError, match="more than 10 redirects"):
+        get(http, f"{server.address}/0")
+
+
+def test_cookies_are_nobodys_business(server: Server, http: Http) -> None:
+    odd = "a=b; expires=1 a 1" + " " * 60_000 + "x!"
+    address = server.script("/page", Reply(b"ok", headers={"Set-Cookie": odd}), Reply(b"ok"))
+    assert [get(http, address), get(http, address)] == [b"ok", b"ok"]
+    assert "cookie" not in server.requests[1].headers
+
+
+# .netrc
+
+
+@pytest.fixture
+def netrc(tmp_path: Path) -> Path:
+    path = tmp_path / "home" / ".netrc"
+    path.write_text("machine 127.0.0.1 login me password secret\ndefault login all password secret\n")
+    return path
+
+
+@pytest.mark.usefixtures("netrc")
+def test_netrc_is_for_the_origin_that_was_named_and_no_other_port(server: Server, other: Server) -> None:
+    for one in (server, other):
+        one.script("/page", Reply(b"ok"))
+    server.script("/away", redirect(f"{other.address}/page"))
+    with closing(Http([Mirror("https://a.test/", f"{server.address}/")])) as http:
+        for address in (f"{server.address}/page", f"{server.address}/away", f"{other.address}/page"):
+            assert get(http, address) == b"ok"
+    assert all("authorization" in one.headers for one in server.requests)
+    assert all("authorization" not in one.headers for one in other.requests)
+
+
+@pytest.mark.usefixtures("netrc")
+def test_netrc_is_for_https_at_its_usual_port() -> None:
+    with closing(Http()) as http:
+        known = http._credentials
+        assert known.of(origin_of("https://127.0.0.1/x")) == ("me", "secret")
+        for address in ("http://127.0.0.1/", "https://127.0.0.1:8443/", "https://default/", "https://other.test/"):
+            assert known.of(origin_of(address)) is None
+        http.sign_in("https://you:pw@127.0.0.1/simple")
+        assert known.of(origin_of("https://127.0.0.1/x")) == ("you", "pw")
+
+
+# Files
+
+
+def test_only_a_mirror_makes_a_file_of_an_address(server: Server, http: Http, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    for scheme in ("file", "FILE"):
+        address = path.as_uri().replace("file", scheme, 1)
+        for ask in (get, stream, call):
+            with pytest.raises(UnreachableError, match="not a web address"):
+                ask(http, address)
+        with pytest.raises(UnreachableError), http.stream(address, 0, {"Authorization": "Bearer x"}):
+            pass
+        with pytest.raises(UnreachableError, match="no web address"):
+            stream(http, server.script("/x", redirect(address)))
+
+
+@pytest.mark.parametrize("name", ["pipe", "folder", "socket", "null"])
+def test_what_is_no_file_in_a_mirrors_folder_holds_nobody_up(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    with (
+        socket.socket(socket.AF_UNIX) as listening,
+        closing(Http([Mirror("https://a.test/", f"{tmp_path.as_uri()}/")])) as http,
+    ):
+        listening.bind(str(tmp_path / "socket"))
+        with pytest.raises(UnreachableError, match="not a regular file") as caught:
+            stream(http, f"https://a.test/{name}")
+    assert "--mirror" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "%2e%2e/secret", "x/../../secret", "..%2Fsecret", "%00", "x%00y", "/../secret"]
+)
+def test_no_address_leads_out_of_a_mirrors_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "folder" / "x").mkdir(parents=True)
+    mirror = Mirror("https://a.test/", f"{(tmp_path / 'folder').as_uri()}/")
+    with closing(Http([mirror])) as http, pytest.raises(UnreachableError, match="names no file"):
+        stream(http, f"https://a.test/{name}")
+
+
+# Anything at all
+
+
+HEADS = st.lists(
+    st.sampled_from(
+        [
+            b"HTTP/1.1 200 OK",
+            b"HTTP/1.0 200",
+            b"HTTP/1.1 206 P",
+            b"HTTP/1.1 302 F",
+            b"HTTP/1.1 101 S",
+            b"HTTP/9.9 999 X",
+            b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 200 OK",
+            b"Content-Length: 4",
+            b"Content-Length: \xb2",
+            b"Content-Length: -1",
+            b"Content-Length: 99999999999999999999",
+            b"Content-Encoding: gzip",
+            b"Content-Encoding: zstd",
+            b"Location: /",
+            b"Transfer-Encoding: chunked",
+            b"Transfer-Encoding: gzip, chunked",
+            b"Content-Range: bytes 0-3/4",
+            b"Location: \xff",
+            b"Content-Range: bytes \xb2-3/4",
+            b"Retry-After: \xb2",
+            b"HTTP/1.1 429 T",
+            b"Content-Type: \xff/\x00",
+            b" folded",
+            b"Location: http://[",
+            b"Set-Cookie: a=b; expires=\xff",
+            b": x",
+            b"X",
+        ]
+    ),
+    max_size=6,
+)
+BODIES = st.sampled_from(
+    [b"", b"body", b"4\r\nbody\r\n0\r\n\r\n", b"zz\r\n", b"\x1f\x8b", gzip.compress(b"body"), b"4;x\r\nbo"]
+)
+
+
+def once(http: Http, address: str) -> bytes:
+    return http._get(address, "*/*", 1000).content
+
+
+def anything(examples: list[tuple[list[bytes], bytes]]) -> None:
+    left = iter([b"\r\n".join(head) + b"\r\n\r\n" + body for head, body in examples for _ in range(3)])
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(next(left, b""))
+
+    with raw_serving(script) as raw, closing(Http(patience=Patience(page=2, download=2, answer=1))) as http:
+        for _ in examples:
+            for ask in (once, stream, call):
+                with contextlib.suppress(BundleError):
+                    ask(http, raw.address)
+
+
+@given(st.lists(st.tuples(HEADS, BODIES), min_size=1, max_size=4))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_answer_is_a_bug(examples: list[tuple[list[bytes], bytes]]) -> None:
+    anything(examples)
+
+
+@pytest.mark.slow
+@given(st.lists(st.tuples(HEADS, BODIES | st.binary(max_size=99)), min_size=5, max_size=20))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_answer_is_a_bug_at_length(examples: list[tuple[list[bytes], bytes]]) -> None:
+    anything(examples)

@@ -51,13 +51,19 @@ def test_a_digest_that_is_none_is_unknown(digest: object) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b'{"files": {}}', b'{"files": [[]]}', b'{"files": [{"filename": 1, "url": "a.whl"}]}',
+        b'{"files": {}}',
+        b'{"files": [[]]}',
+        b'{"files": [{"filename": 1, "url": "a.whl"}]}',
         b'{"files": [{"filename": "a.whl", "url": ["a.whl"]}]}',
         b'{"files": [{"filename": "a.whl", "url": "a.whl", "size": %s}]}' % (b"9" * 5000),
-        b'{"files": [{"filename": "a.whl", "url": "http://[x/a.whl"}]}', b"[" * 100_000, b'{"a":' * 100_000, b"\xff",
-        b'{"files": [' + b"[]," * 300_000 + b"[]]}", b"[" + b"1," * 1_100_000 + b"1]",
+        b'{"files": [{"filename": "a.whl", "url": "http://[x/a.whl"}]}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"\xff",
+        b'{"files": [' + b"[]," * 300_000 + b"[]]}",
+        b"[" + b"1," * 1_100_000 + b"1]",
     ],
-)  # fmt: skip
+)
 def test_json_that_is_no_page_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):
         read_page(content, JSON, BASE)
@@ -127,9 +133,34 @@ JSON_VALUES = st.recursive(
     max_leaves=20,
 )
 PIECES = [
-    b"<a", b" href", b"=", b"'", b'"', b">", b"<!--", b"-->", b"<![", b"[", b"/", b" ", b".whl", b"#sha256=", b"&#",
-    b";", b"http://[", b"//", b"\\", b"@", b"\0", b"\xff", b"<?", b"</", b"9", b"file:", b"data:,",
-]  # fmt: skip
+    b"<a",
+    b" href",
+    b"=",
+    b"'",
+    b'"',
+    b">",
+    b"<!--",
+    b"-->",
+    b"<![",
+    b"[",
+    b"/",
+    b" ",
+    b".whl",
+    b"#sha256=",
+    b"&#",
+    b";",
+    b"http://[",
+    b"//",
+    b"\\",
+    b"@",
+    b"\0",
+    b"\xff",
+    b"<?",
+    b"</",
+    b"9",
+    b"file:",
+    b"data:,",
+]
 
 
 def any_page(content: bytes, kind: str) -> None:
@@ -161,9 +192,27 @@ def test_any_page_is_read_or_refused_at_length(value: object, pieces: list[bytes
 
 
 BOMBS = [
-    "<a a ", "<a a=b ", "<a ", "<a '", '<a "\' ', "<a '\"\" ", "<![a[", "<!--", "<!-- --", "<a href=a.whl>",
-    "<a  ", "<a x= ", "<a href='&#99999999", "[],", '{"a":{}},', "1.5,", '"ab",', "[", '{"filename":"a.whl","url":"a.whl"},', '"\\u0041',
-]  # fmt: skip
+    "<a a ",
+    "<a a=b ",
+    "<a ",
+    "<a '",
+    "<a \"' ",
+    '<a \'"" ',
+    "<![a[",
+    "<!--",
+    "<!-- --",
+    "<a href=a.whl>",
+    "<a  ",
+    "<a x= ",
+    "<a href='&#99999999",
+    "[],",
+    '{"a":{}},',
+    "1.5,",
+    '"ab",',
+    "[",
+    '{"filename":"a.whl","url":"a.whl"},',
+    '"\\u0041',
+]
 # 8 MB of each, read in both ways in a process of its own: the most memory that it took, and the longest time.
 MEASURE = """
 import resource, sys, time
