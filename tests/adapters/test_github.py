@@ -293,3 +293,10 @@ def test_what_is_gone_is_deleted(hub: Hub, http: Http) -> None:
     for _ in range(2):
         found.delete_release(release)
     assert found.published("t") is None
+
+
+def test_a_page_with_more_than_was_asked_for_is_refused(server: Server, http: Http) -> None:
+    one = {"id": 1, "tag_name": "x", "draft": False, "upload_url": ""}
+    server.script(RELEASES, Reply(json.dumps([one] * 101).encode()))
+    with pytest.raises(IntegrityError, match="101 entries on a page of 100"):
+        list(client(http, server.address).releases())

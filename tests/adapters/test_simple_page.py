@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundler.adapters.simple_page import JSON, IndexFile, read_page
+from bundler.errors import IntegrityError
+from bundler.model.release import Asset, read_json
 
 BASE = "https://index.test/simple/demo/"
 HTML = "text/html"
@@ -67,6 +69,17 @@ def test_a_digest_that_is_none_is_unknown(digest: object) -> None:
 def test_json_that_is_no_page_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):
         read_page(content, JSON, BASE)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"files": [], "x": [' + b"[]," * 200_000 + b"[]]}", b'{"files": [], "x": [' + b"1," * 1_000_001 + b"1]}"],
+)
+def test_json_that_would_take_much_memory_is_not_parsed(content: bytes) -> None:
+    with pytest.raises(ValueError, match="more values than any answer"):
+        read_page(content, JSON, BASE)
+    with pytest.raises(IntegrityError, match="more values than any answer"):
+        read_json(Asset, content, "owner/repo")
 
 
 @pytest.mark.parametrize(
