@@ -803,6 +803,6 @@ def test_no_answer_is_a_bug(examples: list[tuple[list[bytes], bytes]]) -> None:
 
 @pytest.mark.slow
 @given(st.lists(st.tuples(HEADS, BODIES | st.binary(max_size=99)), min_size=5, max_size=20))
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_answer_is_a_bug_at_length(examples: list[tuple[list[bytes], bytes]]) -> None:
     anything(examples)

@@ -196,7 +196,7 @@ def test_any_page_is_read_or_refused(value: object, pieces: list[bytes], noise: 
 
 @pytest.mark.slow
 @given(JSON_VALUES, st.lists(st.sampled_from(PIECES), max_size=200), st.binary(max_size=200))
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=2_000, deadline=None)
 def test_any_page_is_read_or_refused_at_length(value: object, pieces: list[bytes], noise: bytes) -> None:
     any_page(json.dumps({"files": [value]}).encode(), JSON)
     for content in (b"".join(pieces), noise):
