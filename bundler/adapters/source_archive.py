@@ -7,28 +7,19 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
-import stat
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bundler.adapters.archive import open_archive
 from bundler.errors import IntegrityError
 from bundler.model.paths import link_fault, path_fault
+from bundler.model.zip_file import ZipMember, ZipReader
 
 # 1980-01-01T00:00:00Z, the earliest time that a wheel can hold.
 EPOCH = 315_532_800
 _LARGEST = 1 << 30
 _MOST_MEMBERS = 50_000
 _LONGEST_LINK = 1024
-_CHUNK = 1 << 20
-_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ENCRYPTED = 0x1
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-# What zipfile raises for broken input.
-_FAULTS = (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, EOFError, ValueError, RuntimeError)
 
 
 def unpack_source(archive: Path, name: str, folder: Path) -> Path:
@@ -38,24 +29,20 @@ def unpack_source(archive: Path, name: str, folder: Path) -> Path:
     """
     tree = _Tree(name, folder)
     with archive.open("rb") as file:
-        is_zip = file.read(2) == b"PK"
-    if is_zip:
-        _unzip(archive, name, tree)
-    else:
-        _untar(archive, name, tree)
+        if file.read(2) == b"PK":
+            _unzip(ZipReader(file, name, links=True), tree)
+        else:
+            _untar(archive, name, tree)
     return tree.finished()
 
 
 def stated_commit(archive: Path) -> str | None:
     """Return the commit that a `.zip` says it was made of, as `git archive` and so GitHub write it, or None."""
-    if not zipfile.is_zipfile(archive):
-        return None
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            comment = opened.comment.decode("ascii", "replace")
-    except _FAULTS:
-        return None
-    return comment if _COMMIT.fullmatch(comment) else None
+    with archive.open("rb") as file:
+        try:
+            return ZipReader(file, archive.name, links=True).comment.decode() or None
+        except IntegrityError:
+            return None
 
 
 def _untar(archive: Path, name: str, tree: _Tree) -> None:
@@ -71,30 +58,18 @@ def _untar(archive: Path, name: str, tree: _Tree) -> None:
                 raise tree.refused(member.path, "it is a hard link")
 
 
-def _unzip(archive: Path, name: str, tree: _Tree) -> None:
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            for info in opened.infolist():
-                _unzip_one(opened, info, tree)
-    except _FAULTS as error:
-        raise IntegrityError(f"{name}: not a whole archive: {error}") from error
+def _unzip(reader: ZipReader, tree: _Tree) -> None:
+    for member in reader.members:
+        if member.kind == "folder":
+            tree.folder(member.path)
+        elif member.kind == "link":
+            tree.link(member.path, _target(reader, member))
+        else:
+            tree.file(member.path, reader.content(member), executable=member.executable)
 
 
-def _unzip_one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, tree: _Tree) -> None:
-    mode = info.external_attr >> 16
-    if info.flag_bits & _ENCRYPTED or info.compress_type not in _COMPRESSION:
-        raise tree.refused(info.filename, "it is encrypted, or neither stored nor deflated")
-    if info.is_dir():
-        tree.folder(info.filename.removesuffix("/"))
-    elif stat.S_ISLNK(mode):
-        with opened.open(info) as content:
-            target = content.read(_LONGEST_LINK + 1).decode("utf-8", "surrogateescape")
-        tree.link(info.filename, target)
-    elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
-        with opened.open(info) as content:
-            tree.file(info.filename, iter(lambda: content.read(_CHUNK), b""), executable=bool(mode & 0o100))
-    else:
-        raise tree.refused(info.filename, "neither file, folder nor link")
+def _target(reader: ZipReader, member: ZipMember) -> str:
+    return reader.read(member, _LONGEST_LINK).decode("utf-8", "surrogateescape")
 
 
 class _Tree:

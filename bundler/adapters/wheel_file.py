@@ -12,8 +12,6 @@ import hashlib
 import io
 import stat
 import struct
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +21,11 @@ from zlib_ng import zlib_ng
 
 from bundler.errors import IntegrityError, LockError
 from bundler.model.executable import HEAD, platform_of
-from bundler.model.paths import path_fault
+from bundler.model.zip_file import ZipReader
 
 # All of it is held in memory.
 _LARGEST = 256 << 20
-# ZIP without its 64-bit extension counts to 65535.
-_MOST_MEMBERS = 65_000
 _LEVEL = 6
-_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_FAULTS = (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, EOFError, ValueError, RuntimeError)
 # Version needed 2.0, flag: names are UTF-8, deflated, 1980-01-01 00:00:00 as MS-DOS writes it.
 _COMMON = struct.pack("<HHHHH", 20, 0x0800, 8, 0, 0x21)
 # "Version made by" 2.0 on Unix, which says that the attributes hold a mode.
@@ -63,31 +57,19 @@ def rewrite_wheel(made: Path, name: str, out: BinaryIO) -> None:
 
 
 def _members(made: Path, name: str) -> Iterator[tuple[str, _Member]]:
-    size, seen = 0, set()
-    try:
-        with zipfile.ZipFile(made) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-            if len(infos) > _MOST_MEMBERS:
-                raise IntegrityError(f"{name}: more than {_MOST_MEMBERS} files")
-            for info in infos:
-                path, mode = info.filename, info.external_attr >> 16
-                fault = path_fault(path) or ("it is there twice" if path in seen else None)
-                if fault or stat.S_IFMT(mode) not in (0, stat.S_IFREG) or info.compress_type not in _COMPRESSION:
-                    raise IntegrityError(f"{name}: refused member {path[:200]!r}: {fault or 'it is no plain file'}")
-                seen.add(path)
-                with archive.open(info) as file:
-                    content = file.read(_LARGEST - size + 1)
-                size += len(content)
-                if (platform := platform_of(content[:HEAD])) not in ("script", "unknown"):
-                    raise LockError(
-                        f"{name}: holds {path}, a program for {platform}; one wheel has to serve all targets",
-                        "what is compiled cannot be built here for other hosts; take it from the index",
-                    )
-                if size > _LARGEST:
-                    raise IntegrityError(f"{name}: unpacks to more than {_LARGEST >> 20} MiB")
-                yield path, _Member(content, bool(mode & 0o100))
-    except _FAULTS as error:
-        raise IntegrityError(f"{name} is not a readable wheel: {error}") from error
+    with made.open("rb") as file:
+        archive = ZipReader(file, name)
+        files = [member for member in archive.members if member.kind == "file"]
+        if sum(member.size for member in files) > _LARGEST:
+            raise IntegrityError(f"{name}: unpacks to more than {_LARGEST >> 20} MiB")
+        for member in files:
+            content = archive.read(member, _LARGEST)
+            if (platform := platform_of(content[:HEAD])) not in ("script", "unknown"):
+                raise LockError(
+                    f"{name}: holds {member.path}, a program for {platform}; one wheel has to serve all targets",
+                    "what is compiled cannot be built here for other hosts; take it from the index",
+                )
+            yield member.path, _Member(content, member.executable)
 
 
 def _record(members: Mapping[str, _Member], record: str) -> bytes:

@@ -46,13 +46,16 @@ def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> None:
 
 
 def wheel_reader(path_of: PathOf) -> ReadWheel:
-    """Read a locked wheel's metadata from its file; each file once, however many targets share it."""
+    """Read a locked wheel's metadata from its file; each file once, however many targets share it.
+
+    The lock pins its bytes, so they are not inflated; `verify` does that.
+    """
     known: dict[str, Wheel] = {}
 
     def read(locked: LockedWheel) -> Wheel:
         if locked.sha256 not in known:
             with path_of(locked.sha256).open("rb") as file:
-                known[locked.sha256] = read_wheel(file, locked.filename)
+                known[locked.sha256] = read_wheel(file, locked.filename, digests=False)
         return known[locked.sha256]
 
     return read

@@ -83,15 +83,15 @@ def test_a_link_inside_is_kept(tmp_path: Path) -> None:
         (zip_with("/escaped"), "absolute"),
         (zip_with("top/link", "../../etc/passwd", stat.S_IFLNK), "out of top/"),
         (zip_with("top/link", "/etc/passwd", stat.S_IFLNK), "/etc/passwd"),
-        (zip_with("top/fifo", "", stat.S_IFIFO), "neither file"),
+        (zip_with("top/fifo", "", stat.S_IFIFO), "neither file nor folder"),
         (zip_with("other/file"), "outside the top folder"),
         (zip_with("file"), "outside the top folder"),
         (zip_with("top/src"), "there twice"),
-        (zip_with("top/pyproject.toml/x"), "no folder"),
+        (zip_with("top/pyproject.toml/x"), "as a file and as a folder"),
         (zip_with("top/a\\b"), "backslash"),
-        (b"PK\x03\x04 and no more", "not a whole archive"),
+        (b"PK\x03\x04 and no more", "not a readable ZIP"),
         (b"neither", "neither gzip nor zstandard"),
-        (zip_of({}, "top")[:-10], "not a whole archive"),
+        (zip_of({}, "top")[:-10], "not a readable ZIP"),
     ],
 )
 def test_what_is_unsafe_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
@@ -105,7 +105,7 @@ def test_a_link_cannot_be_written_through(tmp_path: Path) -> None:
     out = io.BytesIO(zip_with("top/link", "src", stat.S_IFLNK))
     with zipfile.ZipFile(out, "a") as archive:
         archive.writestr("top/link/a.py", "")
-    with pytest.raises(IntegrityError, match="no folder"):
+    with pytest.raises(IntegrityError, match="as a file and as a folder"):
         unpack(out.getvalue(), tmp_path)
 
 

@@ -85,7 +85,7 @@ def test_an_unsafe_path_is_refused(tmp_path: Path, path: str) -> None:
 
 
 def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="not a readable wheel"):
+    with pytest.raises(IntegrityError, match="not a readable ZIP"):
         rewritten(b"PK", tmp_path)
     with pytest.raises(IntegrityError, match="0 RECORD files"):
         rewritten(wheel(["tiny.py"]), tmp_path)

@@ -1,0 +1,216 @@
+"""What a wheel holds (PyPA's binary distribution format, PEP 427, and recording installed projects, PEP 376).
+
+Refused is what pip, uv or pypa/installer refuses, and what they would install in different ways. A library exists
+(pypa/installer), but it reads by zipfile, knows RECORD alone, and leaves the rest to pip.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import re
+from collections.abc import Iterator
+
+from packaging.tags import Tag, parse_tag
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+
+from bundler.errors import IntegrityError
+from bundler.model.headers import read_headers
+from bundler.model.paths import is_plain_name
+from bundler.model.zip_file import ZipMember, ZipReader, find_clash
+
+_INFO, _DATA = ".dist-info", ".data"
+# Folders of site-packages that make a project of its own, whoever put them there.
+_PROJECTS = (_INFO, ".egg-info")
+_SITE = ("purelib", "platlib")
+_SCHEMES = frozenset({*_SITE, "headers", "scripts", "data"})
+_UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+_LARGEST_RECORD, _LARGEST_TEXT = 8 << 20, 1 << 20
+_MOST_TAGS = 256
+_WHEEL_FIELDS = {"wheel-version": 1, "root-is-purelib": 1, "tag": _MOST_TAGS}
+_WHEEL_VERSION = re.compile(r"1\.[0-9]")
+# Length of the digest, as base64 without padding spells it.
+_DIGEST = re.compile(r"(sha256)=([\w-]{43})|(sha384)=([\w-]{64})|(sha512)=([\w-]{86})", re.ASCII)
+_SECTION = re.compile(r"\[([^\]\[]+)\]")
+_PROGRAM = re.compile(r"[\w.-]*\w[\w.-]*", re.ASCII)
+_FUNCTION = re.compile(r"[\w.]+:[\w.]+(\s*\[[\w\s,.-]*\])?", re.ASCII)
+_PROGRAM_SECTIONS = ("console_scripts", "gui_scripts")
+
+
+class WheelContent:
+    """A wheel's members, proven to be laid out as its file name, its WHEEL and its RECORD say.
+
+    Raises IntegrityError, which calls the wheel `filename`.
+    """
+
+    def __init__(self, archive: ZipReader, filename: str) -> None:
+        self._archive, self._name = archive, filename
+        project, version, tags = _identity(filename)
+        self._files = {member.path: member for member in archive.members if member.kind == "file"}
+        self._info = self._info_folder(project, version)
+        self._check_places()
+        self._check_wheel(tags)
+        self._record = self._read_record()
+        self._check_programs()
+
+    def file(self, name: str) -> ZipMember:
+        """Return the member of this name in the `.dist-info` folder."""
+        member = self._files.get(f"{self._info}/{name}")
+        if member is None:
+            raise self._fault(f"it has no {name} in {self._info}")
+        return member
+
+    def check_digests(self) -> None:
+        """Inflate everything, and compare it with RECORD."""
+        for member in self._files.values():
+            algorithm, expected = self._record.get(member.path, ("", ""))
+            digest = hashlib.new(algorithm or "sha256")
+            for data in self._archive.content(member):
+                digest.update(data)
+            if algorithm and base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != expected:
+                raise self._fault(f"{member.path[:200]!r} is not what its RECORD says")
+
+    def _info_folder(self, project: str, version: Version) -> str:
+        tops = {member.path.partition("/")[0] for member in self._archive.members}
+        found = sorted(top for top in tops if top.lower().endswith(_PROJECTS))
+        if len(found) != 1:
+            raise self._fault(f"it has {len(found)} .dist-info folders, not one")
+        name, dash, stated = found[0].removesuffix(_INFO).partition("-")
+        try:
+            same = bool(dash) and canonicalize_name(name) == project and Version(stated) == version
+        except ValueError:
+            same = False
+        if not same or not found[0].endswith(_INFO):
+            raise self._fault(f"its folder {found[0][:200]!r} speaks of another wheel")
+        return found[0]
+
+    def _check_places(self) -> None:
+        """Every file is installed somewhere, and no two at one place."""
+        files = [(self._place(member), False) for member in self._archive.members if member.kind == "file"]
+        folders = {(self._place(member), True) for member in self._archive.members if member.kind == "folder"}
+        if clash := find_clash([*files, *folders]):
+            raise self._fault(f"two of its files would be installed as {clash[:200]!r}")
+
+    def _place(self, member: ZipMember) -> str:
+        """Where a member is installed: the kind of place, and the path below it."""
+        top, *inner = member.path.split("/")
+        if not top.lower().endswith(_DATA):
+            return f"site/{member.path}"
+        scheme, path = inner[0] if inner else "", "/".join(inner[1:])
+        if top != self._info.removesuffix(_INFO) + _DATA:
+            raise self._fault(f"its folder {top[:200]!r} speaks of another wheel")
+        if (scheme and scheme not in _SCHEMES) or (member.kind == "file" and not path):
+            raise self._fault(f"{member.path[:200]!r} is nowhere to be installed")
+        if scheme == "scripts" and path and ("/" in path or member.kind == "folder"):
+            raise self._fault(f"{member.path[:200]!r} is a program in a folder")
+        if scheme in _SITE and path.partition("/")[0].lower().endswith(_PROJECTS):
+            raise self._fault(f"{member.path[:200]!r} is metadata of another project")
+        # A folder that is there for its own sake never clashes.
+        return f"{'site' if scheme in _SITE else scheme}/{path}" if path else f"folder/{member.path}"
+
+    def _check_wheel(self, tags: frozenset[Tag]) -> None:
+        fields, body = read_headers(self._text("WHEEL"), _WHEEL_FIELDS, f"{self._name}: its WHEEL")
+        version = "".join(fields["wheel-version"])
+        if not _WHEEL_VERSION.fullmatch(version):
+            raise self._fault(f"it is of wheel version {version[:20]!r}, not of 1.0")
+        if "".join(fields["root-is-purelib"]).lower() not in ("true", "false") or body.strip():
+            raise self._fault("its WHEEL cannot be read")
+        lines = [line for line in fields["tag"] if line.count("-") == 2 and _combinations(line) <= len(tags)]
+        if len(lines) < len(fields["tag"]) or frozenset(tag for line in lines for tag in parse_tag(line)) != tags:
+            raise self._fault("its WHEEL has other tags than its file name")
+
+    def _read_record(self) -> dict[str, tuple[str, str]]:
+        """The digest of each file that RECORD lists, which is every one but RECORD itself and what signs it."""
+        record = self.file("RECORD").path
+        rows: dict[str, tuple[str, str]] = {}
+        for path, digest, size in self._rows():
+            member = self._files.get(path)
+            matched = _DIGEST.fullmatch(digest)
+            if path == record and not digest and not size:
+                rows.setdefault(path, ("", ""))
+            elif member is None:
+                raise self._fault(f"its RECORD lists {path[:200]!r}, which is not there")
+            elif path in rows or path == record:
+                raise self._fault(f"its RECORD lists {path[:200]!r} twice, or itself with a digest")
+            elif matched is None or size != str(member.size):
+                raise self._fault(f"its RECORD tells no SHA-256 of {path[:200]!r}, or another size")
+            else:
+                algorithm, value = (part for part in matched.groups() if part)
+                rows[path] = algorithm, value
+        unrecorded = {f"{self._info}/{name}" for name in _UNRECORDED}
+        if unlisted := sorted(self._files.keys() - rows.keys() - (unrecorded - {record})):
+            raise self._fault(f"its RECORD does not list {unlisted[0][:200]!r}")
+        del rows[record]
+        if signed := sorted(rows.keys() & unrecorded):
+            raise self._fault(f"its RECORD lists {signed[0][:200]!r}, which signs it")
+        return rows
+
+    def _rows(self) -> Iterator[tuple[str, str, str]]:
+        text = self._text("RECORD", _LARGEST_RECORD).replace("\r\n", "\n").removesuffix("\n")
+        if text.count("\n") >= len(self._files):
+            raise self._fault("its RECORD has more lines than there are files")
+        try:
+            for row in csv.reader(text.split("\n"), strict=True):
+                path, digest, size = row
+                yield path, digest, size
+        except (csv.Error, ValueError) as error:
+            raise self._fault("its RECORD cannot be read") from error
+
+    def _check_programs(self) -> None:
+        """Read the entry points: programs that the installer makes (PyPA's entry points specification)."""
+        if f"{self._info}/entry_points.txt" not in self._files:
+            return
+        programs: set[str] = set()
+        for section, name, value in self._entry_points():
+            if section not in _PROGRAM_SECTIONS:
+                continue
+            if len(name) > 200 or not _PROGRAM.fullmatch(name) or not _FUNCTION.fullmatch(value):
+                raise self._fault(f"its entry point {name[:200]!r} cannot be made a program")
+            if name in programs or f"{self._info.removesuffix(_INFO)}{_DATA}/scripts/{name}" in self._files:
+                raise self._fault(f"its program {name[:200]!r} is there twice")
+            programs.add(name)
+
+    def _entry_points(self) -> Iterator[tuple[str, str, str]]:
+        """Section, name and value of each entry point; only lines that no reader takes for something else."""
+        section, seen = "", set[tuple[str, str]]()
+        for line in self._text("entry_points.txt").replace("\r\n", "\n").split("\n"):
+            if not line.strip() or line.startswith(("#", ";")):
+                continue
+            heading = _SECTION.fullmatch(line.rstrip())
+            name, equals, value = line.partition("=")
+            place = (heading[1], "") if heading else (section, name.strip())
+            whole = heading or (equals and name.strip() and value.strip() and ":" not in name and not line[0].isspace())
+            if not whole or place in seen or place[0] in ("", "DEFAULT") or not line.isprintable():
+                raise self._fault(f"its entry points cannot be read: {line[:80]!r}")
+            seen.add(place)
+            section = place[0]
+            if not heading:
+                yield section, name.strip(), value.strip()
+
+    def _text(self, name: str, limit: int = _LARGEST_TEXT) -> str:
+        try:
+            return self._archive.read(self.file(name), limit).decode()
+        except UnicodeDecodeError as error:
+            raise self._fault(f"its {name} is not UTF-8") from error
+
+    def _fault(self, fault: str) -> IntegrityError:
+        return IntegrityError(f"{self._name}: pip would not install it, or not as others do: {fault}")
+
+
+def _identity(filename: str) -> tuple[str, Version, frozenset[Tag]]:
+    """What a wheel's file name says: its project, version and tags."""
+    if not is_plain_name(filename) or _combinations(filename.removesuffix(".whl")) > _MOST_TAGS:
+        raise IntegrityError(f"{filename[:200]}: is no name of a wheel")
+    try:
+        project, version, _, tags = parse_wheel_filename(filename)
+    except ValueError as error:
+        raise IntegrityError(f"{filename}: {error}") from error
+    return project, version, tags
+
+
+def _combinations(tag: str) -> int:
+    """How many tags a compressed set of them stands for."""
+    interpreters, abis, platforms = (["", "", "", *tag.split("-")])[-3:]
+    return (interpreters.count(".") + 1) * (abis.count(".") + 1) * (platforms.count(".") + 1)
