@@ -123,7 +123,7 @@ def handmade(
     reverse: bool = False,
 ) -> bytes:
     """A ZIP of such members, with bytes before, between its parts and after it."""
-    body, entries = before, []
+    body, entries = bytearray(before), []
     for member in members:
         local, entry = member.parts(len(body))
         body += local
@@ -142,4 +142,4 @@ def handmade(
         len(body) if start is None else start,
         len(comment),
     )
-    return body + listed + behind + end + comment + after
+    return bytes(body) + listed + behind + end + comment + after

@@ -49,8 +49,8 @@ _SIZES_LATER, _UTF8, _EFFORT = 0x8, 0x800, 0x6
 _DOS_FOLDER, _DOS = 0x10, 0x31
 # 4.5.2 and Info-ZIP's extrafld.txt: times and owners. Other extra fields hold sizes, names, links or modes.
 _EXTRA = frozenset({0x000A, 0x5455, 0x5855, 0x7855, 0x7875})
-# Info-ZIP cuts off what looks like a VMS version.
-_VMS_VERSION = re.compile(r";[0-9]*$")
+# Info-ZIP cuts off what looks like a version of VMS, libarchive what looks like a drive of Windows.
+_CUT_OFF = re.compile(r"^[A-Za-z]:|;[0-9]*(?=/|$)")
 
 # The library's types call it an exception, not a class of them.
 _INFLATE_ERROR = cast("type[Exception]", zlib_ng.error)
@@ -266,8 +266,8 @@ def _name_fault(name: str) -> str | None:
         return "it is not in normal form, or too deep"
     if not path.isprintable() or unicodedata.normalize("NFC", path) != path:
         return "its name is shown or stored otherwise on some systems"
-    if any(_VMS_VERSION.search(part) for part in path.split("/")):
-        return "its name ends like one of VMS"
+    if _CUT_OFF.search(path):
+        return "its name is cut short on some systems"
     return None
 
 
