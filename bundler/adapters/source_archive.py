@@ -30,7 +30,7 @@ def unpack_source(archive: Path, name: str, folder: Path) -> Path:
     tree = _Tree(name, folder)
     with archive.open("rb") as file:
         if file.read(2) == b"PK":
-            _unzip(ZipReader(file, name, links=True), tree)
+            _unzip(ZipReader(file, name, from_git=True), tree)
         else:
             _untar(archive, name, tree)
     return tree.finished()
@@ -40,7 +40,7 @@ def stated_commit(archive: Path) -> str | None:
     """Return the commit that a `.zip` says it was made of, as `git archive` and so GitHub write it, or None."""
     with archive.open("rb") as file:
         try:
-            return ZipReader(file, archive.name, links=True).comment.decode() or None
+            return ZipReader(file, archive.name, from_git=True).comment.decode() or None
         except IntegrityError:
             return None
 

@@ -82,13 +82,13 @@ class _End(NamedTuple):
 class ZipReader:
     """A whole ZIP in a stream that can be sought; `name` is what errors call it.
 
-    Raises IntegrityError for everything that a ZIP may not be (see the module); for symbolic links, unless they are
-    allowed; for more than 50,000 members, 16 MiB of list, 2 GiB of content or 64 folders above a member. What is held
-    in memory is the list.
+    Raises IntegrityError for everything that a ZIP may not be (see the module), and for more than 50,000 members, 16 MiB of list, 2 GiB of content or 64 folders above a member. What is held
+    in memory is the list. With `from_git` it may also be what `git archive` makes: symbolic links, and names in UTF-8
+    that are said to be of a FAT system, which Info-ZIP garbles.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, *, links: bool = False) -> None:
-        self._stream, self._name, self._links = stream, name, links
+    def __init__(self, stream: BinaryIO, name: str, *, from_git: bool = False) -> None:
+        self._stream, self._name, self._from_git = stream, name, from_git
         end = self._find_end()
         self.comment = end.comment
         if end.members > _MOST_MEMBERS or end.size > _LARGEST_LIST:
@@ -192,7 +192,8 @@ class ZipReader:
         fault = (
             _name_fault(name)
             or (kind is None and "it is neither file nor folder, or has a mode of its own")
-            or (kind == "link" and not self._links and "it is a symbolic link")
+            or (kind == "link" and not self._from_git and "it is a symbolic link")
+            or (host == _FAT and not self._from_git and not name.isascii() and "its name is not ASCII on a FAT system")
             or (kind == "folder" and size and "it is a folder with content")
             or (method not in (_STORED, _DEFLATED) and "it is neither stored nor deflated")
             or (needed > _NEEDED and "it needs more than ZIP 2.0")

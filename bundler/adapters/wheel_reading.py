@@ -1,0 +1,56 @@
+"""The wheels of an archive, read in threads while the archive itself is still being unpacked.
+
+To compare a wheel with its RECORD all of it is inflated and hashed, which takes as long as to unpack the archive; both
+happen outside the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import BinaryIO
+
+from bundler.errors import IntegrityError
+from bundler.model.closure import Wheel
+from bundler.model.metadata import read_wheel
+
+_THREADS = 2
+# Each may hold a megabyte of memory, and a file on the disk for what goes beyond.
+_MOST_WAITING = 4
+
+
+class WheelReading:
+    """Threads that read wheels, and what came of each; a context that ends when all are read."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS)
+        self._room = threading.Semaphore(_MOST_WAITING)
+        self._read: list[Future[Wheel | IntegrityError]] = []
+
+    def __enter__(self) -> WheelReading:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=kind is not None)
+
+    def put(self, stream: BinaryIO, filename: str) -> None:
+        """Have a wheel read; the stream is closed after that. Waits while four others are not read yet."""
+        self._room.acquire()
+        self._read.append(self._pool.submit(self._one, stream, filename))
+
+    def wheels(self) -> Iterator[Wheel | IntegrityError]:
+        """What came of each wheel, in the order in which they were put."""
+        return (future.result() for future in self._read)
+
+    def _one(self, stream: BinaryIO, filename: str) -> Wheel | IntegrityError:
+        try:
+            with stream:
+                return read_wheel(stream, filename)
+        except IntegrityError as error:
+            return error
+        finally:
+            self._room.release()
