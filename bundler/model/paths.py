@@ -51,7 +51,9 @@ def link_fault(path: str, target: str, top: str) -> str | None:
 def _text_fault(text: str) -> str | None:
     """Say what makes a path unsafe to write on any system, wherever it leads, or None."""
     # Cc and Cf: control and format characters, which terminals obey instead of showing.
-    if "\\" in text or any(unicodedata.category(char) in ("Cc", "Cf") for char in text):
+    # Nearly all paths are printable ASCII, and need no look at each character.
+    plain = text.isascii() and text.isprintable()
+    if "\\" in text or (not plain and any(unicodedata.category(char) in ("Cc", "Cf") for char in text)):
         return "it holds a backslash or a control character"
     try:
         encoded = text.encode()

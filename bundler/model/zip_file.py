@@ -82,9 +82,11 @@ class _End(NamedTuple):
 class ZipReader:
     """A whole ZIP in a stream that can be sought; `name` is what errors call it.
 
-    Raises IntegrityError for everything that a ZIP may not be (see the module), and for more than 50,000 members, 16 MiB of list, 2 GiB of content or 64 folders above a member. What is held
-    in memory is the list. With `from_git` it may also be what `git archive` makes: symbolic links, and names in UTF-8
-    that are said to be of a FAT system, which Info-ZIP garbles.
+    Raises IntegrityError for everything that a ZIP may not be (see the module), and for more than 50,000 members,
+    16 MiB of list, 2 GiB of content or 64 folders above a member: what is held in memory is the list.
+
+    With `from_git` it may also be what `git archive` makes: symbolic links, and names in UTF-8 that are said to be of
+    a FAT system, which Info-ZIP garbles.
     """
 
     def __init__(self, stream: BinaryIO, name: str, *, from_git: bool = False) -> None:
@@ -265,9 +267,9 @@ def _name_fault(name: str) -> str | None:
         return fault
     if path.endswith("/") or path.count("/") >= _DEEPEST:
         return "it is not in normal form, or too deep"
-    if not path.isprintable() or unicodedata.normalize("NFC", path) != path:
+    if not path.isprintable() or not unicodedata.is_normalized("NFC", path):
         return "its name is shown or stored otherwise on some systems"
-    if _CUT_OFF.search(path):
+    if (":" in path or ";" in path) and _CUT_OFF.search(path):
         return "its name is cut short on some systems"
     return None
 
