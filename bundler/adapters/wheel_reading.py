@@ -35,7 +35,7 @@ class WheelReading:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=kind is not None)
+        self._pool.shutdown()  # the few that wait are read and closed, whatever happened
 
     def put(self, stream: BinaryIO, filename: str) -> None:
         """Have a wheel read; the stream is closed after that. Waits while four others are not read yet."""
