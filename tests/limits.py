@@ -55,7 +55,10 @@ def limited(
 
 
 def launched(argv: list[str], seconds: int, megabytes: int, cwd: Path | None, env: Mapping[str, str] | None) -> Limited:
-    """Run any program within limits, and judge nothing. It is started from a small process: what a large one held when it forked would count as the peak."""
+    """Run any program within limits, and judge nothing.
+
+    It is started from a small process: what a large one held when it forked would count as its peak.
+    """
     reading, writing = os.pipe()
     launcher = [sys.executable, "-I", "-S", __file__, str(writing), str(seconds), str(megabytes), *argv]
     try:
