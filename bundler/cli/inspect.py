@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from bundler.cli import Options
 from bundler.cli.output import print_table
 from bundler.model.bundle import PYTHON, WHEELS
+from bundler.model.wheel_name import parse_wheel_name
 from bundler.pipeline.verify import inspect
 from bundler.sidecars.archive_manifest import ArchiveManifest, DatabaseFacts
 from bundler.steps.verify_archive import Contents
@@ -41,9 +41,9 @@ def _packages(contents: Contents) -> list[tuple[str, str, int]]:
         if path.startswith(f"{WHEELS}/") and path.endswith(".whl"):
             name = path.rpartition("/")[2]
             try:
-                project, version, _, _ = parse_wheel_filename(name)
+                project, version, _, _ = parse_wheel_name(name)
                 found.append((str(project), str(version), file.size or 0))
-            except InvalidWheelFilename:
+            except ValueError:
                 found.append((name, "not a wheel", file.size or 0))
     return sorted(found)
 

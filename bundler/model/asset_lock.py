@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
@@ -20,6 +19,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeA
 
 from bundler.errors import LockError
 from bundler.model.manifest import ASSET_PATTERN, Address, ReleaseAsset, Repository, Sha256
+from bundler.model.toml import parse_toml
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _LARGEST = 1 << 36
@@ -80,7 +80,7 @@ class AssetLock:
     def parse(cls, text: str, name: str) -> AssetLock:
         """Parse a lock; `name` is what errors call it. Raises LockError."""
         try:
-            lock = _adapter().validate_python(tomllib.loads(text))
+            lock = _adapter().validate_python(parse_toml(text))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

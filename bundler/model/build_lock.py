@@ -7,7 +7,6 @@ machines and Pythons: the one that fits is taken where it is built. The rest sta
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +16,7 @@ from typing import Annotated, ClassVar
 import tomli_w
 from packaging.pylock import Package, PackageWheel, Pylock, PylockSelectError, PylockValidationError
 from packaging.tags import Tag
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -25,6 +24,8 @@ from bundler.errors import LockError
 from bundler.model.lock import TOOL, Lock, LockedWheel, Source
 from bundler.model.manifest import ComponentName, SourceArchive
 from bundler.model.paths import is_plain_name
+from bundler.model.toml import parse_toml
+from bundler.model.wheel_name import parse_wheel_name
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_WHEEL = 1 << 31
@@ -75,7 +76,7 @@ class BuildLock:
     def parse(cls, text: str, name: str) -> BuildLock:
         """Parse a build lock; `name` is what errors call it. Raises LockError."""
         try:
-            pylock = Pylock.from_dict(tomllib.loads(text))
+            pylock = Pylock.from_dict(parse_toml(text))
             facts = _adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
             return cls(facts, tuple(wheel for package in pylock.packages for wheel in _wheels(package)))
         except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
@@ -139,7 +140,7 @@ def fitting(wheels: Sequence[LockedWheel], python: str, tags: Sequence[Tag]) -> 
 
 def runs_here(filename: str) -> bool:
     """Say whether a wheel could serve on any machine that builds: Linux, or every platform."""
-    *_, tags = parse_wheel_filename(filename)
+    *_, tags = parse_wheel_name(filename)
     return any(tag.platform == "any" or "linux" in tag.platform for tag in tags)
 
 
@@ -156,6 +157,7 @@ def _wheels(package: Package) -> list[LockedWheel]:
         digest = wheel.hashes.get("sha256", "")
         if not is_plain_name(wheel.filename) or not _SHA256.fullmatch(digest):
             raise ValueError(f"{package.name}: a plain file name and a SHA-256 are expected of every wheel")
+        parse_wheel_name(wheel.filename)
         if wheel.size is None or not 0 < wheel.size < _LARGEST_WHEEL:
             raise ValueError(f"{package.name}: a size from 1 byte to 2 GiB is expected of every wheel")
         found.append(LockedWheel(package.name, str(package.version), wheel.filename, wheel.size, digest))

@@ -2,29 +2,36 @@
 
 Computed for the real target: markers, extras, tags, Requires-Python and glibc, for the distro's Python patch version
 and every later patch of that minor version. Requires-Dist and Requires-Python follow the core metadata specification.
+
+Of the wheels nothing is trusted: whatever they ask for, the work and what is told of it are limited.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from bundler.model.interpreter import Interpreter
+from bundler.model.needs import LONGEST, UNREADABLE, Condition, Effort, Need, Needs, TooMuchError, parse_requirement
+from bundler.model.wheel_name import parse_wheel_name
 
-# More than any project has; a wheel that goes beyond wants to keep the proof busy.
-_MOST_REQUIREMENTS, _MOST_PATCHES = 5000, 200
+# More than any project, or any wheelhouse, has; a wheel that goes beyond wants to keep the proof busy. (The 101 wheels
+# of a bundle have 903 requirements of 31,802 characters.) Parsed, a character takes up to 60 bytes.
+_MOST_REQUIREMENTS, _MOST_IN_ALL, _MOST_PATCHES = 5000, 20_000, 200
+_MOST_CHARACTERS = 1 << 20
+_MOST_FINDINGS = 1000
+# A chain is told from its beginning and its end, and a requirement so far.
+_CHAIN_END, _LONGEST_TOLD = 10, 200
 # Any later patch: past every patch that metadata could name.
 _LAST_PATCH = 9999
-# What packaging raises for text that it can make nothing of, such as a marker that compares what cannot be compared.
-_UNREADABLE = (ValueError, KeyError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,22 @@ class Wheel:
     requires_python: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Wanted:
-    requirement: Requirement
-    chain: tuple[str, ...]
+    need: Need
+    asked_by: _Wanted | None = None
+    depth: int = 1
+
+    def chain(self) -> str:
+        """The requirements that lead here, this one last."""
+        links = []
+        wanted: _Wanted | None = self
+        while wanted:
+            links.append(_plain(wanted.need.requirement))
+            wanted = wanted.asked_by
+        if (between := len(links) - 2 * _CHAIN_END) > 0:
+            links[_CHAIN_END:-_CHAIN_END] = [f"… {between} more …"]
+        return " -> ".join(reversed(links))
 
 
 Findings: TypeAlias = dict[tuple[str, str], str]
@@ -52,19 +71,29 @@ def prove(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter) ->
     requirements that can be parsed; of the wheels nothing is trusted.
     """
     if absurd := [wheel for wheel in wheels if len(wheel.requires_dist) > _MOST_REQUIREMENTS]:
-        return tuple(f"unreadable: {wheel.filename} has {len(wheel.requires_dist)} requirements" for wheel in absurd)
+        return _told(f"unreadable: {wheel.filename} has {len(wheel.requires_dist)} requirements" for wheel in absurd)
+    if (total := sum(len(wheel.requires_dist) for wheel in wheels)) > _MOST_IN_ALL:
+        return (f"unreadable: the wheels have {total} requirements, {_MOST_IN_ALL} are the most",)
+    if (size := sum(min(len(text), LONGEST) for wheel in wheels for text in wheel.requires_dist)) > _MOST_CHARACTERS:
+        return (f"unreadable: the wheels' requirements have {size} characters, {_MOST_CHARACTERS} are the most",)
     patches = tuple(_patches(wheels, python))
     if len(patches) > _MOST_PATCHES:
         return (f"unreadable: the wheels tell {len(patches)} patch versions of Python {python.minor} apart",)
     findings: Findings = {}
     shelf = _shelve(wheels, python, findings)
     used: set[str] = set()
-    for patch in patches:
-        used |= _walk(roots, shelf, python.at_patch(patch), findings)
-    for project, wheel in shelf.items():
+    proof = _Proof(shelf, findings)
+    try:
+        needs = [Need(parse_requirement(root)) for root in roots]
+        for patch in patches:
+            used |= proof.walk(needs, python.at_patch(patch))
+    except TooMuchError as error:
+        return _told((f"unreadable: the wheels' requirements: {error}", *findings.values()))
+    for project, shelved in shelf.items():
         if project not in used:
-            findings["surplus", wheel.filename] = f"surplus: {wheel.filename}, which no requirement leads to"
-    return tuple(findings.values())
+            filename = shelved.wheel.filename
+            findings["surplus", filename] = f"surplus: {filename}, which no requirement leads to"
+    return _told(findings.values())
 
 
 def describe(python: Interpreter) -> str:
@@ -72,87 +101,161 @@ def describe(python: Interpreter) -> str:
     return f"CPython {python.version}, glibc 2.{python.glibc_minor}, {python.machine}"
 
 
-def _shelve(wheels: Sequence[Wheel], python: Interpreter, findings: Findings) -> dict[str, Wheel]:
+@dataclass(frozen=True)
+class _Shelved:
+    """A wheel, with the version that its name says and the Pythons that it takes: a set, or why it cannot be read."""
+
+    wheel: Wheel
+    version: Version
+    pythons: SpecifierSet | str
+
+    @classmethod
+    def of(cls, wheel: Wheel, version: Version) -> _Shelved:
+        text = wheel.requires_python or ""
+        try:
+            if len(text) > LONGEST:
+                raise ValueError(f"{len(text)} characters, {LONGEST} are the most")
+            return cls(wheel, version, SpecifierSet(text))
+        except UNREADABLE as error:
+            return cls(wheel, version, _unreadable_python(wheel, error))
+
+
+def _unreadable_python(wheel: Wheel, error: Exception) -> str:
+    text = (wheel.requires_python or "")[:_LONGEST_TOLD]
+    return f"unreadable: {wheel.filename} has Requires-Python {text!r}: {str(error)[:_LONGEST_TOLD]}"
+
+
+def _shelve(wheels: Sequence[Wheel], python: Interpreter, findings: Findings) -> dict[str, _Shelved]:
     """Sort wheels by project, recording those that are no wheels, are there twice, or do not run on `python`."""
-    shelf: dict[str, Wheel] = {}
+    shelf: dict[str, _Shelved] = {}
     supported = frozenset(python.tags)
     for wheel in wheels:
         try:
-            project, _, _, tags = parse_wheel_filename(wheel.filename)
-        except _UNREADABLE as error:
+            project, version, _, tags = parse_wheel_name(wheel.filename)
+        except UNREADABLE as error:
             findings["not a wheel", wheel.filename] = f"not a wheel: {error}"
             continue
         if project in shelf:
-            text = f"surplus: {wheel.filename}, beside {shelf[project].filename}"
+            text = f"surplus: {wheel.filename}, beside {shelf[project].wheel.filename}"
             findings["twice", wheel.filename] = text
             continue
         if tags.isdisjoint(supported):
             text = f"wrong platform: {wheel.filename} does not run on {describe(python)}"
             findings["platform", wheel.filename] = text
-        shelf[project] = wheel
+        shelf[project] = _Shelved.of(wheel, version)
     return shelf
 
 
-def _walk(roots: Sequence[str], shelf: dict[str, Wheel], python: Interpreter, findings: Findings) -> set[str]:
-    """Follow every requirement that applies on `python`; record what fails and return the projects reached."""
-    queue = deque(_Wanted(_parsed(root), ()) for root in roots)
-    seen: set[tuple[str, str]] = set()
-    while queue:
-        wanted = queue.popleft()
-        project = canonicalize_name(wanted.requirement.name)
-        wheel = shelf.get(project)
-        chain = (*wanted.chain, _plain(wanted.requirement))
-        if fault := _fault(wanted.requirement, wheel, python):
-            findings.setdefault((fault.partition(":")[0], project), f"{fault}; needed by {' -> '.join(chain)}")
-        if wheel is None:
-            continue
-        if ("platform", wheel.filename) in findings and "needed by" not in findings["platform", wheel.filename]:
-            findings["platform", wheel.filename] += f"; needed by {' -> '.join(chain)}"
-        for extra in ("", *sorted(wanted.requirement.extras)):
-            if (project, extra) not in seen:
+class _Proof:
+    """Follows requirements through the shelf, remembering what no patch version changes."""
+
+    def __init__(self, shelf: dict[str, _Shelved], findings: Findings) -> None:
+        self._shelf, self._findings = shelf, findings
+        self._effort = Effort()
+        self._conditions: dict[str, Condition] = {}
+        self._needs: dict[str, Needs] = {}
+
+    def walk(self, roots: Sequence[Need], python: Interpreter) -> set[str]:
+        """Follow every requirement that applies on `python`; record what fails and return the projects reached."""
+        environment: dict[str, str] = {**python.environment()}  # type: ignore[dict-item]
+        queue = deque(map(_Wanted, roots))
+        seen: set[tuple[str, str]] = set()
+        followed: set[tuple[str, int]] = set()
+        pythons: dict[str, str | None] = {}
+        while queue:
+            wanted = queue.popleft()
+            self._effort.spend()
+            requirement = wanted.need.requirement
+            project = canonicalize_name(requirement.name)
+            shelved = self._shelf.get(project)
+            if shelved and project not in pythons:
+                pythons[project] = self._python_fault(shelved, python)
+            if fault := _fault(wanted.need, shelved) or pythons.get(project):
+                self._record((fault.partition(":")[0], project), fault, wanted)
+            if shelved is None:
+                continue
+            self._tell_platform(shelved.wheel.filename, wanted)
+            for extra in ("", *sorted(requirement.extras)):
+                if (project, extra) in seen:
+                    continue
                 seen.add((project, extra))
-                queue.extend(_Wanted(need, chain) for need in _needs(wheel, extra, python, findings))
-    return {project for project, _ in seen}
+                for place, need in self._asked(project, shelved.wheel, extra, environment):
+                    if (project, place) not in followed:
+                        followed.add((project, place))
+                        queue.append(_Wanted(need, wanted, wanted.depth + 1))
+        return {project for project, _ in seen}
 
+    def _asked(self, project: str, wheel: Wheel, extra: str, environment: dict[str, str]) -> Iterator[tuple[int, Need]]:
+        """The requirements that `wheel` adds for `extra` ('' is the wheel without extras)."""
+        needs = self._needs.get(project)
+        if needs is None:
+            needs = self._needs[project] = Needs(wheel.requires_dist, self._conditions, self._effort)
+        yield from needs.of(extra, environment)
+        if needs.unreadable is not None:
+            text = f"unreadable: {wheel.filename} requires {needs.unreadable[:_LONGEST_TOLD]!r}"
+            self._findings["unreadable", wheel.filename] = text
 
-def _fault(requirement: Requirement, wheel: Wheel | None, python: Interpreter) -> str | None:
-    """Say why `wheel` does not serve `requirement` on `python`, or None. The text up to ':' is the kind of fault."""
-    if requirement.url:
-        return f"unreachable: {requirement.name} is wanted from {requirement.url}"
-    if wheel is None:
-        return f"missing: no wheel of {requirement.name}"
-    version = parse_wheel_filename(wheel.filename)[1]
-    try:
-        if not requirement.specifier.contains(version, prereleases=True):
-            return f"wrong version: {wheel.filename} is not {requirement.specifier}"
-        fits = SpecifierSet(wheel.requires_python or "").contains(python.version, prereleases=True)
-    except _UNREADABLE as error:
-        return f"unreadable: {wheel.filename} has Requires-Python {wheel.requires_python!r}: {error}"
-    return None if fits else f"wrong Python: {wheel.filename} wants {wheel.requires_python}, here is {python.version}"
+    def _record(self, key: tuple[str, str], fault: str, wanted: _Wanted) -> None:
+        if key not in self._findings:
+            self._effort.spend(wanted.depth)
+            self._findings[key] = f"{fault}; needed by {wanted.chain()}"
+        if len(self._findings) > _MOST_FINDINGS:
+            raise TooMuchError(f"there are more than {_MOST_FINDINGS} findings")
 
+    def _tell_platform(self, filename: str, wanted: _Wanted) -> None:
+        """Add who needs it to what was found about the platform of a wheel."""
+        key = ("platform", filename)
+        if key in self._findings and "needed by" not in self._findings[key]:
+            self._effort.spend(wanted.depth)
+            self._findings[key] += f"; needed by {wanted.chain()}"
 
-def _needs(wheel: Wheel, extra: str, python: Interpreter, findings: Findings) -> Iterator[Requirement]:
-    """The requirements that `wheel` adds for `extra` ('' is the wheel without extras)."""
-    environment: dict[str, str] = {**python.environment(), "extra": extra}  # type: ignore[dict-item]
-    for text in wheel.requires_dist:
+    def _python_fault(self, shelved: _Shelved, python: Interpreter) -> str | None:
+        """Say why a wheel does not take `python`, or None."""
+        if isinstance(shelved.pythons, str):
+            return shelved.pythons
+        wheel, text = shelved.wheel, shelved.wheel.requires_python or ""
+        self._effort.spend(len(text))
         try:
-            requirement = _parsed(text)
-            applies = requirement.marker.evaluate(environment) if requirement.marker else not extra
-        except _UNREADABLE:
-            findings["unreadable", wheel.filename] = f"unreadable: {wheel.filename} requires {text[:200]!r}"
-            continue
-        if applies:
-            yield requirement
+            if shelved.pythons.contains(python.version, prereleases=True):
+                return None
+        except UNREADABLE as error:
+            return _unreadable_python(wheel, error)
+        return f"wrong Python: {wheel.filename} wants {text[:_LONGEST_TOLD]}, here is {python.version}"
 
 
-@lru_cache(maxsize=65536)
-def _parsed(text: str) -> Requirement:
-    return Requirement(text)
+def _fault(need: Need, shelved: _Shelved | None) -> str | None:
+    """Say why `shelved` does not serve `need`, or None. The text up to ':' is the kind of fault."""
+    if not need.judged:
+        need.fault, need.judged = _judge(need.requirement, shelved), True
+    return need.fault
+
+
+def _judge(requirement: Requirement, shelved: _Shelved | None) -> str | None:
+    name = requirement.name[:_LONGEST_TOLD]
+    if requirement.url:
+        return f"unreachable: {name} is wanted from {requirement.url[:_LONGEST_TOLD]}"
+    if shelved is None:
+        return f"missing: no wheel of {name}"
+    filename = shelved.wheel.filename
+    try:
+        if not requirement.specifier.contains(shelved.version, prereleases=True):
+            return f"wrong version: {filename} is not {str(requirement.specifier)[:_LONGEST_TOLD]}"
+    except UNREADABLE as error:
+        return f"unreadable: {filename} cannot be compared with {str(requirement.specifier)[:_LONGEST_TOLD]}: {error}"
+    return None
 
 
 def _plain(requirement: Requirement) -> str:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    return f"{requirement.name}{extras}{requirement.specifier}"
+    return f"{requirement.name}{extras}{requirement.specifier}"[:_LONGEST_TOLD]
+
+
+def _told(findings: Iterable[str]) -> tuple[str, ...]:
+    """The findings, of very many the first."""
+    every = tuple(findings)
+    if len(every) <= _MOST_FINDINGS:
+        return every
+    return (*every[:_MOST_FINDINGS], f"… and {len(every) - _MOST_FINDINGS} more")
 
 
 def _patches(wheels: Sequence[Wheel], python: Interpreter) -> Iterator[int]:

@@ -7,11 +7,10 @@ found when it is fetched. What PEP 751 has no place for stands in the `tool.aiws
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import tomli_w
 from packaging.markers import Marker
@@ -19,13 +18,15 @@ from packaging.pylock import Package, PackageWheel, Pylock, PylockValidationErro
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import LockError
 from bundler.model.database import LockedDatabase
-from bundler.model.manifest import Commit, Sha256
+from bundler.model.manifest import Commit, PythonVersion, Sha256, Spec, Wanted
 from bundler.model.paths import is_plain_name
-from bundler.model.request import Request
+from bundler.model.request import Request, parse_versions
+from bundler.model.toml import parse_toml
+from bundler.model.wheel_name import parse_wheel_name
 
 TOOL = "aiws-bundle"
 # The public index files a wheel below the BLAKE2b-256 digest of its bytes (Warehouse); any index may do the same.
@@ -70,6 +71,12 @@ class LockedWheel:
     source: Source | None = None
 
 
+def _chosen(versions: dict[str, str]) -> dict[str, str]:
+    if parse_versions(tuple(f"{name}={version}" for name, version in versions.items())) != versions:
+        raise ValueError("not names and versions as `lock --set` writes them")
+    return versions
+
+
 @dataclass(frozen=True)
 class LockFacts:
     """The `tool.aiws-bundle` table: what the lock was made from and by, and what database support needs, if pinned."""
@@ -79,14 +86,14 @@ class LockFacts:
     )
     target: str
     manifest_sha256: str
-    requirement: str
-    requirements: tuple[str, ...]
-    python: str
+    requirement: Spec
+    requirements: tuple[Wanted, ...]
+    python: PythonVersion
     portable: bool
-    glibc: str
+    glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
     resolver: str
     exclude_newer: str
-    set: dict[str, str] = field(default_factory=dict)
+    set: Annotated[dict[str, str], AfterValidator(_chosen)] = field(default_factory=dict)
     database: LockedDatabase | None = None
 
 
@@ -101,11 +108,11 @@ class Lock:
     def parse(cls, text: str, name: str) -> Lock:
         """Parse a lock; `name` is what errors call it. Raises LockError."""
         try:
-            pylock = Pylock.from_dict(tomllib.loads(text))
+            pylock = Pylock.from_dict(parse_toml(text))
             facts = _facts_adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
             return cls(facts, tuple(_wheel(package) for package in pylock.packages))
         except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
-            place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as tomllib says it
+            place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as the parser says it
             raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0) from error
 
     def render(self, folder: str = "") -> str:
@@ -201,6 +208,7 @@ def _wheel(package: Package) -> LockedWheel:
     digest = wheel.hashes.get("sha256", "")
     if not is_plain_name(wheel.filename) or not _SHA256.fullmatch(digest):
         raise ValueError(f"{package.name}: a plain file name and a SHA-256 are expected")
+    parse_wheel_name(wheel.filename)
     if wheel.size is None or not 0 < wheel.size < _LARGEST_WHEEL:
         raise ValueError(f"{package.name}: a size from 1 byte to 2 GiB is expected")
     tool = (package.tool or {}).get(TOOL, {})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bundler.errors import IntegrityError
 from bundler.model.closure import Wheel
 from bundler.model.headers import read_headers
 from bundler.model.wheel_content import WheelContent
+from bundler.model.wheel_name import parse_wheel_name
 from bundler.model.zip_file import ZipReader
 
 _LARGEST_METADATA = 4 << 20
@@ -45,7 +46,7 @@ def parse_metadata(text: bytes, filename: str) -> Wheel:
     name = f"{filename}: its METADATA"
     try:
         fields, _ = read_headers(text.decode(), _FIELDS, name)
-        project, version, _, _ = parse_wheel_filename(filename)
+        project, version, _, _ = parse_wheel_name(filename)
         named, versioned = "".join(fields["name"]), "".join(fields["version"])
         same = canonicalize_name(named) == project and Version(versioned) == version
     except UnicodeDecodeError as error:

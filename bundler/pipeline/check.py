@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, ManifestError, Problem
@@ -16,6 +16,7 @@ from bundler.model.lock import Lock, MalformedLockError, holds_database
 from bundler.model.manifest import Manifests
 from bundler.model.request import Request, request_for
 from bundler.model.target import Target, select
+from bundler.model.wheel_name import parse_wheel_name
 from bundler.pipeline.build_lock import build_lock_fault, read_build_lock
 from bundler.pipeline.component_state import check_components
 from bundler.pipeline.settings import Settings, load_manifests
@@ -118,7 +119,7 @@ def _unfit(lock: Lock, request: Request) -> Iterator[tuple[str, str]]:
     supported = frozenset(request.python.tags)
     versions = {}
     for wheel in lock.wheels:
-        _, version, _, tags = parse_wheel_filename(wheel.filename)
+        _, version, _, tags = parse_wheel_name(wheel.filename)
         versions[wheel.project] = version
         if tags.isdisjoint(supported):
             yield wheel.filename, f"{wheel.filename} does not run on {describe(request.python)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -11,21 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build import BuildException, ProjectBuilder
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.tags import sys_tags
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.index import Index
 from bundler.adapters.pip_compile import Pinned, PipCompile
+from bundler.adapters.regular import read_regular
 from bundler.adapters.source_archive import stated_commit, unpack_source
 from bundler.adapters.wheel_file import rewrite_wheel
 from bundler.adapters.workshop import BuildWheel, Workshop, opened
-from bundler.errors import IntegrityError, LockError
+from bundler.errors import IntegrityError, LockError, UsageError
 from bundler.model.build_lock import LOCK_AGAIN, BuildFacts, BuildLock, Product, by_project, fitting, runs_here
 from bundler.model.lock import LockedWheel, Source
 from bundler.model.manifest import SourceArchive
 from bundler.model.metadata import read_wheel
+from bundler.model.needs import UNREADABLE, parse_requirement
+from bundler.model.toml import parse_toml
+from bundler.model.wheel_name import parse_wheel_name
 
 PathOf = Callable[[LockedWheel], Path]
 
@@ -128,11 +133,11 @@ def _unpacked(archive: Path, name: str, scratch: Path) -> Iterator[Path]:
 def _declared(folder: Path, name: str) -> tuple[str, ...]:
     """What `[build-system] requires` says (PEP 518), else PEP 517's default."""
     project = folder / "pyproject.toml"
-    if project.is_file() and project.stat().st_size > _LARGEST_PROJECT_FILE:
-        raise LockError(f"{name}: its pyproject.toml is larger than {_LARGEST_PROJECT_FILE >> 20} MiB")
     try:
+        if os.path.lexists(project):  # the builder reads it again, without limits
+            parse_toml(read_regular(project, _LARGEST_PROJECT_FILE).decode())
         requires = ProjectBuilder(folder).build_system_requires
-    except (BuildException, ValueError, RecursionError) as error:
+    except (BuildException, UsageError, ValueError, RecursionError) as error:
         raise LockError(f"{name}: not a Python project that can be built: {error}".replace(str(folder), "")) from error
     return _checked(requires, name)
 
@@ -142,15 +147,16 @@ def _checked(requires: Sequence[str] | set[str], name: str) -> tuple[str, ...]:
     found = set()
     for text in requires:
         try:
-            parsed = Requirement(text)
-        except InvalidRequirement as error:
-            raise LockError(f"{name}: build requirement {text[:200]!r} is none: {error}") from error
+            parsed = parse_requirement(text)
+            canonical = str(parsed)
+        except UNREADABLE as error:
+            raise LockError(f"{name}: build requirement {text[:200]!r} is none: {str(error)[:200]}") from error
         # pip takes a path for a project to build, and puts variables of the environment in the place of ${NAME}.
         if parsed.url or not _PLAIN.fullmatch(text) or any(one.operator == "===" for one in parsed.specifier):
             raise LockError(
                 f"{name}: build requirement {text[:200]!r} is not a name and versions that an index can serve"
             )
-        found.add(str(parsed))
+        found.add(canonical)
     return tuple(sorted(found))
 
 
@@ -187,7 +193,7 @@ def identity(filename: str, requirement: str, name: str) -> tuple[str, str]:
     """Return the project and version of a wheel that serves `requirement` on every target. Raises LockError if not."""
     wanted = Requirement(requirement)
     try:
-        project, version, _, tags = parse_wheel_filename(filename)
+        project, version, _, tags = parse_wheel_name(filename)
     except ValueError as error:
         raise LockError(f"{name}: its build made {filename[:200]!r}, which is no wheel: {error}") from error
     if project != canonicalize_name(wanted.name) or not wanted.specifier.contains(version, prereleases=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from packaging.markers import Environment
 from packaging.pylock import Package, PackageWheel, Pylock, PylockSelectError, PylockValidationError
 from packaging.requirements import Requirement
 from packaging.tags import Tag, create_compatible_tags_selector
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from bundler.adapters.resolver import Resolver
 from bundler.errors import LockError, ProofError
@@ -20,6 +19,8 @@ from bundler.model.closure import Wheel, describe, prove
 from bundler.model.database import LockedDatabase
 from bundler.model.lock import Lock, LockedWheel, facts_for, hint_of
 from bundler.model.request import CONSUMERS_PIP, Request
+from bundler.model.toml import MOST_PARTS_OF_UV, parse_toml
+from bundler.model.wheel_name import parse_wheel_name
 
 MetadataOf = Callable[[Sequence[tuple[LockedWheel, str]]], list[Wheel]]
 
@@ -83,11 +84,11 @@ def _choose(text: str, request: Request, built: LockedWheel | None) -> Sequence[
     environment: Environment = request.python.environment()
     tags: Sequence[Tag] = request.python.tags
     try:
-        pylock = Pylock.from_dict(tomllib.loads(text))
+        pylock = Pylock.from_dict(parse_toml(text, MOST_PARTS_OF_UV))
         picked = list(pylock.select(environment=environment, tags=tags))
     except PylockSelectError as error:
         raise LockError(f"{request.target.name}: {error}{_wheels_there(pylock, request)}") from error
-    except (PylockValidationError, tomllib.TOMLDecodeError) as error:
+    except (PylockValidationError, ValueError, RecursionError) as error:
         raise LockError(f"{request.target.name}: uv wrote a lock that cannot be read: {error}") from error
     own = built.project if built else None
     found = [_locked(package, source, request) for package, source in picked if package.name != own]
@@ -118,7 +119,7 @@ def _wheels_there(pylock: Pylock, request: Request) -> str:
     lines = []
     for package in pylock.packages:
         names = [wheel.filename for wheel in package.wheels or ()]
-        if names and not list(select((name, parse_wheel_filename(name)[3]) for name in names)):
+        if names and not list(select((name, parse_wheel_name(name)[3]) for name in names)):
             tags = sorted({"-".join(name.removesuffix(".whl").split("-")[-3:]) for name in names})
             lines.append(f"{package.name} {package.version} has no wheel for {describe(request.python)}; there are:")
             lines += [f"  {tag}" for tag in tags]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import pytest
@@ -352,3 +353,50 @@ def test_a_closed_graph_is_proven_and_no_wheel_can_be_spared_or_added(graph: Gra
     foreign = replace(removed, filename=removed.filename.replace("py3-none-any", "cp311-cp311-win_amd64"))
     (finding,) = prove(graph.roots, [*rest, foreign], DEBIAN_12)
     assert finding.startswith(f"wrong platform: {foreign.filename} ")
+
+
+def _extras(count: int) -> list[str]:
+    """Requirements of `app` on itself with all of `count` extras."""
+    return [f"app[{','.join(f'e{n}' for n in range(start, start + 1000))}]" for start in range(0, count, 1000)]
+
+
+_REFUSED = "unreadable: the wheels' requirements"
+
+
+@pytest.mark.parametrize(
+    ("wheels", "first"),
+    [
+        ([wheel("app", *_extras(2000), *(f"lib; extra != 'z{n}'" for n in range(2000))), wheel("lib")], None),
+        ([wheel("app", *_extras(2000), *(f"lib; extra == 'e{n}'" for n in range(2000))), wheel("lib")], None),
+        ([wheel("app", *_extras(1000), *(f"lib; 'e{n}' in extra" for n in range(1000))), wheel("lib")], _REFUSED),
+        pytest.param(
+            [
+                wheel(
+                    "app",
+                    *_extras(1000),
+                    *(f"lib; extra != 'z{n}' and python_full_version > '3.11.{n % 90 * 2}'" for n in range(2000)),
+                ),
+                wheel("lib"),
+            ],
+            _REFUSED,
+            marks=pytest.mark.slow,
+        ),
+        ([wheel("app", "a0"), *(wheel(f"a{n}", f"a{n + 1}", f"gone{n}") for n in range(2000))], _REFUSED),
+        (
+            [wheel("app", *(f"lib{'a' * 8000}" for _ in range(140)))],
+            "unreadable: the wheels' requirements have 1120420",
+        ),
+        ([wheel(f"a{n}", *["lib"] * 5000) for n in range(5)], "unreadable: the wheels have 25000 requirements"),
+        ([wheel("app", "a" * 9000)], "unreadable: app-1.0-py3-none-any.whl requires"),
+        ([wheel("app", python=">=3," * 3000)], "unreadable: app-1.0-py3-none-any.whl has Requires-Python"),
+        ([Wheel(f"app-1.0-{'.'.join('a' * 30)}-{'.'.join('b' * 30)}-{'.'.join('c' * 30)}.whl")], "not a wheel: "),
+    ],
+    ids=["extras", "named", "odd", "patches", "chain", "characters", "requirements", "long", "python", "tags"],
+)
+def test_the_work_is_done_once_a_distinct_thing_or_refused(wheels: list[Wheel], first: str | None) -> None:
+    start = time.process_time()
+    findings = found(*wheels)
+    assert time.process_time() - start < 10  # 150,000 steps take 2 s, the slow way minutes
+    assert findings[0].startswith(first) if first else findings == []
+    assert len(findings) <= 1001
+    assert max(map(len, findings), default=0) < 6000
