@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from bundler.adapters.regular import open_regular
+
 
 def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 (hex). Raises OSError if it cannot be read."""
-    with path.open("rb") as file:
+    """Return a file's SHA-256 (hex). Raises UsageError if it is no regular file, OSError."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

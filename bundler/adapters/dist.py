@@ -12,24 +12,28 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import Timeout as LockTimeout
+from pydantic import TypeAdapter
 
 from bundler.adapters.archive import Written, read_member
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
 from bundler.adapters.own_folder import is_plain, make_folder, open_new, open_own, own_lock, private_folder
 from bundler.adapters.regular import read_regular
+from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, UsageError, WorkError
 from bundler.model.bundle import MANIFEST
+from bundler.model.json_text import limited
 from bundler.progress import Progress
 from bundler.sidecars import archive_manifest, sha256sums
 
 _TEMPORARY = ".aiws-bundle-"
 _LARGEST_MANIFEST = 8 << 20
-_LARGEST_STATE = 16 << 20
+_LARGEST_STATE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ class Dist:
 
     def _sums(self) -> Mapping[str, str]:
         path = self.folder / sha256sums.NAME
-        return sha256sums.parse(path.read_text("utf-8", "replace"), str(path)) if is_plain(path) else {}
+        return read_sums(path) if is_plain(path) else {}
 
     def _write_sums(self, digests: Mapping[str, str]) -> None:
         path = self.folder / sha256sums.NAME
@@ -168,10 +172,15 @@ class Dist:
 
     def _load(self) -> dict[str, _Seen]:
         try:
-            stored = json.loads(read_regular(self._state_path, _LARGEST_STATE, follow=False))
-            return {name: _Seen(**facts) for name, facts in stored.items() if (self.folder / name).is_file()}
-        except (OSError, ValueError, TypeError, AttributeError, UsageError):
+            stored = _memory().validate_json(limited(read_regular(self._state_path, _LARGEST_STATE, follow=False)))
+            return {name: seen for name, seen in stored.items() if (self.folder / name).is_file()}
+        except (OSError, UsageError, ValueError):
             return {}
+
+
+@cache
+def _memory() -> TypeAdapter[dict[str, _Seen]]:
+    return TypeAdapter(dict[str, _Seen])
 
 
 def _can_be_listed(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import ClassVar
@@ -98,7 +99,7 @@ def _asked_wait(answer: Answer) -> float | None:
     if (asked := retry_after(answer.headers.get("retry-after", ""))) is not None:
         return asked
     reset = answer.headers.get("x-ratelimit-reset", "")
-    if answer.headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+    if answer.headers.get("x-ratelimit-remaining") == "0" and re.fullmatch("[0-9]{1,12}", reset):
         return max(1.0, float(reset) - time.time())
     return None
 

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 
 _CHUNK = 1 << 18
@@ -20,7 +21,7 @@ def gunzip(path: Path, name: str, limit: int) -> Iterator[bytes]:
     Raises IntegrityError if it is not one whole gzip member, or unpacks to more than `limit` bytes.
     """
     too_large = IntegrityError(f"{name}: unpacks to more than {limit} bytes")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         try:
             yield from inflated(iter(lambda: file.read(_CHUNK), b""), limit, too_large)
         except (EOFError, zlib.error) as error:

@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 from bundler.adapters.environment import NPM, find_program
 from bundler.adapters.http import redact
 from bundler.adapters.process import Runner
-from bundler.errors import IntegrityError, UnreachableError
+from bundler.adapters.regular import read_regular
+from bundler.errors import IntegrityError, UnreachableError, UsageError
+from bundler.model.json_text import parse_json
 
 _TIMEOUT_SECONDS = 180.0
+_LARGEST_LOCK = 16 << 20
 _NO_NPM = "install npm, or set npm_config_registry to your npm registry"
 # Nothing that a package brings is run, and the file tells where each package is, whatever npmrc says.
 _LOCK_WORDS = (
@@ -69,9 +72,9 @@ def resolve_package(name: str, version: str, registry: str, env: Mapping[str, st
             raise UnreachableError(f"npm cannot resolve {name} {version}: {said}", "is the npm registry reachable?")
         lock = Path(folder) / "package-lock.json"
         try:
-            document: object = json.loads(lock.read_text(encoding="utf-8"))
+            document = parse_json(read_regular(lock, _LARGEST_LOCK), _LARGEST_LOCK)
             return sorted(_packages(document, registry), key=lambda package: package.at)
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, UsageError, ValueError) as error:
             raise IntegrityError(f"npm wrote a lock of {name} {version} that makes no sense: {error}") from error
 
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from bundler.model.json_weight import refuse_heavy
+from bundler.model.json_text import limited
 
 JSON = "application/vnd.pypi.simple.v1+json"
 ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 LARGEST_PAGE = 32 << 20
 _MOST_FILES = 100_000
+# A file has about 15 values in 4 objects; this is for 60,000 of them.
+_MOST_VALUES = 1_200_000
 _MOST_ANCHORS = 4 * _MOST_FILES
 _MOST_ATTRIBUTES = 32
 _LONGEST_ADDRESS = 4096
@@ -46,9 +48,8 @@ def read_page(content: bytes, media_type: str, base: str) -> tuple[IndexFile, ..
 
 
 def _from_json(content: bytes, base: str) -> Iterator[IndexFile]:
-    refuse_heavy(content)
     try:
-        page: object = json.loads(content)
+        page: object = json.loads(limited(content, _MOST_VALUES))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     files = page.get("files") if isinstance(page, dict) else None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bundler.adapters.archive import open_archive
+from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 from bundler.model.paths import link_fault, path_fault
 from bundler.model.zip_file import ZipMember, ZipReader
@@ -28,7 +29,7 @@ def unpack_source(archive: Path, name: str, folder: Path) -> Path:
     Raises IntegrityError if it is no such archive, holds what may not be unpacked, or more than 1 GiB or 50,000 files.
     """
     tree = _Tree(name, folder)
-    with archive.open("rb") as file:
+    with open_regular(archive) as file:
         if file.read(2) == b"PK":
             _unzip(ZipReader(file, name, from_git=True), tree)
         else:
@@ -38,7 +39,7 @@ def unpack_source(archive: Path, name: str, folder: Path) -> Path:
 
 def stated_commit(archive: Path) -> str | None:
     """Return the commit that a `.zip` says it was made of, as `git archive` and so GitHub write it, or None."""
-    with archive.open("rb") as file:
+    with open_regular(archive) as file:
         try:
             return ZipReader(file, archive.name, from_git=True).comment.decode() or None
         except IntegrityError:

@@ -17,6 +17,7 @@ from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
 from bundler.adapters.http import Body, RangeRefusedError, TransientError, redact, retrying
 from bundler.adapters.own_folder import check_private, is_plain, open_own, own_lock, private_folder
+from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError, UnreachableError
 from bundler.progress import Task
 
@@ -108,7 +109,7 @@ class Store:
         with own_lock(partial.with_suffix(".lock")):
             with open_own(partial, fresh=True) as whole:
                 for path in parts:
-                    with path.open("rb") as part:
+                    with open_regular(path) as part:
                         shutil.copyfileobj(part, whole, _COPY_SIZE)
                 whole.flush()
                 os.fsync(whole.fileno())

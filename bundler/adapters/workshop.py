@@ -7,7 +7,6 @@ it runs. What the build writes is in memory; only the wheel is taken out.
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from bundler.adapters.sandbox import Finished, Sandbox, sealed
 from bundler.adapters.source_archive import EPOCH
 from bundler.errors import BundleError, IntegrityError, LockError, WorkError
+from bundler.model.json_text import parse_json
 
 _BENCH = "/build"
 _PYTHON, _SOURCE, _OUT, _REPORT = f"{_BENCH}/env/bin/python", f"{_BENCH}/source", f"{_BENCH}/out", f"{_BENCH}/report"
@@ -40,6 +40,7 @@ _ENV = {
 }
 _TIMED_OUT = 124
 _LARGEST_WHEEL = 1 << 30
+_LARGEST_REPORT = 1 << 20
 _LINES_SHOWN = 20
 
 
@@ -136,8 +137,8 @@ class Workshop:
 
     def _report(self) -> object:
         try:
-            answer: object = json.loads(self._sandbox.read(_REPORT) or "")
-        except (ValueError, RecursionError) as error:
+            answer = parse_json((self._sandbox.read(_REPORT) or "").encode("utf-8", "surrogatepass"), _LARGEST_REPORT)
+        except ValueError as error:
             raise LockError(f"{self._name}: the build backend's answer cannot be read: {error}") from error
         return answer
 

@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from bundler.adapters.regular import read_regular
 from bundler.errors import UsageError
 from bundler.model.target import Target
 
+# What parses the texts is stricter: see model/document and model/toml.
 _LARGEST_TEXT = 16 << 20
+_MOST_MANIFESTS = 50
 
 
 class Workspace:
@@ -24,14 +27,17 @@ class Workspace:
         """Return the chosen folder, or the nearest `manifests/` at or above `start`. Raises UsageError."""
         candidates = [chosen] if chosen else [folder / "manifests" for folder in (start, *start.parents)]
         for folder in candidates:
-            if (folder / "targets.yaml").is_file():
+            if (folder / "targets.yaml").exists():
                 return cls(folder)
         where = f"{chosen} holds" if chosen else f"neither {start} nor a folder above it has"
         raise UsageError(f"{where} no manifests", "run inside a checkout, or give --manifests DIR")
 
     def manifest_texts(self) -> Mapping[str, str]:
         """File name -> text of every manifest."""
-        return {path.name: _read(path) for path in sorted(self.folder.glob("*.yaml"))}
+        paths = sorted(self.folder.glob("*.yaml"))
+        if len(paths) > _MOST_MANIFESTS:
+            raise UsageError(f"{self.folder} holds {len(paths)} manifests, {_MOST_MANIFESTS} are the most")
+        return {path.name: _read(path) for path in paths}
 
     def lock_path(self, target: Target) -> Path:
         """Where a target's lock stands, or would."""
@@ -40,7 +46,7 @@ class Workspace:
     def lock_text(self, target: Target) -> str | None:
         """A target's lock, or None if there is none."""
         path = self.lock_path(target)
-        return _read(path) if path.is_file() else None
+        return _read(path) if path.exists() else None
 
     def asset_lock_path(self, name: str) -> Path:
         """Where the lock of a component that is released elsewhere stands, or would."""
@@ -49,7 +55,7 @@ class Workspace:
     def asset_lock_text(self, name: str) -> str | None:
         """A component's lock, or None if there is none."""
         path = self.asset_lock_path(name)
-        return _read(path) if path.is_file() else None
+        return _read(path) if path.exists() else None
 
     def stray_asset_locks(self, names: Iterable[str]) -> list[Path]:
         """Locks of components that are none of `names`."""
@@ -67,7 +73,7 @@ class Workspace:
     def build_lock_text(self, component: str) -> str | None:
         """A component's build lock, or None if there is none."""
         path = self.build_lock_path(component)
-        return _read(path) if path.is_file() else None
+        return _read(path) if path.exists() else None
 
     def write_build_lock(self, component: str, text: str) -> None:
         """Put a build lock in place at once."""
@@ -100,8 +106,6 @@ def _write(path: Path, text: str) -> None:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > _LARGEST_TEXT:
-            raise UsageError(f"{path} is larger than {_LARGEST_TEXT >> 20} MiB")
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, _LARGEST_TEXT).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +82,10 @@ class Options:
             return self._cache_dir
         from platformdirs import user_cache_path
 
-        return user_cache_path("aiws-bundle", appauthor=False)
+        path = user_cache_path("aiws-bundle", appauthor=False)
+        if not path.is_absolute():  # no HOME, and a user that the system does not know; newer versions raise
+            raise RuntimeError("no home directory")
+        return path
 
     def settings(self, mirrors: tuple[str, ...] = (), jobs: int = 16) -> Settings:
         """Everything that a pipeline call needs."""
@@ -137,14 +143,47 @@ def cli(
 
 def main() -> None:
     """Run the command line; end the process with a documented exit code and never a traceback."""
-    code = run(sys.argv[1:])
+    try:
+        _let_interrupt()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # names of files need not be text; in JSON too it escapes
+        code = run(sys.argv[1:])
+        unwritten = _flushed()
+    except KeyboardInterrupt:
+        os._exit(Interrupted.exit_code)
+    # A download that waits for a silent server must not hold up the end; the store is safe at any point.
+    os._exit(code or unwritten)
+
+
+def _let_interrupt() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt, also where Python would print and forget it (in a finalizer): a bit later."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return
+
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+        else:
+            sys.__unraisablehook__(unraisable)
+
+    sys.unraisablehook = again
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _flushed() -> int:
+    """Write out what was printed; return 1 if that fails, since somebody waits for it."""
     try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        complain(WorkError(f"standard output cannot be written: {error.strerror}"))
+        return 1
+    with suppress(OSError):
         sys.stderr.flush()
-    except OSError:
-        pass
-    # A download that waits for a silent server must not hold up the end; the store is safe at any point.
-    os._exit(code)
+    return 0
 
 
 def run(argv: list[str]) -> int:
@@ -159,23 +198,43 @@ def run(argv: list[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        _tell_usage(error)
+        with suppress(OSError):
+            _tell_usage(error)
         _tell_program(argv, UsageError(error.format_message()))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        warn()
-        warn("aiws-bundle: interrupted; what is finished stays: run again to go on")
+        with suppress(OSError):
+            warn()
+            warn("aiws-bundle: interrupted; what is finished stays: run again to go on")
         _tell_program(argv, Interrupted("interrupted", "run again to go on"))
         return Interrupted.exit_code
     except BrokenPipeError:
         return 1
     except (BundleError, OSError) as error:
-        told = from_os(error) if isinstance(error, OSError) else error
-        complain(told)
-        _tell_program(argv, told)
-        return told.exit_code
+        return _failed(from_os(error) if isinstance(error, OSError) else error, argv)
+    except MemoryError:
+        return _failed(
+            WorkError("there is not enough memory", "raise the limit (ulimit -v), or end other programs"), argv
+        )
     except Exception as error:
+        if (told := _told_as_runtime(error)) is not None:
+            return _failed(told, argv)
         return _bug(error, argv)
+
+
+def _told_as_runtime(error: Exception) -> BundleError | None:
+    """What Python tells as a RuntimeError, though the system is at fault."""
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return WorkError("no thread can be started", "raise the limit on processes (ulimit -u)")
+    if isinstance(error, RuntimeError) and "home directory" in str(error).lower():
+        return UsageError("this user has no home folder", "set HOME, and --cache-dir or AIWS_CACHE_DIR if need be")
+    return None
+
+
+def _failed(error: BundleError, argv: list[str]) -> int:
+    complain(error)
+    _tell_program(argv, error)
+    return error.exit_code
 
 
 def _shared_first(argv: list[str]) -> list[str]:
@@ -189,7 +248,8 @@ def _tell_program(argv: list[str], error: BundleError) -> None:
     if "--json" in argv:
         from bundler.cli.output import error_json
 
-        say_json({"error": error_json(error)})
+        with suppress(OSError):  # what goes wrong may be standard output itself
+            say_json({"error": error_json(error)})
 
 
 def _tell_usage(error: click.ClickException) -> None:
@@ -207,9 +267,10 @@ def _tell_usage(error: click.ClickException) -> None:
 
 def complain(error: BundleError) -> None:
     """Print an error for people: what happened, to what, what to do next."""
-    warn_block(f"aiws-bundle: {error.message}")
-    if error.hint:
-        warn_block(f"  hint: {error.hint}")
+    with suppress(OSError):  # there is nowhere else to say it
+        warn_block(f"aiws-bundle: {error.message}")
+        if error.hint:
+            warn_block(f"  hint: {error.hint}")
 
 
 def _bug(error: Exception, argv: list[str]) -> int:

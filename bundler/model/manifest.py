@@ -29,6 +29,8 @@ from bundler.model.variables import (
     name_fault,
 )
 
+# Work grows with their product.
+_MOST_TARGETS, _MOST_OVERRIDES = 200, 50
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
 
 # What SHA256SUMS can list.
@@ -153,6 +155,11 @@ class TargetsFile:
     distros: Annotated[dict[DistroName, dict[DistroVersion, DistroEntry]], Field(min_length=1)]
     arches: Annotated[tuple[Arch, ...], Field(min_length=1), _DISTINCT]
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for more targets than anybody has."""
+        if (number := len(self.arches) * sum(map(len, self.distros.values()))) > _MOST_TARGETS:
+            raise ValueError(f"{number} targets; {_MOST_TARGETS} are the most")
+
     def targets(self) -> tuple[Target, ...]:
         """Every distro, version and architecture, in the order of the file."""
         return tuple(
@@ -251,7 +258,7 @@ class Wheelhouse:
     ] = field(default_factory=dict)
     database: Database | None = None
     source: Annotated[SourceArchive | None, _INDEX_IS_NONE] = None
-    overrides: tuple[Override, ...] = ()
+    overrides: Annotated[tuple[Override, ...], Field(max_length=_MOST_OVERRIDES)] = ()
 
     def asset_name(self, target: Target) -> str:
         """The archive's file name for `target`."""

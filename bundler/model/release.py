@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, TypeVar, cast
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError, UsageError
-from bundler.model.json_weight import refuse_heavy
+from bundler.model.json_text import limited
 from bundler.model.manifest import Repository
 
 _CONFIG = ConfigDict(extra="ignore")
@@ -184,15 +184,13 @@ T = TypeVar("T")
 def read_json(kind: type[T], content: bytes, where: str) -> T:
     """Validate an answer of the API. Raises IntegrityError for one of another shape."""
     try:
-        refuse_heavy(content)
-    except ValueError as error:
-        raise IntegrityError(f"{where}: an answer that makes no sense: {error}") from error
-    try:
-        return cast("TypeAdapter[T]", _adapter(kind)).validate_json(content)  # type: ignore[arg-type]
+        return cast("TypeAdapter[T]", _adapter(kind)).validate_json(limited(content))  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise IntegrityError(f"{where}: an answer that makes no sense: {place}: {first['msg']}") from error
+    except ValueError as error:
+        raise IntegrityError(f"{where}: an answer that makes no sense: {error}") from error
 
 
 def read_json_list(kind: type[T], content: bytes, where: str) -> tuple[T, ...]:

@@ -14,8 +14,8 @@ from packaging.version import InvalidVersion, Version
 from bundler.errors import UsageError
 from bundler.model.database import NODE_WHEEL, platform_of
 from bundler.model.interpreter import Interpreter
-from bundler.model.manifest import Database, Manifests, Override, SourceArchive
-from bundler.model.target import Target, select
+from bundler.model.manifest import Database, Manifests, SourceArchive
+from bundler.model.target import Target, selects
 
 # Consumers upgrade pip first and then call it with --resume-retries, which exists from 25.1.
 CONSUMERS_PIP = "pip>=25.1"
@@ -85,7 +85,7 @@ def request_for(manifests: Manifests, component: str, target: Target) -> Request
     requirement, python = wheelhouse.requirement, "system" if target.system_python else "portable"
     source = wheelhouse.source
     for override in wheelhouse.overrides:
-        if _applies(override, manifests, target):
+        if selects(override.targets, target):
             requirement = override.requirement or requirement
             python = override.python or python
             source = None if override.source == "index" else source
@@ -115,10 +115,6 @@ def parse_versions(words: tuple[str, ...]) -> dict[str, str]:
         except (ValueError, InvalidVersion) as error:
             raise UsageError(f"--set {word!r} is not NAME=VERSION", "for example --set litellm=1.90.0") from error
     return dict(sorted(result.items()))
-
-
-def _applies(override: Override, manifests: Manifests, target: Target) -> bool:
-    return target in select(manifests.targets, override.targets)
 
 
 def _pinned(text: str, versions: Mapping[str, str]) -> str:

@@ -72,6 +72,11 @@ def select(targets: Sequence[Target], selectors: Sequence[str]) -> tuple[Target,
     return tuple(target for target in targets if not target.words().isdisjoint(wanted))
 
 
+def selects(selectors: Sequence[str], target: Target) -> bool:
+    """Say whether any selector includes `target`."""
+    return not target.words().isdisjoint(map(_canonical, selectors))
+
+
 def select_platforms(platforms: Sequence[str], targets: Sequence[Target], selectors: Sequence[str]) -> tuple[str, ...]:
     """Return those of `platforms` (such as `linux-amd64`) that any selector means, for archives that fit many distros.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bundler.adapters.archive import Written
 from bundler.adapters.dist import Dist
+from bundler.adapters.regular import open_regular
 from bundler.adapters.store import Blob
 from bundler.adapters.workspace import Workspace
 from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError, from_os
@@ -131,7 +132,7 @@ class _Bringing:
 def _copied(path: Path, asset: LockedAsset, write: Callable[[bytes], object]) -> Written:
     """Copy an archive, hashing what is copied. Raises IntegrityError if that is not what was locked."""
     digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             write(chunk)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bundler.adapters.github import GitHub
 from bundler.adapters.http import MissingError
+from bundler.adapters.regular import open_regular
 from bundler.adapters.store import Blob
 from bundler.errors import IntegrityError
 from bundler.model.release import Asset, disagreement
@@ -129,7 +130,7 @@ def _sha256_of(split: Sequence[Path]) -> str:
     """The SHA-256 (hex) of files that are one after the other."""
     digest = hashlib.sha256()
     for path in split:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()

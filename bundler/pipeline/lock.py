@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from bundler.adapters.npm import resolve_package
 from bundler.adapters.process import run
+from bundler.adapters.regular import open_regular
 from bundler.adapters.resolver import Resolver
 from bundler.adapters.store import Blob
 from bundler.adapters.workspace import Workspace
@@ -278,7 +279,7 @@ class _Metadata:
         blob = Blob(wheel.filename, wheel.sha256, wheel.size)
         with Silent().task("", 0) as task:
             path = self._store.fetch(blob, iter([address]), self._network.http, task)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return read_wheel(file, wheel.filename)
 
 

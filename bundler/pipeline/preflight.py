@@ -11,6 +11,7 @@ from typing import TypeVar
 from bundler.adapters.github import GitHub
 from bundler.adapters.github_answer import ForbiddenError
 from bundler.adapters.http import MissingError
+from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
 from bundler.model.manifest import Manifests
 from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
@@ -118,7 +119,7 @@ def _unsound(settings: Settings, folder: Path) -> Iterator[BundleError]:
 
 def _listed(folder: Path) -> Mapping[str, str]:
     path = folder / sha256sums.NAME
-    return sha256sums.parse(path.read_text("utf-8", "replace"), str(path)) if path.is_file() else {}
+    return read_sums(path) if path.exists() else {}
 
 
 def _chosen(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.adapters.own_folder import private_folder
+from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import opened
 from bundler.errors import UnreachableError, UsageError
 from bundler.model.target import MACHINES
@@ -14,6 +15,8 @@ from bundler.pipeline.settings import Settings
 from bundler.sidecars.archive_manifest import ArchiveManifest
 from bundler.steps.rehearse import Rehearsal, Rehearsing, Step
 from bundler.steps.verify_archive import Verdict, verify_archive
+
+_LARGEST_RELEASE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def _check_root(root: Path, facts: ArchiveManifest) -> None:
     path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
     if path is None:
         raise UnreachableError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
-    lines = path.read_text("utf-8", "replace").splitlines()
+    lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
     release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
     found = f"{release.get('ID')} {release.get('VERSION_ID')}"
     if found != wanted:

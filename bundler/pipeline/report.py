@@ -8,7 +8,9 @@ from typing import TypeVar
 
 from bundler.adapters.archive import read_member
 from bundler.adapters.digest import sha256_of
-from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageError
+from bundler.adapters.regular import read_regular
+from bundler.adapters.sums import read_sums
+from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.model.bundle import MANIFEST
 from bundler.pipeline.settings import Settings
 from bundler.sidecars import archive_manifest, component_manifest, sha256sums
@@ -79,9 +81,7 @@ def _documents(kind: type[T], paths: Sequence[Path]) -> tuple[list[T], dict[str,
 def _read(path: Path) -> bytes:
     if not path.is_file():
         raise UnreachableError(f"{path} is not a file", "give a file with what --json printed")
-    if path.stat().st_size > _LARGEST_DOCUMENT:
-        raise UsageError(f"{path} is larger than {_LARGEST_DOCUMENT >> 20} MiB")
-    return path.read_bytes()
+    return read_regular(path, _LARGEST_DOCUMENT)
 
 
 def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
@@ -92,7 +92,7 @@ def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
     try:
         if not sums.is_file():
             raise IntegrityError(f"{sums} is missing")
-        listed = sha256sums.parse(sums.read_text("utf-8", "replace"), str(sums))
+        listed = read_sums(sums)
     except IntegrityError as error:
         findings.append(error.message)
     assets = []

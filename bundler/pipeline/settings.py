@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -51,8 +52,8 @@ class Settings:
     def epoch(self) -> int:
         """The time of every file in an archive: SOURCE_DATE_EPOCH (reproducible-builds.org), else 1980-01-01."""
         value = self.env.get("SOURCE_DATE_EPOCH", "").strip() or "315532800"
-        if not value.isdigit() or int(value) > 0xFFFFFFFF:
-            raise UsageError(f"SOURCE_DATE_EPOCH {value!r} is not a number of seconds since 1970")
+        if not re.fullmatch("[0-9]{1,10}", value) or int(value) > 0xFFFFFFFF:
+            raise UsageError(f"SOURCE_DATE_EPOCH {value[:100]!r} is not a number of seconds since 1970")
         return int(value)
 
     def all_mirrors(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.adapters.digest import sha256_of
+from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, UnreachableError, UsageError, gravest
 from bundler.model.bundle import MANIFEST
 from bundler.progress import Progress
@@ -91,14 +92,17 @@ def _gathered(path: Path) -> tuple[list[Path], list[str]]:
 
 def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Verdict | ComponentVerdict, ...]:
     """Verify archives, each a file and what it is called; several at a time."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
         running = [pool.submit(_judge, path, name) for path, name in archives]
         verdicts: list[Verdict | ComponentVerdict] = []
         for (_, name), future in zip(archives, running, strict=True):
             verdict = future.result()
             progress.say(f"verified {name}: {'ok' if verdict.good else 'NOT ok'}")
             verdicts.append(verdict)
-    return tuple(verdicts)
+        return tuple(verdicts)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for an archive's end
 
 
 def _judge(path: Path, name: str) -> Verdict | ComponentVerdict:
@@ -116,7 +120,7 @@ def _folder(folder: Path) -> tuple[list[Path], list[str]]:
             raise UsageError(f"{folder} holds no archives")
         return archives, [f"{folder}: missing: {sha256sums.NAME}"]
     try:
-        listed = sha256sums.parse(sums.read_text("utf-8", "replace"), str(sums))
+        listed = read_sums(sums)
     except BundleError as error:
         return archives, [error.message]
     findings = [f"{folder / name}: missing, but listed in {sha256sums.NAME}" for name in listed if name not in there]
@@ -131,14 +135,17 @@ def _beside(path: Path) -> list[str]:
     if not sums.is_file():
         return []
     try:
-        listed = sha256sums.parse(sums.read_text("utf-8", "replace"), str(sums))
+        listed = read_sums(sums)
     except BundleError as error:
         return [error.message]
     return _compare(path, listed[path.name]) if path.name in listed else []
 
 
 def _compare(path: Path, expected: str) -> list[str]:
-    actual = sha256_of(path)
+    try:
+        actual = sha256_of(path)
+    except UsageError as error:
+        return [error.message]
     if actual == expected:
         return []
     return [f"{path}: SHA-256 differs from {sha256sums.NAME}\n    expected {expected}\n    actual   {actual}"]

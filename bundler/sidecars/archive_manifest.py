@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, FailFast, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
 from bundler.model.bundle import Entry, File, Link
 from bundler.model.interpreter import Interpreter
+from bundler.model.json_text import limited
 from bundler.model.manifest import (
     ComponentName,
     DistroName,
@@ -27,6 +28,7 @@ from bundler.model.paths import path_fault
 from bundler.model.target import MACHINES, Arch
 
 _CONFIG = ConfigDict(extra="ignore", strict=False)
+_MOST_REQUIREMENTS = 1000
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,10 @@ class ArchiveManifest:
     arch: Arch
     inputs: Sha256
     requirement: Spec
-    requirements: tuple[Wanted, ...]
+    requirements: Annotated[tuple[Wanted, ...], Field(max_length=_MOST_REQUIREMENTS), FailFast()]
     python: PythonFacts
     database: DatabaseFacts
-    files: tuple[ListedFile, ...] = ()
+    files: Annotated[tuple[ListedFile, ...], FailFast()] = ()
 
     @property
     def interpreter(self) -> Interpreter:
@@ -123,11 +125,13 @@ def render(facts: ArchiveManifest, entries: Sequence[Entry]) -> bytes:
 def parse(content: bytes) -> ArchiveManifest:
     """Parse manifest.json. Raises IntegrityError."""
     try:
-        return _adapter().validate_json(content)
+        return _adapter().validate_json(limited(content))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise IntegrityError(f"manifest.json: {where}: {first['msg']}") from error
+    except ValueError as error:
+        raise IntegrityError(f"manifest.json: {error}") from error
 
 
 def _listed(entry: Entry) -> dict[str, str | int | bool] | None:

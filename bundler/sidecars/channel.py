@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
+from bundler.model.json_text import limited
 from bundler.model.manifest import Repository, Sha256
 
 NAME = "channel.json"
@@ -58,10 +59,12 @@ def render(channel: Channel) -> bytes:
 def parse(content: bytes) -> Channel:
     """Parse the file. Raises IntegrityError."""
     try:
-        return _adapter().validate_json(content)
+        return _adapter().validate_json(limited(content))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise IntegrityError(f"{NAME}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except ValueError as error:
+        raise IntegrityError(f"{NAME}: {error}") from error
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
+from bundler.model.json_text import limited
 from bundler.model.manifest import ComponentName
 
 _PROGRAM = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
@@ -41,10 +42,12 @@ class ComponentManifest:
 def parse(content: bytes) -> ComponentManifest:
     """Parse manifest.json. Raises IntegrityError."""
     try:
-        return _adapter().validate_json(content)
+        return _adapter().validate_json(limited(content))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise IntegrityError(f"manifest.json: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except ValueError as error:
+        raise IntegrityError(f"manifest.json: {error}") from error
 
 
 @cache

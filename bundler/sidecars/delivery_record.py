@@ -16,6 +16,7 @@ from typing import ClassVar, TypeVar, cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import UsageError
+from bundler.model.json_text import limited
 from bundler.sidecars import sha256sums
 from bundler.terminal import Json
 
@@ -162,6 +163,10 @@ T = TypeVar("T")
 
 def parse(kind: type[T], content: bytes, where: str) -> T | Failure:
     """Read a document that another command printed, be it its failure. Raises UsageError for anything else."""
+    try:
+        limited(content)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}", "give a file with what --json printed") from error
     try:
         return cast("TypeAdapter[T]", _adapter(kind)).validate_json(content)  # type: ignore[arg-type]
     except ValidationError as error:

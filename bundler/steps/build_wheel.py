@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.index import Index
 from bundler.adapters.pip_compile import Pinned, PipCompile
-from bundler.adapters.regular import read_regular
+from bundler.adapters.regular import open_regular, read_regular
 from bundler.adapters.source_archive import stated_commit, unpack_source
 from bundler.adapters.wheel_file import rewrite_wheel
 from bundler.adapters.workshop import BuildWheel, Workshop, opened
@@ -184,7 +184,7 @@ def _build(
         project, version = identity(filename, requirement, name)
         with made.open("wb") as out:
             rewrite_wheel(path, filename, out)
-    with made.open("rb") as file:
+    with open_regular(made) as file:
         read_wheel(file, filename)
     return Product(project, version, filename, made.stat().st_size, sha256_of(made))
 

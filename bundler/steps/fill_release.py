@@ -13,6 +13,7 @@ from functools import partial
 from bundler.adapters.github import GitHub
 from bundler.adapters.github_answer import RefusedError
 from bundler.adapters.http import TransientError, retrying
+from bundler.adapters.regular import open_regular
 from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.model.release import Asset, Difference, Piece, Release, compare, disagreement
 from bundler.progress import Progress, Task
@@ -193,7 +194,7 @@ def _chunks(piece: Piece, sent: _Sent, cancelled: Callable[[], bool]) -> Iterato
         return
     began = time.monotonic()
     done = 0
-    with piece.source.open("rb", buffering=0) as file:
+    with open_regular(piece.source) as file:
         file.seek(piece.offset)
         while done < piece.size:
             chunk = file.read(min(_CHUNK, piece.size - done))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.adapters.regular import read_regular
 from bundler.errors import IntegrityError, LockError
 from bundler.model.asset_lock import AssetLock, LockedAsset, LockedFile, choices_of
 from bundler.model.manifest import ReleaseAsset
@@ -56,7 +57,7 @@ def _asset(platform: str, name: str, offered: Offered, bring: Bring, where: str)
         raise IntegrityError(f"{where}: {name} is in parts, but not listed whole")
     if offered.assets[listed].size > parts.LARGEST:
         raise IntegrityError(f"{where}: {listed} is larger than any list of parts")
-    text = bring(offered.assets[listed], _file(listed, offered, where).sha256).read_bytes()
+    text = read_regular(bring(offered.assets[listed], _file(listed, offered, where).sha256), parts.LARGEST)
     files = tuple(_file(part, offered, where) for part in parts.parse(text, name))
     return LockedAsset(platform, name, offered.listed[name], files)
 

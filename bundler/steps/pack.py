@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bundler.adapters.regular import open_regular
 from bundler.errors import ProofError
 from bundler.model.bundle import (
     DATABASE_ENV,
@@ -54,7 +55,7 @@ def wheel_reader(path_of: PathOf) -> ReadWheel:
 
     def read(locked: LockedWheel) -> Wheel:
         if locked.sha256 not in known:
-            with path_of(locked.sha256).open("rb") as file:
+            with open_regular(path_of(locked.sha256)) as file:
                 known[locked.sha256] = read_wheel(file, locked.filename, digests=False)
         return known[locked.sha256]
 

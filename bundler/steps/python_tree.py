@@ -12,6 +12,7 @@ from typing import BinaryIO
 from pathspec import GitIgnoreSpec
 
 from bundler.adapters.archive import Member, Reader, open_archive
+from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 from bundler.model.bundle import PYTHON, Entry, File, Link, Slice
 from bundler.model.manifest import PortablePython
@@ -105,7 +106,7 @@ def _check(entries: list[Entry], name: str, folder: str, version: str, arch: Arc
     interpreter = paths.get(f"{folder}/bin/python{minor}")
     if not isinstance(interpreter, File) or not interpreter.executable or not isinstance(interpreter.content, Slice):
         raise IntegrityError(f"{name}: bin/python{minor} is not an executable file")
-    with Path(interpreter.content.file).open("rb") as file:
+    with open_regular(Path(interpreter.content.file)) as file:
         file.seek(interpreter.content.offset)
         head = file.read(20)
     if head[:5] != b"\x7fELF\x02" or int.from_bytes(head[18:20], "little") != _ELF_MACHINE[arch]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bundler.adapters.github import GitHub
 from bundler.adapters.http import MissingError
+from bundler.adapters.regular import read_regular
 from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError
 from bundler.model.release import RUNTIME_PREFIX, Asset, Release, disagreement
@@ -117,7 +118,7 @@ def read_small(store: Store, github: GitHub, asset: Asset, listed: str = "", lim
 def _stored(store: Store, github: GitHub, blob: Blob, asset: Asset) -> bytes:
     """Its bytes, checked: what the store has may have gone bad on disk, and is then fetched once more."""
     for _ in range(2):
-        content = store.fetch(blob, iter([github.asset_address(asset)]), github, _Uncounted()).read_bytes()
+        content = read_regular(store.fetch(blob, iter([github.asset_address(asset)]), github, _Uncounted()), asset.size)
         actual = hashlib.sha256(content).hexdigest()
         if actual == blob.sha256:
             return content

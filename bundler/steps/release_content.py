@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 from bundler.model.release import PART_SIZE, Piece
 from bundler.sidecars import channel, parts, sha256sums
@@ -72,7 +73,7 @@ def _split(name: str, path: Path, part_size: int) -> tuple[str, tuple[Piece, ...
     """Return a file's SHA-256 and its parts."""
     whole = hashlib.sha256()
     split: list[Piece] = []
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         offset = 0
         while True:
             part, size = hashlib.sha256(), 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from bundler.adapters.archive import Member, Reader, open_archive, read_member
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import MANIFEST
 from bundler.model.executable import HEAD, platform_of
+from bundler.model.json_text import parse_json
 from bundler.model.paths import link_fault
 from bundler.sidecars import component_manifest
 from bundler.sidecars.component_manifest import ComponentManifest
@@ -44,8 +44,8 @@ class ComponentVerdict:
 def is_component(path: Path, name: str) -> bool:
     """Say whether an archive is a component's: its manifest.json tells an os, and no distro."""
     try:
-        facts: object = json.loads(read_member(path, name, MANIFEST, _LARGEST_MANIFEST) or b"null")
-    except (BundleError, ValueError, RecursionError):
+        facts = parse_json(read_member(path, name, MANIFEST, _LARGEST_MANIFEST) or b"null", _LARGEST_MANIFEST)
+    except (BundleError, ValueError):
         return False
     return isinstance(facts, dict) and "os" in facts and "distro" not in facts
 
