@@ -10,6 +10,7 @@ import bundler
 BUNDLER = Path(bundler.__file__).parent
 OPENS = re.compile(r"(?:\.open\(|\bopen\(|\.read_text\(|\.read_bytes\(|fdopen\()")
 REASONS = {
+    "__main__.py": "a standard stream that was closed",
     "adapters/regular.py": "the one place",
     "adapters/archive.py": "an archive's reader",
     "adapters/http.py": "a file: address",

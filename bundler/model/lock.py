@@ -23,6 +23,7 @@ from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter,
 from bundler.errors import LockError
 from bundler.model.database import LockedDatabase
 from bundler.model.manifest import Commit, PythonVersion, Sha256, Spec, Wanted
+from bundler.model.needs import PARSING
 from bundler.model.paths import is_plain_name
 from bundler.model.request import Request, parse_versions
 from bundler.model.toml import parse_toml
@@ -108,7 +109,9 @@ class Lock:
     def parse(cls, text: str, name: str) -> Lock:
         """Parse a lock; `name` is what errors call it. Raises LockError."""
         try:
-            pylock = Pylock.from_dict(parse_toml(text))
+            document = parse_toml(text)
+            with PARSING:
+                pylock = Pylock.from_dict(document)
             facts = _facts_adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
             return cls(facts, tuple(_wheel(package) for package in pylock.packages))
         except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:

@@ -6,6 +6,7 @@ A marker is evaluated once for every thing that can change its answer, not for e
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -22,6 +23,10 @@ LONGEST = 8192
 _MOST_STEPS = 150_000
 # Characters of a marker, or links of a chain, that count as one more step.
 _SIZE_OF_STEP = 64
+
+# packaging reads the words of markers with `ast`, which in Python 3.11 counts its depth for all threads together, and
+# fails (SystemError, "recursion depth mismatch") when two are at it.
+PARSING = threading.Lock()
 
 Environment: TypeAlias = Mapping[str, str]
 
@@ -134,4 +139,5 @@ def parse_requirement(text: str) -> Requirement:
     """Parse a requirement (dependency specifiers specification) that is not too long. Raises one of UNREADABLE."""
     if len(text) > LONGEST:
         raise ValueError(f"a requirement of {len(text)} characters; {LONGEST} are the most")
-    return Requirement(text)
+    with PARSING:
+        return Requirement(text)

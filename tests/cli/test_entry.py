@@ -48,7 +48,7 @@ def test_results_do_not_depend_on_where_messages_go(unlocked: World, where: str)
 
 
 def test_no_file_takes_the_place_of_a_closed_stream(unlocked: World) -> None:
-    code, _ = shell(unlocked, "$TOOL check <&- >&- 2>&-")
+    code, _ = shell(unlocked, "$TOOL targets <&- >&- 2>&-")
     assert code == 1
 
 
