@@ -12,12 +12,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import Timeout as LockTimeout
-from pydantic import TypeAdapter
 
 from bundler.adapters.archive import Written, read_member
 from bundler.adapters.digest import sha256_of
@@ -27,7 +25,7 @@ from bundler.adapters.regular import read_regular
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, UsageError, WorkError
 from bundler.model.bundle import MANIFEST
-from bundler.model.json_text import limited
+from bundler.model.json_text import parse_json
 from bundler.progress import Progress
 from bundler.sidecars import archive_manifest, sha256sums
 
@@ -172,15 +170,11 @@ class Dist:
 
     def _load(self) -> dict[str, _Seen]:
         try:
-            stored = _memory().validate_json(limited(read_regular(self._state_path, _LARGEST_STATE, follow=False)))
-            return {name: seen for name, seen in stored.items() if (self.folder / name).is_file()}
-        except (OSError, UsageError, ValueError):
+            stored = parse_json(read_regular(self._state_path, _LARGEST_STATE, follow=False), _LARGEST_STATE)
+            known = stored if isinstance(stored, dict) else {}
+            return {name: _Seen(**facts) for name, facts in known.items() if (self.folder / name).is_file()}
+        except (OSError, UsageError, ValueError, TypeError):
             return {}
-
-
-@cache
-def _memory() -> TypeAdapter[dict[str, _Seen]]:
-    return TypeAdapter(dict[str, _Seen])
 
 
 def _can_be_listed(name: str) -> bool:
