@@ -1,30 +1,24 @@
-"""Archives: deterministic gzip tar out, and any tar in, read defensively.
+"""Archives of ours, written: deterministic gzip tars.
 
-Out: one gzip member (RFC 1952) without name or time, holding a POSIX pax tar. The files inside wheels are compressed
-already and go into stored deflate blocks (RFC 1951, 3.2.4), whose bytes no library decides; everything else is deflated
-by zlib-ng, whose exact version is pinned because other deflate libraries give other bytes (docs/determinism.md).
+One gzip member (RFC 1952) without name or time holds a POSIX pax tar. The files inside wheels are compressed already
+and go into stored deflate blocks (RFC 1951, 3.2.4), whose bytes no library decides; everything else is deflated by
+zlib-ng, whose exact version is pinned because other deflate libraries give other bytes (docs/determinism.md).
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import posixpath
 import struct
 import tarfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import Protocol
 
-import zstandard
 from zlib_ng import zlib_ng
 
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import Bundle, Entry, File, Folder, Link, Slice
-from bundler.model.paths import path_fault
 
 _CHUNK = 1 << 20
 _BLOCK = 512
@@ -36,11 +30,7 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _FINAL_EMPTY_BLOCK = b"\x01\x00\x00\xff\xff"
 # The record at a ZIP's end when no comment follows; what is read of it is the size of the list of files.
 _ZIP_END, _ZIP_END_MAGIC = struct.Struct("<12xI6x"), b"PK\x05\x06"
-# What a reader accepts at the most.
-_LARGEST_TAR = 16 << 30
-_MOST_MEMBERS = 200_000
-_HEADER_ALLOWANCE = 1 << 20
-_ZSTD_WINDOW = 1 << 27
+ZIP_END = _ZIP_END.size
 
 
 class SourceChangedError(IntegrityError):
@@ -66,8 +56,20 @@ class _Out(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
-class _In(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
+class _Hashed:
+    """What is written, hashed and counted."""
+
+    def __init__(self, out: _Out) -> None:
+        self._out, self._sha, self._size = out, hashlib.sha256(), 0
+
+    def write(self, data: bytes, /) -> None:
+        self._sha.update(data)
+        self._out.write(data)
+        self._size += len(data)
+
+    @property
+    def written(self) -> Written:
+        return Written(self._size, self._sha.hexdigest())
 
 
 class _Gzip:
@@ -79,12 +81,11 @@ class _Gzip:
 
     def __init__(self, out: _Out) -> None:
         self._out = out
-        self._sha = hashlib.sha256()
-        self._crc, self._length, self.size = 0, 0, 0
+        self._crc, self._length = 0, 0
         self._waiting = bytearray()
         self._deflate = self._new_deflate()
         self._storing: bool | None = None
-        self._emit(_GZIP_HEADER)
+        self._out.write(_GZIP_HEADER)
 
     def write(self, data: bytes, *, stored: bool) -> None:
         if not data:
@@ -98,10 +99,9 @@ class _Gzip:
         if len(self._waiting) >= _PIECE:
             self._put_pieces()
 
-    def close(self) -> Written:
+    def close(self) -> None:
         self._end_run()
-        self._emit(_FINAL_EMPTY_BLOCK + struct.pack("<II", self._crc, self._length & 0xFFFFFFFF))
-        return Written(self.size, self._sha.hexdigest())
+        self._out.write(_FINAL_EMPTY_BLOCK + struct.pack("<II", self._crc, self._length & 0xFFFFFFFF))
 
     def _put_pieces(self) -> None:
         """Emit every full piece of what waits."""
@@ -113,16 +113,16 @@ class _Gzip:
             block = b"".join(coded)
             coded.clear()
         del self._waiting[:whole]
-        self._emit(block)
+        self._out.write(block)
 
     def _end_run(self) -> None:
         """Emit what still waits, and bring a deflated run to a byte boundary so that stored blocks can follow."""
         rest = bytes(self._waiting)
         self._waiting.clear()
         if rest:
-            self._emit(b"".join(self._coded(rest)))
+            self._out.write(b"".join(self._coded(rest)))
         if self._storing is False:
-            self._emit(self._deflate.flush(zlib_ng.Z_SYNC_FLUSH))
+            self._out.write(self._deflate.flush(zlib_ng.Z_SYNC_FLUSH))
             self._deflate = self._new_deflate()
 
     def _coded(self, piece: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
@@ -134,14 +134,44 @@ class _Gzip:
     def _new_deflate() -> zlib_ng._Compress:
         return zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS, zlib_ng.DEF_MEM_LEVEL)
 
-    def _emit(self, data: bytes) -> None:
-        self._sha.update(data)
-        self._out.write(data)
-        self.size += len(data)
-
 
 def _stored_header(length: int) -> bytes:
     return struct.pack("<BHH", 0, length, length ^ 0xFFFF)
+
+
+class ArchiveWriter:
+    """An archive whose every time is `epoch` (seconds since 1970): its top folder, then what is `put`, then `close`.
+
+    What an archive's bytes are is decided here alone: `own_archive` feeds it what it reads, to see the same bytes.
+    """
+
+    def __init__(self, out: _Out, top: str, epoch: int) -> None:
+        self._gzip = _Gzip(out)
+        self._top, self._epoch = top, epoch
+        self._size = 0
+        self._header(Folder(""))
+
+    def put(self, entry: Entry, content: Iterable[bytes] = (), stored: int = 0) -> Iterator[bytes]:
+        """Write an entry and its content, whose first `stored` bytes are compressed already; yield what is written."""
+        self._header(entry)
+        for data in content:
+            self._gzip.write(data[:stored], stored=True)
+            self._gzip.write(data[stored:], stored=False)
+            stored = max(0, stored - len(data))
+            yield data
+        size = entry.size if isinstance(entry, File) else 0
+        self._gzip.write(bytes(-size % _BLOCK), stored=False)
+        self._size += size + -size % _BLOCK
+
+    def close(self) -> None:
+        """Write the archive's end."""
+        self._gzip.write(bytes(2 * _BLOCK + -(self._size + 2 * _BLOCK) % _RECORD), stored=False)
+        self._gzip.close()
+
+    def _header(self, entry: Entry) -> None:
+        header = _header(self._top, entry, self._epoch)
+        self._gzip.write(header, stored=False)
+        self._size += len(header)
 
 
 def write_archive(bundle: Bundle, out: _Out, epoch: int, cancelled: Callable[[], bool]) -> Written:
@@ -149,25 +179,15 @@ def write_archive(bundle: Bundle, out: _Out, epoch: int, cancelled: Callable[[],
 
     The same bundle gives the same bytes anywhere. Raises SourceChangedError if a file is not what the bundle says.
     """
-    gzipped = _Gzip(out)
-    written = 0
-    for entry in (Folder(""), *bundle.entries):
-        header = _header(bundle.top, entry, epoch)
-        gzipped.write(header, stored=False)
-        written += len(header)
-        if isinstance(entry, File):
-            stored = _stored_size(entry)
-            for data in _verified(entry):
-                if cancelled():
-                    raise BundleError("interrupted")
-                gzipped.write(data[:stored], stored=True)
-                gzipped.write(data[stored:], stored=False)
-                stored = max(0, stored - len(data))
-            padding = -entry.size % _BLOCK
-            gzipped.write(bytes(padding), stored=False)
-            written += entry.size + padding
-    gzipped.write(bytes(2 * _BLOCK + -(written + 2 * _BLOCK) % _RECORD), stored=False)
-    return gzipped.close()
+    hashed = _Hashed(out)
+    writer = ArchiveWriter(hashed, bundle.top, epoch)
+    for entry in bundle.entries:
+        content, stored = (_verified(entry), _stored_size(entry)) if isinstance(entry, File) else ((), 0)
+        for _ in writer.put(entry, content, stored):
+            if cancelled():
+                raise BundleError("interrupted")
+    writer.close()
+    return hashed.written
 
 
 def _header(top: str, entry: Entry, epoch: int) -> bytes:
@@ -183,15 +203,21 @@ def _header(top: str, entry: Entry, epoch: int) -> bytes:
 
 
 def _stored_size(entry: File) -> int:
-    """How many bytes of a wheel are compressed already: all but the list of files at its end (APPNOTE.TXT, 4.3.16)."""
     if not entry.path.endswith(".whl") or not isinstance(entry.content, Slice):
         return 0
-    start = entry.content.offset + max(0, entry.size - _ZIP_END.size)
-    end = b"".join(_read(Slice(entry.content.file, start, _ZIP_END.size)))
-    if not end.startswith(_ZIP_END_MAGIC) or len(end) < _ZIP_END.size:
-        return entry.size
+    start = entry.content.offset + max(0, entry.size - ZIP_END)
+    return compressed_part(entry.size, b"".join(_read(Slice(entry.content.file, start, ZIP_END))))
+
+
+def compressed_part(size: int, end: bytes) -> int:
+    """How many bytes of a wheel of `size` bytes are compressed already, as its last `ZIP_END` bytes tell.
+
+    All but the list of files at its end (APPNOTE.TXT, 4.3.16).
+    """
+    if not end.startswith(_ZIP_END_MAGIC) or len(end) < ZIP_END:
+        return size
     list_size: int = _ZIP_END.unpack(end)[0]
-    return max(0, entry.size - list_size - _ZIP_END.size)
+    return max(0, size - list_size - ZIP_END)
 
 
 def _verified(entry: File) -> Iterator[bytes]:
@@ -215,165 +241,3 @@ def _read(piece: Slice) -> Iterator[bytes]:
         while left and (data := file.read(min(_CHUNK, left))):
             left -= len(data)
             yield data
-
-
-@dataclass(frozen=True)
-class Member:
-    """A member of an archive that is being read: its path is safe, its kind one of file, folder, link, hard link."""
-
-    path: str
-    kind: str
-    size: int
-    executable: bool
-    target: str
-
-
-class Reader:
-    """A tar under way. Iterate `members`; `read` gives the bytes of the file just yielded."""
-
-    def __init__(self, name: str, stream: _In) -> None:
-        self._name = name
-        self._counted = _Counted(name, stream)
-        self._file: IO[bytes] | None = None
-        self._kinds: dict[str, str] = {}
-
-    def members(self) -> Iterator[Member]:
-        """Yield every member in order. Raises IntegrityError for what no archive of ours or of CPython's holds."""
-        only_read = cast("IO[bytes]", self._counted)
-        try:
-            with tarfile.open(fileobj=only_read, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
-                for info in tar:
-                    member = self._checked(info)
-                    self._counted.allow(member.size)
-                    self._file = tar.extractfile(info) if member.kind == "file" else None
-                    yield member
-                    tar.members.clear()  # type: ignore[attr-defined]  # else tarfile keeps every header
-                self._counted.end(tar.offset)
-        except _FAULTS as error:
-            raise IntegrityError(f"{self._name}: not a whole archive: {error}") from error
-
-    def read(self) -> Iterator[bytes]:
-        """Yield the bytes of the file just yielded by `members`."""
-        if self._file is None:
-            return
-        try:
-            while data := self._file.read(_CHUNK):
-                yield data
-        except _FAULTS as error:
-            raise IntegrityError(f"{self._name}: not a whole archive: {error}") from error
-
-    @property
-    def tar_sha256(self) -> str:
-        """The digest of the uncompressed tar, once `members` has ended."""
-        return self._counted.digest.hexdigest()
-
-    @property
-    def tar_size(self) -> int:
-        """The size of the uncompressed tar in bytes, once `members` has ended."""
-        return self._counted.size
-
-    def _checked(self, info: tarfile.TarInfo) -> Member:
-        path = info.name
-        if fault := path_fault(path):
-            raise IntegrityError(f"{self._name}: refused member {path[:200]!r}: {fault}")
-        path = path.rstrip("/")
-        if info.isdir():
-            kind = "folder"
-        elif info.issym():
-            kind = "link"
-        elif info.islnk():
-            kind = "hard link"
-        elif info.isreg() and not info.issparse() and info.size >= 0:
-            kind = "file"
-        else:
-            raise IntegrityError(f"{self._name}: refused member {path!r}: neither file, folder nor link")
-        self._place(path, kind)
-        return Member(path, kind, info.size if kind == "file" else 0, bool(info.mode & 0o100), info.linkname)
-
-    def _place(self, path: str, kind: str) -> None:
-        """Note what stands at `path`. Raises IntegrityError if something else does, or above it no folder."""
-        if path in self._kinds and not (kind == self._kinds[path] == "folder"):
-            raise IntegrityError(f"{self._name}: {path!r} is there twice")
-        self._kinds[path] = kind
-        above = path
-        while above := posixpath.dirname(above):
-            if self._kinds.setdefault(above, "folder") != "folder":
-                raise IntegrityError(f"{self._name}: {path!r} is inside {above!r}, which is no folder")
-        if len(self._kinds) > _MOST_MEMBERS:
-            raise IntegrityError(f"{self._name}: more than {_MOST_MEMBERS} members")
-
-
-# What tarfile and the decompressors raise for broken input: ValueError and OverflowError for absurd header fields,
-# RecursionError for headers that follow one another without end.
-_FAULTS = (
-    tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, ValueError, OverflowError,
-    RecursionError,
-)  # fmt: skip
-
-
-class _Counted:
-    """A stream that hashes and counts what is read, and refuses more than the members so far account for."""
-
-    def __init__(self, name: str, stream: _In) -> None:
-        self._name, self._stream = name, stream
-        self.digest = hashlib.sha256()
-        self.size = 0
-        self._allowed = _HEADER_ALLOWANCE
-        self._recent = (b"", b"")
-
-    def allow(self, size: int) -> None:
-        """A member of `size` bytes begins; headers of up to 1 MiB may follow it."""
-        self._allowed = self.size + size + _HEADER_ALLOWANCE
-        if self._allowed > _LARGEST_TAR:
-            raise IntegrityError(f"{self._name}: unpacks to more than {_LARGEST_TAR >> 30} GiB")
-
-    def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        self.size += len(data)
-        if self.size > self._allowed:
-            raise IntegrityError(f"{self._name}: holds more data than its members account for")
-        self.digest.update(data)
-        self._recent = (self._recent[1], data)
-        return data
-
-    def end(self, offset: int) -> None:
-        """Read on from the last member's end at `offset`: two blocks of zeros or more (POSIX), then nothing."""
-        recent = b"".join(self._recent)
-        padding = recent[len(recent) - (self.size - offset) :]
-        while padding and not padding.strip(b"\0"):
-            padding = self.read(_CHUNK)
-        if padding:
-            raise IntegrityError(f"{self._name}: data follows the end of the archive")
-        if self.size < offset + 2 * _BLOCK:
-            raise IntegrityError(f"{self._name}: not a whole archive: it has no end")
-
-
-def read_member(path: Path, name: str, inner: str, limit: int) -> bytes | None:
-    """Return the bytes of the file `inner` below the top folder of an archive called `name`, or None; read no further.
-
-    Raises IntegrityError if the archive cannot be read that far, or the member is no file of at most `limit` bytes.
-    """
-    with open_archive(path, name) as reader:
-        for member in reader.members():
-            if member.path.partition("/")[2] == inner:
-                if member.kind != "file" or member.size > limit:
-                    raise IntegrityError(f"{name}: {member.path} is not a file of at most {limit} bytes")
-                return b"".join(reader.read())
-    return None
-
-
-@contextmanager
-def open_archive(path: Path, name: str) -> Iterator[Reader]:
-    """Open a `.tar.gz` or `.tar.zst` by what its first bytes are. Raises IntegrityError if it is neither."""
-    with path.open("rb") as file:
-        magic = file.read(4)
-        file.seek(0)
-        if magic[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=file, mode="rb") as stream:
-                yield Reader(name, stream)
-        elif magic == b"\x28\xb5\x2f\xfd":
-            decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-            with decompressor.stream_reader(file, read_across_frames=True) as stream:
-                yield Reader(name, stream)
-        else:
-            raise IntegrityError(f"{name}: neither gzip nor zstandard")

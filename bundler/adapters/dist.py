@@ -17,10 +17,11 @@ from typing import BinaryIO
 
 from filelock import Timeout as LockTimeout
 
-from bundler.adapters.archive import Written, read_member
+from bundler.adapters.archive import Written
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
 from bundler.adapters.own_folder import is_plain, make_folder, open_new, open_own, own_lock, private_folder
+from bundler.adapters.read_archive import read_member
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, UsageError, WorkError

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bundler.adapters.archive import open_archive
+from bundler.adapters.read_archive import open_archive
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 from bundler.model.paths import link_fault, path_fault

@@ -160,7 +160,7 @@ class Reader:
         if kind != "folder" and (slash or path.endswith("/")):
             raise self._refused(path, f"it is no folder, but is called like one; {_ADVICE}")
         if bool(target) != (kind in ("link", "hard link")):
-            raise self._refused(path, f"it is a {kind} with the target {target[:200]!r}; {_ADVICE}")
+            raise self._refused(path, f"it is a {kind}, and points to {target[:200]!r}; {_ADVICE}")
         return Member(path.rstrip("/"), kind, header.size, bool(header.mode & 0o100), target, header.mtime)
 
     def _place(self, member: Member) -> None:
@@ -168,6 +168,7 @@ class Reader:
         path, kind = member.path, member.kind
         if path in self._known and not (kind == self._known[path][0] == "folder"):
             raise IntegrityError(f"{self._name}: {path!r} is there twice")
+        # The mode is the first one's in some programs, the last one's in others.
         if kind == "hard link" and self._known.get(member.target) != ("file", member.executable):
             raise self._refused(path, f"a hard link to {member.target[:200]!r}, which is no such file before it")
         self._know(path, kind, executable=member.executable)
@@ -195,8 +196,6 @@ def _fault(header: Header, kind: Kind, said: Mapping[bytes, bytes]) -> str | Non
         return f"it is no file, but has {header.size} bytes; {_ADVICE}"
     if header.mode & 0o6000 and kind != "folder":
         return "it would run as its owner (setuid or setgid)"
-    if kind == "folder" and header.mode & 0o700 != 0o700:
-        return "a folder that its owner may not use"
     return None
 
 

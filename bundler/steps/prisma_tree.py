@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from bundler.adapters.archive import SourceChangedError, open_archive
+from bundler.adapters.archive import SourceChangedError
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.gunzip import gunzip
+from bundler.adapters.read_archive import open_archive
 from bundler.errors import IntegrityError
 from bundler.model.bundle import PRISMA_CLI, PRISMA_ENGINES, Entry, File, Slice, text_file
 from bundler.model.database import CLI, CLI_PROGRAM, LockedDatabase, NpmPackage

@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from pathspec import GitIgnoreSpec
 
-from bundler.adapters.archive import Member, Reader, open_archive
+from bundler.adapters.read_archive import open_archive
 from bundler.adapters.regular import open_regular
+from bundler.adapters.tar_reader import Member, Reader
 from bundler.errors import IntegrityError
 from bundler.model.bundle import PYTHON, Entry, File, Link, Slice
 from bundler.model.manifest import PortablePython
@@ -32,7 +33,7 @@ def take_runtime(archive: Path, python: PortablePython, arch: Arch, spool: Binar
     leave_out = GitIgnoreSpec.from_lines([*python.leave_out, *_NEVER])
     folder = f"{PYTHON}/cpython-{python.version}"
     name = f"portable CPython {python.version} for {arch}"
-    with open_archive(archive, name) as reader:
+    with open_archive(archive, name, zstd=True) as reader:
         entries = list(_kept(reader, name, folder, leave_out.match_file, spool))
     spool.flush()
     entries = _without_dangling(entries)

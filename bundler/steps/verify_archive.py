@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bundler.adapters.archive import Member, Reader, open_archive
+from bundler.adapters.own_archive import OwnReader, open_own
+from bundler.adapters.tar_reader import Member
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import (
     DATABASE_ENV,
@@ -33,7 +33,7 @@ from bundler.model.lock import Lock
 from bundler.model.metadata import read_wheel
 from bundler.model.paths import link_fault
 from bundler.model.request import CONSUMERS_PIP
-from bundler.sidecars import archive_manifest, database_env, file_list, requirements, runtime_env
+from bundler.sidecars import archive_manifest, database_env, file_list, installer, requirements, runtime_env
 from bundler.sidecars.archive_manifest import ArchiveManifest, ListedFile
 
 _LARGEST_TEXT = 8 << 20
@@ -94,19 +94,14 @@ class _Reading:
 def read_contents(path: Path, name: str = "") -> Contents:
     """Read a whole archive once; messages call it `name`, else as its file is called.
 
-    Raises IntegrityError if it is damaged or unsafe to extract.
+    Raises IntegrityError if it is damaged, or not as `build` writes archives.
     """
     reading = _Reading()
-    top = ""
-    with open_archive(path, name or path.name) as reader:
+    with open_own(path, name or path.name) as reader:
         for member in reader.members():
-            folder, _, inner = member.path.partition("/")
-            top = top or folder
-            if folder != top:
-                raise IntegrityError(f"{name or path.name}: more than one top folder, {top} and {folder}")
-            _take(reading, reader, member, inner, top)
+            _take(reading, reader, member, member.path.partition("/")[2])
         return Contents(
-            top=top,
+            top=reader.top,
             files=reading.files,
             folders=frozenset(reading.folders),
             texts=reading.texts,
@@ -118,38 +113,38 @@ def read_contents(path: Path, name: str = "") -> Contents:
         )
 
 
-def _take(reading: _Reading, reader: Reader, member: Member, inner: str, top: str) -> None:
+def _take(reading: _Reading, reader: OwnReader, member: Member, inner: str) -> None:
     if member.kind == "folder":
         reading.folders.add(inner)
     elif member.kind == "link":
-        if fault := link_fault(member.path, member.target, top):
-            raise IntegrityError(f"refused link {member.path!r}: {fault}")
+        if fault := link_fault(member.path, member.target, reader.top):
+            raise IntegrityError(f"refused member {member.path!r}: {fault}")
         reading.files[inner] = ListedFile(inner, link=member.target)
-    elif member.kind == "file":
-        digest = hashlib.sha256()
-        with tempfile.SpooledTemporaryFile(max_size=1 << 20) as copy:
-            text = inner in _TEXTS or inner == DATABASE_ENV
-            if member.size > (_LARGEST_TEXT if text else _LARGEST_FILE):
-                raise IntegrityError(f"refused member {member.path!r}: {member.size} bytes are too many for it")
-            npm = bool(_NPM_MANIFEST.fullmatch(inner))
-            wheel = inner.startswith(f"{WHEELS}/") and inner.endswith(".whl")
-            for data in reader.read():
-                digest.update(data)
-                if wheel or text or npm:
-                    copy.write(data)
-            copy.seek(0)
-            if text:
-                reading.texts[inner] = copy.read()
-            elif npm:
-                reading.npm[inner] = _npm_words(copy.read(_LARGEST_NPM_MANIFEST))
-            elif wheel:
-                try:
-                    reading.wheels.append(read_wheel(copy, PurePosixPath(inner).name))  # type: ignore[arg-type]
-                except IntegrityError as error:
-                    reading.unreadable.append(error.message)
-        reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)
     else:
-        raise IntegrityError(f"refused member {member.path!r}: a hard link")
+        _take_file(reading, reader, member, inner)
+
+
+def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str) -> None:
+    text = inner in _TEXTS or inner == DATABASE_ENV
+    npm = bool(_NPM_MANIFEST.fullmatch(inner))
+    if member.size > (_LARGEST_TEXT if text else _LARGEST_FILE):
+        raise IntegrityError(f"refused member {member.path!r}: {member.size} bytes are too many for it")
+    digest = hashlib.sha256()
+    kept: list[bytes] = []
+    for data in reader.read():
+        digest.update(data)
+        if text or (npm and member.size <= _LARGEST_NPM_MANIFEST):
+            kept.append(data)
+    if text:
+        reading.texts[inner] = b"".join(kept)
+    elif npm:
+        reading.npm[inner] = _npm_words(b"".join(kept))
+    elif inner.startswith(f"{WHEELS}/") and inner.endswith(".whl"):
+        try:
+            reading.wheels.append(read_wheel(reader.copy, PurePosixPath(inner).name))
+        except IntegrityError as error:
+            reading.unreadable.append(error.message)
+    reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)
 
 
 def verify_archive(path: Path, name: str = "") -> Verdict:
@@ -210,9 +205,8 @@ def _laid_out(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     for folder in (WHEELS, PYTHON):
         if folder not in contents.folders:
             yield f"missing: the folder {folder}"
+    yield from _misplaced(facts, contents)
     for path in contents.files:
-        if path.startswith(f"{WHEELS}/") and (path.count("/") != WHEELS.count("/") + 1 or not path.endswith(".whl")):
-            yield f"surplus: {path}; {WHEELS} holds wheels, flat"
         if path.endswith("/EXTERNALLY-MANAGED"):
             yield f"surplus: {path} keeps pip from installing"
     carried = [path for path in contents.files if path.startswith(f"{PYTHON}/")]
@@ -224,12 +218,37 @@ def _laid_out(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
         yield f"surplus: {PYTHON} is not empty, so the installer would take a Python that the wheels are not for"
 
 
+def _misplaced(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
+    """Name what stands where the format has no place for it, whatever the archive's own list says."""
+    for path, file in contents.files.items():
+        if path.startswith(f"{PYTHON}/"):
+            if not path.startswith(f"{PYTHON}/cpython-{facts.python.version}/"):
+                yield f"surplus: {path}; {PYTHON} holds CPython {facts.python.version}"
+            continue
+        if file.link is not None:
+            yield f"surplus: {path} is a link"
+        elif path.startswith(f"{PRISMA}/"):
+            continue
+        elif path.startswith(f"{WHEELS}/"):
+            if path.count("/") != WHEELS.count("/") + 1 or not path.endswith(".whl"):
+                yield f"surplus: {path}; {WHEELS} holds wheels, flat"
+        elif path not in (*_TEXTS, DATABASE_ENV):
+            yield f"surplus: {path} has no place in such an archive"
+        if file.executable != (path == INSTALLER):
+            yield f"{path}: it is {'' if file.executable else 'not '}executable"
+    needed = {str(above) for path in contents.files for above in PurePosixPath(path).parents} | {"", PYTHON}
+    for path in sorted(contents.folders - needed - {"."}):
+        yield f"surplus: the folder {path} is empty"
+
+
 def _agreeing(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     """Compare the metadata files with each other and with the wheels."""
     if RUNTIME_ENV in contents.texts:
         yield from _caught(_runtime_env(facts, contents))
     if LOCK in contents.texts:
         yield from _caught(_lock(facts, contents))
+    if INSTALLER in contents.texts and installer.differs(contents.texts[INSTALLER], facts):
+        yield f"{INSTALLER}: is not what this aiws-bundle writes for such a host; was it made by another version?"
     digests = {p: f.sha256 for p, f in contents.files.items() if f.sha256 and p not in (FILE_LIST, MANIFEST)}
     if file_list.differs(contents.texts.get(FILE_LIST, b""), digests):
         yield f"{FILE_LIST}: does not list exactly the other files and their digests"
@@ -294,11 +313,9 @@ def _database(facts: ArchiveManifest, contents: Contents, pins: LockedDatabase |
         if found != words:
             yield f"{place}: the lock inside says {' '.join(words)}, its package.json {' '.join(found or ('nothing',))}"
     known = (*(f"{place}/" for place in places), f"{PRISMA_ENGINES}/")
-    for path, file in contents.files.items():
+    for path in contents.files:
         if path.startswith(f"{PRISMA}/") and path != f"{PRISMA_CLI}/package.json" and not path.startswith(known):
             yield f"surplus: {path}, which belongs to no locked npm package or engine"
-        elif path.startswith(f"{PRISMA}/") and file.link is not None:
-            yield f"surplus: {path} is a link"
 
 
 def _npm_words(content: bytes) -> tuple[str, str] | None:

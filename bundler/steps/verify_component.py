@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundler.adapters.archive import Member, Reader, open_archive, read_member
+from bundler.adapters.read_archive import open_archive, read_member
+from bundler.adapters.tar_reader import Member, Reader
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import MANIFEST
 from bundler.model.executable import HEAD, platform_of

@@ -20,7 +20,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bundler.adapters import archive as archive_module
-from bundler.adapters.archive import SourceChangedError, Written, open_archive, write_archive
+from bundler.adapters import decompress, tar_reader
+from bundler.adapters.archive import SourceChangedError, Written, write_archive
+from bundler.adapters.read_archive import open_archive
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import Bundle, Entry, File, Folder, Link, Slice, text_file
 from bundler.model.paths import path_fault
@@ -80,7 +82,7 @@ Content = tuple[str, bytes, bool, str]
 def read(path: Path) -> dict[str, Content]:
     """Everything that the reader finds."""
     found: dict[str, Content] = {}
-    with open_archive(path, path.name) as reader:
+    with open_archive(path, path.name, zstd=True) as reader:
         for member in reader.members():
             content = b"".join(reader.read())
             assert len(content) == member.size
@@ -299,7 +301,7 @@ def test_every_tar_format_is_read(tmp_path: Path, kind: int) -> None:
         (info("p/run", mode=0o755), b"content"),
         (info(long), b"long"),
         info("p/link", tarfile.SYMTYPE, "run"),
-        info("p/hard", tarfile.LNKTYPE, "p/run"),
+        info("p/hard", tarfile.LNKTYPE, "p/run", mode=0o755),
         kind=kind,
     )
     for packed in (gzip.compress(tar), zstandard.ZstdCompressor().compress(tar)):
@@ -308,18 +310,18 @@ def test_every_tar_format_is_read(tmp_path: Path, kind: int) -> None:
             "p/run": ("file", b"content", True, ""),
             long: ("file", b"long", False, ""),
             "p/link": ("link", b"", False, "run"),
-            "p/hard": ("hard link", b"", False, "p/run"),
+            "p/hard": ("hard link", b"", True, "p/run"),
         }
 
 
-def test_several_frames_and_members_of_compression_are_one_archive(tmp_path: Path) -> None:
+def test_several_frames_are_one_archive_and_several_gzip_members_are_none(tmp_path: Path) -> None:
+    """Python's tarfile ends with the first gzip member where it reads a stream, other programs read on."""
     tar = tar_of((info("p/a"), TEXT))
     half = len(tar) // 2
-    for packed in (
-        gzip.compress(tar[:half]) + gzip.compress(tar[half:]),
-        zstandard.ZstdCompressor().compress(tar[:half]) + zstandard.ZstdCompressor().compress(tar[half:]),
-    ):
-        assert read_bytes(tmp_path, packed)["p/a"][1] == TEXT
+    packed = zstandard.ZstdCompressor().compress(tar[:half]) + zstandard.ZstdCompressor().compress(tar[half:])
+    assert read_bytes(tmp_path, packed)["p/a"][1] == TEXT
+    with pytest.raises(IntegrityError, match="data follows"):
+        read_bytes(tmp_path, gzip.compress(tar[:half]) + gzip.compress(tar[half:]))
 
 
 @pytest.mark.parametrize(
@@ -336,7 +338,7 @@ def test_a_window_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypa
     stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     content = stream.compress(tar) + stream.flush()
     assert read_bytes(tmp_path, content)
-    monkeypatch.setattr(archive_module, "_ZSTD_WINDOW", 1 << 20)
+    monkeypatch.setattr(decompress, "_ZSTD_WINDOW", 1 << 20)
     with pytest.raises(IntegrityError):
         read_bytes(tmp_path, content)
 
@@ -380,7 +382,7 @@ def test_sparse_files_are_refused_in_every_dialect(tmp_path: Path) -> None:
         argv = ["tar", "-cS", "--format=posix", f"--sparse-version={version}", "holes"]
         tar = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=True).stdout
         assert len(tar) < 1_000_000
-        with pytest.raises(IntegrityError, match="neither file"):
+        with pytest.raises(IntegrityError, match="refused member"):
             read_tar(tmp_path, tar)
 
 
@@ -396,7 +398,7 @@ def test_sparse_files_are_refused_in_every_dialect(tmp_path: Path) -> None:
         (info("p/a"), info("p/a/b"), "no folder"),
         (info("p/a", tarfile.SYMTYPE, "/etc"), info("p/a/b"), "no folder"),
         (info("p/a", tarfile.SYMTYPE, "."), info("p/a/b/c/", tarfile.DIRTYPE), "no folder"),
-        (info("p/a", tarfile.LNKTYPE, "p/x"), info("p/a/b"), "no folder"),
+        (info("p/a", tarfile.LNKTYPE, "p/x"), info("p/a/b"), "no such file"),
     ],
 )
 def test_members_that_stand_in_each_others_way_are_refused(
@@ -414,7 +416,7 @@ def test_a_folder_may_be_there_twice(tmp_path: Path) -> None:
 
 
 def test_members_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_module, "_MOST_MEMBERS", 10)
+    monkeypatch.setattr(tar_reader, "_MOST_MEMBERS", 10)
     assert len(read_tar(tmp_path, tar_of(*[info(f"p/{n}") for n in range(9)]))) == 9
     with pytest.raises(IntegrityError, match="more than 10 members"):
         read_tar(tmp_path, tar_of(*[info(f"p/{n}") for n in range(10)]))
@@ -435,7 +437,7 @@ def test_headers_that_were_read_are_forgotten(tmp_path: Path) -> None:
 
 
 def test_the_size_that_is_unpacked_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_module, "_LARGEST_TAR", 2 << 20)
+    monkeypatch.setattr(tar_reader, "_LARGEST_TAR", 2 << 20)
     assert read_tar(tmp_path, tar_of((info("a"), bytes(500_000))))
     with pytest.raises(IntegrityError, match="unpacks to more than"):
         read_tar(tmp_path, tar_of((info("a"), bytes(1_500_000)), (info("b"), bytes(1_500_000))))

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from bundler.model.bundle import Folder, text_file
+from tests.archives import repack
 from tests.server import Reply, Server, serving
 from tests.steps.test_prisma_tree import tgz
 from tests.world import TARGETS, WHEELHOUSE, Ran, World, make_wheel
@@ -228,10 +231,8 @@ def test_verify_misses_what_a_database_needs(gone: str, finding: str, supplied: 
     supplied.run("lock", "debian-12-amd64")
     supplied.run("build", "debian-12-amd64")
     (supplied.world.root / "other").mkdir()
-    with tarfile.open(supplied.archive) as old, tarfile.open(supplied.world.root / "other" / ASSET, "w:gz") as new:
-        for member in old:
-            if member.name != f"litellm-runtime/{gone}":
-                new.addfile(member, old.extractfile(member))
+    archive = Path(shutil.copy(supplied.archive, supplied.world.root / "other" / ASSET))
+    repack(archive, lambda entries: entries.pop(gone))
     done = supplied.run("verify", f"other/{ASSET}")
     assert done.code == 3
     assert finding in done.out
@@ -241,10 +242,10 @@ def test_verify_finds_what_no_lock_names(supplied: Supplied) -> None:
     supplied.run("lock", "debian-12-amd64", AIWS_MIRRORS="https://engines.test/=http://127.0.0.1:9/")
     supplied.run("build", "debian-12-amd64")
     (supplied.world.root / "other").mkdir()
-    with tarfile.open(supplied.archive) as old, tarfile.open(supplied.world.root / "other" / ASSET, "w:gz") as new:
-        for member in old:
-            new.addfile(member, old.extractfile(member))
-        new.addfile(tarfile.TarInfo("litellm-runtime/packages/prisma/engines/query-engine"))
+    archive = Path(shutil.copy(supplied.archive, supplied.world.root / "other" / ASSET))
+    engine = text_file("packages/prisma/engines/query-engine", b"", executable=True)
+    folders = {path: Folder(path) for path in ("packages/prisma", "packages/prisma/engines")}
+    repack(archive, lambda entries: entries.update({**folders, engine.path: engine}))
     done = supplied.run("verify", f"other/{ASSET}")
     assert done.code == 3
     assert "surplus: packages/prisma/engines/query-engine, but no database support is locked" in done.out

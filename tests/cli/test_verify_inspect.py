@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bundler.model.bundle import Entry, File, Folder, Link, text_file
+from tests.archives import Entries, content_of, repack
 from tests.world import World
 
 ASSET = "litellm-runtime-debian-12-amd64.tar.gz"
 TOP = "litellm-runtime"
-Change = Callable[[tarfile.TarInfo, bytes], tuple[tarfile.TarInfo, bytes] | None]
+Change = Callable[[Entries], object]
 
 
 @pytest.fixture
@@ -21,29 +23,31 @@ def built(locked: World) -> World:
     return locked
 
 
-def rewrite(archive: Path, change: Change, add: dict[str, bytes] | None = None) -> None:
-    """Write an archive anew with members changed, left out or added; its SHA256SUMS goes."""
-    out = io.BytesIO()
-    with tarfile.open(archive) as old, tarfile.open(fileobj=out, mode="w") as new:
-        for info in old:
-            content = old.extractfile(info).read() if info.isreg() else b""  # type: ignore[union-attr]
-            if kept := change(info, content):
-                kept[0].size = len(kept[1])
-                new.addfile(kept[0], io.BytesIO(kept[1]))
-        for name, content in (add or {}).items():
-            info = tarfile.TarInfo(f"{TOP}/{name}")
-            info.size = len(content)
-            new.addfile(info, io.BytesIO(content))
-    archive.write_bytes(gzip.compress(out.getvalue(), 1))
+def rewrite(archive: Path, change: Change, *, listed: bool = False) -> None:
+    """Write an archive anew, as `build` would, with entries changed; its SHA256SUMS goes."""
+    repack(archive, change, listed=listed)
     (archive.parent / "SHA256SUMS").unlink(missing_ok=True)
 
 
 def without(part: str) -> Change:
-    return lambda info, content: None if part in info.name else (info, content)
+    def change(entries: Entries) -> None:
+        for path in [path for path in entries if part in path]:
+            del entries[path]
+
+    return change
 
 
 def replaced(part: str, old: bytes, new: bytes) -> Change:
-    return lambda info, content: (info, content.replace(old, new) if part in info.name else content)
+    def change(entries: Entries) -> None:
+        for path, entry in entries.items():
+            if part in path and isinstance(entry, File):
+                entries[path] = text_file(path, content_of(entry).replace(old, new), executable=entry.executable)
+
+    return change
+
+
+def added(*more: Entry) -> Change:
+    return lambda entries: entries.update({entry.path: entry for entry in more})
 
 
 def test_a_fresh_archive_verifies(built: World) -> None:
@@ -96,8 +100,40 @@ def test_what_is_missing_or_disagrees_is_named(built: World, change: Change, fin
     assert finding in done.out
 
 
+WHEEL = "packages/pip/evil-1-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("change", "findings"),
+    [
+        (
+            added(text_file("packages/pip/evil.txt", b"x")),
+            ["surplus: packages/pip/evil.txt; packages/pip holds wheels"],
+        ),
+        (added(text_file("extra.txt", b"x")), ["surplus: extra.txt has no place in such an archive"]),
+        (added(text_file("metadata/x.env", b"x")), ["surplus: metadata/x.env has no place in such an archive"]),
+        (added(Folder("packages/more")), ["surplus: the folder packages/more is empty"]),
+        (added(Folder("packages/pip/sub.whl")), ["surplus: the folder packages/pip/sub.whl is empty"]),
+        (added(Link("packages/prisma", "python")), ["surplus: packages/prisma is a link"]),
+        (added(Link(WHEEL, "../../metadata/runtime.env")), [f"surplus: {WHEEL} is a link"]),
+        (replaced("install.sh", b"set -eu", b"exit 1"), ["install.sh: is not what this aiws-bundle writes"]),
+        (added(text_file("metadata/runtime.env", b"", executable=True)), ["metadata/runtime.env: it is executable"]),
+        (added(text_file("install.sh", b"")), ["install.sh: it is not executable"]),
+        (added(text_file("packages/python/x", b"")), ["surplus: packages/python/x; packages/python holds CPython"]),
+    ],
+)
+def test_what_has_no_place_is_named_also_where_the_archive_lists_it(
+    built: World, change: Change, findings: list[str]
+) -> None:
+    rewrite(built.dist / ASSET, change, listed=True)
+    done = built.run("verify", f"dist/{ASSET}")
+    assert done.code == 3
+    for finding in findings:
+        assert finding in done.out
+
+
 def test_what_is_surplus_is_named(built: World) -> None:
-    rewrite(built.dist / ASSET, lambda info, content: (info, content), {"packages/pip/evil.txt": b"x"})
+    rewrite(built.dist / ASSET, added(text_file("packages/pip/evil.txt", b"x")))
     done = built.run("verify", f"dist/{ASSET}")
     assert done.code == 3
     assert "surplus: packages/pip/evil.txt is there, but not listed" in done.out
@@ -105,12 +141,12 @@ def test_what_is_surplus_is_named(built: World) -> None:
 
 @pytest.mark.parametrize("name", ["../evil", "/evil", f"{TOP}/../../evil", "other/file"])
 def test_a_member_that_leaves_the_top_folder_is_refused(built: World, name: str) -> None:
-    def change(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
-        if info.name.endswith("runtime.env"):
-            info.name = name
-        return info, content
-
-    rewrite(built.dist / ASSET, change)
+    tar = bytearray(gzip.decompress((built.dist / ASSET).read_bytes()))
+    with tarfile.open(fileobj=io.BytesIO(tar)) as opened:
+        info = next(info for info in opened if info.name.endswith("runtime.env"))
+    info.name = name
+    tar[info.offset : info.offset + 512] = info.tobuf(tarfile.USTAR_FORMAT)
+    (built.dist / ASSET).write_bytes(gzip.compress(bytes(tar), 1))
     assert built.run("verify", f"dist/{ASSET}").code == 3
 
 

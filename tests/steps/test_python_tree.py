@@ -122,7 +122,7 @@ def test_a_hard_link_becomes_a_file_of_the_same_bytes(tmp_path: Path) -> None:
     [
         ([*GOOD, ("link", "python/lib/evil", "../../../etc/passwd", 0o777)], "points out of"),
         ([*GOOD, ("link", "python/lib/evil", "/etc/passwd", 0o777)], "points to '/etc/passwd'"),
-        ([*GOOD, ("hard", "python/lib/evil", "/etc/passwd", 0o644)], "no file kept before it"),
+        ([*GOOD, ("hard", "python/lib/evil", "/etc/passwd", 0o644)], "file (kept )?before it"),
         ([*GOOD, ("file", "python/../evil", b"", 0o644)], "climbs"),
         ([*GOOD, ("file", "/evil", b"", 0o644)], "absolute"),
         ([*GOOD, ("file", "other/evil", b"", 0o644)], "more than one top folder"),
@@ -203,9 +203,9 @@ def test_the_interpreter_may_be_a_hard_link_and_not_a_symbolic_one(tmp_path: Pat
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
-        (("hard", "python/lib/copy", "python/lib/libpython3.13.a", 0o644), "no file kept before it"),
-        (("hard", "python/lib/copy", "python/lib/later", 0o644), "no file kept before it"),
-        (("hard", "python/lib/copy", "python/bin/python3", 0o644), "no file kept before it"),
+        (("hard", "python/lib/copy", "python/lib/libpython3.13.a", 0o644), "file (kept )?before it"),
+        (("hard", "python/lib/copy", "python/lib/later", 0o644), "file (kept )?before it"),
+        (("hard", "python/lib/copy", "python/bin/python3", 0o644), "file (kept )?before it"),
         (("link", "python/lib/evil", "../../cpython-3.13.5-other/x", 0o777), "points out of"),
         (("link", "python/lib/evil", "python3.13/../../../x", 0o777), "climbs"),
         (("link", "python/lib/evil", "", 0o777), "points to"),

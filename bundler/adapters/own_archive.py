@@ -1,0 +1,157 @@
+"""Archives of ours, opened: what `archive` would have written, to the last byte, and nothing else.
+
+What is read is fed back to the writer, and what that writes is compared with the file. So the header of a member, its
+padding, the order, the end and every block of the compression are proven without a word here about what they should be,
+and there is one tree only that a program can see.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from bundler.adapters.archive import ZIP_END, ArchiveWriter, compressed_part
+from bundler.adapters.decompress import bounded, gunzipped
+from bundler.adapters.regular import open_regular
+from bundler.adapters.tar_reader import Member, Reader
+from bundler.errors import IntegrityError
+from bundler.model.bundle import Entry, File, Folder, Link
+
+_CHUNK = 1 << 20
+# `build` makes fewer than ten thousand; whoever wants more wants to keep us busy.
+_MOST_MEMBERS = 50_000
+
+
+class OwnReader:
+    """An archive of ours under way. Iterate `members`; `read` gives the file just yielded.
+
+    `copy` is a seekable copy of the last wheel that was read whole, good until the next member.
+    """
+
+    def __init__(self, name: str, file: BinaryIO, copy: BinaryIO) -> None:
+        size = os.fstat(file.fileno()).st_size
+        self._name, self.copy = name, copy
+        self._tar = Reader(name, bounded(gunzipped(file, name), size, name))
+        self._same = _Same(name, file.fileno())
+        self._top = ""
+        self._writer: ArchiveWriter | None = None
+        self._content: Iterator[bytes] = iter(())
+
+    @property
+    def top(self) -> str:
+        """The top folder's name, once the first member was yielded."""
+        return self._top
+
+    @property
+    def tar_sha256(self) -> str:
+        """The digest of the uncompressed tar, once `members` has ended."""
+        return self._tar.tar_sha256
+
+    @property
+    def tar_size(self) -> int:
+        """The size of the uncompressed tar in bytes, once `members` has ended."""
+        return self._tar.tar_size
+
+    def members(self) -> Iterator[Member]:
+        """Yield every member, the top folder first. Raises IntegrityError for what `build` would not have written."""
+        folders, last = {""}, ""
+        for number, member in enumerate(self._tar.members()):
+            top, _, inner = member.path.partition("/")
+            if number >= _MOST_MEMBERS:
+                raise IntegrityError(f"{self._name}: more than {_MOST_MEMBERS} members")
+            if self._writer is None:
+                self._begin(member)
+            elif top != self._top:
+                raise IntegrityError(f"{self._name}: more than one top folder, {self._top} and {top}")
+            elif inner <= last or inner.rpartition("/")[0] not in folders:
+                raise self._refused(member, "it is not in order, or the folder that it is in is not there before it")
+            else:
+                self._content = self._passing(_entry(member, inner) or self._no_entry(member), self._writer)
+            if member.kind == "folder":
+                folders.add(inner)
+            last = inner
+            yield member
+            for _ in self._content:
+                pass
+        if self._writer is None:
+            raise IntegrityError(f"{self._name}: it is empty")
+        self._writer.close()
+        self._same.end()
+
+    def read(self) -> Iterator[bytes]:
+        """Yield what is still unread of the file just yielded by `members`."""
+        return self._content
+
+    def _begin(self, member: Member) -> None:
+        """Take the archive's name and time from its first member."""
+        if member.kind != "folder" or "/" in member.path:
+            raise self._refused(member, "an archive begins with its top folder")
+        self._top = member.path
+        self._writer = ArchiveWriter(self._same, self._top, member.mtime)
+
+    def _passing(self, entry: Entry, writer: ArchiveWriter) -> Iterator[bytes]:
+        """The content of an entry, written again as it passes; that of a wheel after it, for its end decides how."""
+        if not entry.path.endswith(".whl") or not isinstance(entry, File):
+            yield from writer.put(entry, self._tar.read())
+            return
+        self.copy.seek(0)
+        self.copy.truncate()
+        for data in self._tar.read():
+            self.copy.write(data)
+            yield data
+        self.copy.seek(max(0, entry.size - ZIP_END))
+        stored = compressed_part(entry.size, self.copy.read(ZIP_END))
+        self.copy.seek(0)
+        for _ in writer.put(entry, iter(lambda: self.copy.read(_CHUNK), b""), stored):
+            pass
+        self.copy.seek(0)
+
+    def _no_entry(self, member: Member) -> Entry:
+        raise self._refused(member, f"a {member.kind}")
+
+    def _refused(self, member: Member, fault: str) -> IntegrityError:
+        return IntegrityError(f"{self._name}: refused member {member.path[:200]!r}: {fault}")
+
+
+def _entry(member: Member, inner: str) -> Entry | None:
+    if member.kind == "file":
+        return File(inner, member.size, "", b"", member.executable)
+    if member.kind == "link":
+        return Link(inner, member.target)
+    return Folder(inner) if member.kind == "folder" else None
+
+
+class _Same:
+    """Something to write to that holds the file's bytes already. Raises IntegrityError where others are written."""
+
+    def __init__(self, name: str, descriptor: int) -> None:
+        self._name, self._descriptor, self._place = name, descriptor, 0
+
+    def write(self, data: bytes, /) -> None:
+        if os.pread(self._descriptor, len(data), self._place) != data:
+            raise self._other()
+        self._place += len(data)
+
+    def end(self) -> None:
+        if os.pread(self._descriptor, 1, self._place):
+            raise self._other()
+
+    def _other(self) -> IntegrityError:
+        return IntegrityError(
+            f"{self._name}: not as aiws-bundle writes archives, from byte {self._place} of the file on",
+            "another program packed or changed it; build it anew, or fetch it where it was published",
+        )
+
+
+@contextmanager
+def open_own(path: Path, name: str) -> Iterator[OwnReader]:
+    """Open an archive of ours; errors call it `name`.
+
+    Raises IntegrityError if it is no gzip, UsageError if it is no regular file, OSError if it cannot be read.
+    """
+    with open_regular(path) as file, tempfile.TemporaryFile() as copy:
+        yield OwnReader(name, file, copy)

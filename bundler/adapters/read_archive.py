@@ -1,0 +1,47 @@
+"""Archives of others, opened: component archives, portable CPythons, npm packages, source archives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bundler.adapters.decompress import bounded, gunzipped, unzstd
+from bundler.adapters.regular import open_regular
+from bundler.adapters.tar_reader import Reader
+from bundler.errors import IntegrityError
+
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+@contextmanager
+def open_archive(path: Path, name: str, *, zstd: bool = False) -> Iterator[Reader]:
+    """Open a `.tar.gz`, or where `zstd` allows it a `.tar.zst`, by what its first bytes are; errors call it `name`.
+
+    Raises IntegrityError if it is neither, UsageError if it is no regular file, OSError if it cannot be read.
+    """
+    with open_regular(path) as file:
+        magic = file.read(len(_ZSTD))
+        file.seek(0)
+        if magic.startswith(_GZIP):
+            pieces = gunzipped(file, name)
+        elif zstd and magic == _ZSTD:
+            pieces = unzstd(file, name)
+        else:
+            raise IntegrityError(f"{name}: {'neither gzip nor zstandard' if zstd else 'not gzip'}")
+        yield Reader(name, bounded(pieces, os.fstat(file.fileno()).st_size, name))
+
+
+def read_member(path: Path, name: str, inner: str, limit: int) -> bytes | None:
+    """Return the bytes of the file `inner` below the top folder of an archive called `name`, or None; read no further.
+
+    Raises IntegrityError if the archive cannot be read that far, or the member is no file of at most `limit` bytes.
+    """
+    with open_archive(path, name) as reader:
+        for member in reader.members():
+            if member.path.partition("/")[2] == inner:
+                if member.kind != "file" or member.size > limit:
+                    raise IntegrityError(f"{name}: {member.path} is not a file of at most {limit} bytes")
+                return b"".join(reader.read())
+    return None
