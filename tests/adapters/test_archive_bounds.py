@@ -59,6 +59,10 @@ def many(make: Callable[[int], bytes], count: int) -> bytes:
     return zipped(b"".join(make(number) for number in range(count)) + bytes(1024), 6)
 
 
+def deep(number: int) -> bytes:
+    return pax((b"path", b"%d/%bf" % (number, b"a/" * 500))).packed()
+
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "a gigabyte of zeros": lambda: zeros(1024),
     "a name in the gzip header": lambda: b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * (20 * MIB) + b"\0" + zipped(b"")[10:],
@@ -72,7 +76,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "members": lambda: many(lambda n: Head(b"x/%d" % n).packed(), 210_000),
     "links": lambda: many(lambda n: Head(b"x/%d" % n, b"2", link=b"y" * 100).packed(), 210_000),
     "folders": lambda: many(lambda n: Head(b"x/%d/" % n, b"5").packed(), 210_000),
-    "deep paths": lambda: many(lambda n: pax((b"path", b"%d/%bf" % (n, b"a/" * 500))).packed() + Head(b"f").packed(), 900),
+    "deep paths": lambda: many(lambda n: deep(n) + Head(b"f").packed(), 900),
     "a size without data": lambda: zipped(Head(b"x", size=b"77777777777\0").packed()),
 }  # fmt: skip
 
