@@ -68,7 +68,7 @@ def _walk(folder: str, prefix: str) -> Iterator[tuple[str, tuple[str, bytes, boo
         for one in found:
             path = f"{prefix}{one.name}"
             if one.is_symlink():
-                yield path, ("link", os.fsencode(Path(one.path).readlink()), False)
+                yield path, ("link", os.fsencode(os.readlink(one.path)), False)  # noqa: PTH115 - as it is spelled
             elif one.is_dir():
                 yield path, ("folder", b"", False)
                 yield from _walk(one.path, f"{path}/")
