@@ -1,250 +1,199 @@
 """The inside of a sandbox: process 1 of its own namespaces, which runs what it is told and sees every network attempt.
 
-It is started by `bundler.adapters.sandbox` with private user, network, mount and process namespaces. It overlays the
-root with a tmpfs, or seals one off, so that nothing is written to it; when this process ends, for whatever reason, the
-kernel ends every other process of the sandbox and its mounts are gone. Requests and answers are JSON lines on standard
-input and output.
+It is started by `bundler.adapters.sandbox`. It makes namespaces (`jail_start`), a root in which nothing is written that
+stays (`jail_root`), and in it starts programs and deputies (`jail_children`) with no rights (`jail_rights`). It opens
+nothing that the code can write. When it ends, for whatever reason, the kernel ends every other process of the sandbox
+and its mounts are gone. Requests and answers are JSON lines on standard input and output.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import http.client
 import json
 import os
-import queue
-import shutil
 import signal
-import socket
-import stat
-import subprocess
-import sys
-import tarfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from bundler.adapters.jail_root import enter, overlay, register_emulator, renounce, sealed
-from bundler.adapters.loopback import Watch, route_everything_to_loopback, up_loopback
+from bundler.adapters import jail_files, kernel
+from bundler.adapters.jail_children import Child, Children, EndedError
+from bundler.adapters.jail_fork import fork
+from bundler.adapters.jail_rights import Rights
+from bundler.adapters.jail_root import Overlay, Sealed
+from bundler.adapters.jail_start import Identity, separate, who
+from bundler.adapters.jail_watch import Watcher
+from bundler.adapters.regular import open_regular
+from bundler.adapters.seccomp import Filter
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 # What may be asked for: these methods of Jail.
 _REQUESTS = frozenset(
-    ("run", "start", "running", "stop", "ask", "write", "extract", "copy", "take", "look", "read", "attempts")
+    ("run", "start", "running", "output", "stop", "ask", "write", "extract", "take", "look", "read", "attempts")
 )
 _OUTPUT_KEPT = 20_000
 _TIMED_OUT = 124
+_FILES_PATIENCE, _UNPACK_PATIENCE = 120.0, 900.0
 
 
 def main() -> None:
     """Serve requests until standard input ends."""
-    requests: queue.Queue[dict[str, Json]] = queue.Queue()
-    threading.Thread(target=_read, args=(requests,), daemon=True).start()
-    first = requests.get()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     try:
-        # Open as long as the sandbox: what is unpacked in it, or where it puts what it made.
-        file = Path(str(first.get("archive") or first["outlet"])).open("rb" if "archive" in first else "wb")  # noqa: SIM115
-        enter(_root(first))
-        jail = Jail(file)
-        jail.watch()
-        _answer({"ready": True})
-    except OSError as error:
-        _answer({"error": f"{error.strerror}{f': {error.filename}' if error.filename else ''}"})
+        first = json.loads(_first_line())
+        file = _file(first)
+        kernel.leave_keyrings()
+        identity = who()
+        root = _root(first)
+        if os.geteuid() == 0:
+            root.prepare()
+        separate(identity)
+        process = fork(lambda: _inside(first, file, root, identity))
+    except Exception as error:
+        _answer({"error": _told(error)})
         return
-    while True:
-        request = requests.get()
-        name = str(request.pop("do"))
-        try:
-            _answer({"result": getattr(jail, name)(**request) if name in _REQUESTS else None})
-        except (OSError, ValueError, tarfile.TarError) as error:
-            _answer({"error": f"{type(error).__name__}: {error}"})
+    os.waitpid(process, 0)
 
 
-def _root(first: dict[str, Json]) -> Path:
+def _inside(first: Mapping[str, Json], file: IO[bytes], root: Overlay | Sealed, identity: Identity) -> int:
+    """Be process 1."""
+    try:
+        kernel.end_with_parent()
+        kernel.keep_mounts_private()
+        root.enter(identity.code)
+        jail = Jail(file, Rights(identity.code, Filter()))
+        _answer({"ready": True, "apart": identity.code != 0})
+        jail.serve()
+    except EndedError:
+        return 0
+    except Exception as error:
+        _answer({"error": _told(error)})
+    return 1
+
+
+def _file(first: Mapping[str, Json]) -> IO[bytes]:
+    """What is open as long as the sandbox: what is unpacked in it, or where it puts what it made."""
+    if "archive" in first:
+        return open_regular(Path(str(first["archive"])))
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(str(first["outlet"]), flags, 0o600), "r+b")
+
+
+def _root(first: Mapping[str, Json]) -> Overlay | Sealed:
     """The root that the first request describes."""
-    mountpoint, shown = Path(str(first["mountpoint"])), first.get("shown")
-    if isinstance(shown, dict):
-        return sealed({inside: str(outside) for inside, outside in shown.items()}, str(first["folder"]), mountpoint)
-    root = overlay(Path(str(first["root"])), mountpoint)
-    if emulator := first.get("emulator"):
-        register_emulator(str(emulator), str(first["machine"]), root)
-    return root
+    mountpoint, shown, given = Path(str(first["mountpoint"])), first.get("shown"), first.get("given")
+    if isinstance(shown, dict) and isinstance(given, dict):
+        paths = [{inside: str(outside) for inside, outside in one.items()} for one in (shown, given)]
+        return Sealed(paths[0], paths[1], str(first["folder"]), mountpoint)
+    emulator, machine = (str(first.get(name, "")) for name in ("emulator", "machine"))
+    return Overlay(Path(str(first["root"])), mountpoint, emulator, machine)
 
 
-def _read(requests: queue.Queue[dict[str, Json]]) -> None:
-    for line in sys.stdin:
-        requests.put(json.loads(line))
-    os._exit(0)  # whoever started the sandbox is gone: so is the sandbox
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+
+
+def _first_line() -> bytes:
+    """The first request, not a byte more: nothing follows before it is answered."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        data = os.read(0, 1 << 16)
+        if not data:
+            raise ValueError("nothing was asked for")
+        line += data
+    return bytes(line)
 
 
 def _answer(document: Json) -> None:
-    sys.stdout.write(json.dumps(document) + "\n")
-    sys.stdout.flush()
+    data = json.dumps(document).encode() + b"\n"
+    while data:
+        data = data[os.write(1, data) :]
 
 
 class Jail:
     """The programs that run in a root that is thrown away, which is this process's own by now."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], rights: Rights) -> None:
         self._file = file
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
-        self._watch = Watch()
+        self._watcher = Watcher()
+        self._children = Children(rights)
+        self._started: dict[int, Child] = {}
 
-    def watch(self) -> None:
-        """Bring loopback up and begin to see attempts."""
-        up_loopback()
-        for family in (socket.AF_INET, socket.AF_INET6):
-            route_everything_to_loopback(family)
-        self._watch.start()
+    def serve(self) -> None:
+        """Answer requests. Raises EndedError when standard input ends."""
+        while True:
+            request = json.loads(self._children.request())
+            name = str(request.pop("do"))
+            try:
+                _answer({"result": getattr(self, name)(**request) if name in _REQUESTS else None})
+            except (OSError, ValueError) as error:
+                _answer({"error": _told(error)})
 
     def run(self, argv: list[str], env: dict[str, str], cwd: str, timeout: float) -> Json:
         """Run a program to its end: its exit code, the end of what it wrote, and the seconds it took."""
         started = time.monotonic()
-        process = self._spawn(argv, env, cwd, subprocess.PIPE)
-        output = bytearray()
-        reading = threading.Thread(target=_keep_end, args=(process.stdout, output), daemon=True)
-        reading.start()
-        late = ""
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            code, late = _TIMED_OUT, f"\nended after {timeout:.0f} s"
-        _end(process)  # with whatever it left running
-        reading.join(1)
-        text = bytes(output).decode("utf-8", "replace") + late
-        return {"code": code, "output": text[-_OUTPUT_KEPT:], "seconds": time.monotonic() - started}
+        child = self._children.program(argv, env, cwd, _OUTPUT_KEPT)
+        in_time = self._children.finish(child, timeout)
+        code, late = (child.code, "") if in_time else (_TIMED_OUT, f"\nended after {timeout:.0f} s")
+        text = (child.written.decode("utf-8", "replace") + late)[-_OUTPUT_KEPT:]
+        return {"code": code, "output": text, "seconds": time.monotonic() - started}
 
-    def start(self, argv: list[str], env: dict[str, str], cwd: str, log: str) -> Json:
-        """Start a program that goes on; what it writes goes to the file `log`. Returns its number."""
-        with Path(log).open("wb") as file:
-            process = self._spawn(argv, env, cwd, file.fileno())
-        self._running[process.pid] = process
-        return process.pid
+    def start(self, argv: list[str], env: dict[str, str], cwd: str) -> Json:
+        """Start a program that goes on. Returns its number."""
+        child = self._children.program(argv, env, cwd, _OUTPUT_KEPT)
+        self._started[child.pid] = child
+        return child.pid
 
     def running(self, pid: int) -> Json:
         """Say whether a started program still runs."""
-        return self._running[pid].poll() is None
+        self._children.turn(0)
+        return self._children.has(self._started[pid])
+
+    def output(self, pid: int) -> Json:
+        """Return the end of what a started program has written."""
+        self._children.turn(0)
+        return self._started[pid].written.decode("utf-8", "replace")[-_OUTPUT_KEPT:]
 
     def stop(self, pid: int) -> Json:
-        """End a started program and return its exit code (negative: the signal)."""
-        process = self._running.pop(pid)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-        code = process.poll()
-        _end(process)
-        return code
+        """End a started program, with all that it started, and return its exit code."""
+        child = self._started.pop(pid)
+        self._children.end(child)
+        return child.code
 
     def ask(self, port: int, method: str, path: str, body: str, timeout: float) -> Json:
-        """Send one HTTP request to a port on loopback."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        """Send one HTTP request to a port on loopback; the whole exchange takes at most `timeout` seconds."""
         try:
-            connection.request(method, path, body or None, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return {"status": answer.status, "body": answer.read(1 << 20).decode("utf-8", "replace")}
-        except (OSError, http.client.HTTPException) as error:
-            return {"status": 0, "body": f"{type(error).__name__}: {error}"}
-        finally:
-            connection.close()
+            return self._children.deputy(lambda: jail_files.ask(port, method, path, body), timeout)
+        except OSError as error:
+            return {"status": 0, "body": f"no answer: {error}"}
 
     def write(self, path: str, text: str) -> Json:
-        """Write a text file, and the folders above it."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text, encoding="utf-8")
-        return None
+        """Write a text file of the code's, and the folders above it."""
+        return self._children.deputy(lambda: jail_files.write(path, text), _FILES_PATIENCE)
 
     def read(self, path: str) -> Json:
-        """Return the end of a text file, or null if it is not there."""
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return None
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _OUTPUT_KEPT))
-            return file.read(_OUTPUT_KEPT).decode("utf-8", "replace")
+        """Return the end of a text file of the code's, or null if it is not there."""
+        return self._children.deputy(lambda: jail_files.read(path, _OUTPUT_KEPT), _FILES_PATIENCE)
 
     def extract(self, folder: str) -> Json:
-        """Unpack the verified archive below `folder`."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        self._file.seek(0)
-        with gzip.open(self._file) as content, tarfile.open(fileobj=content, mode="r|") as tar:
-            tar.extractall(folder, filter="tar")
-        return None
-
-    def copy(self, source: str, target: str) -> Json:
-        """Copy a folder, in an order of its own, so that programs find the same folder wherever they run."""
-        _copy(Path(source), Path(target))
-        return None
+        """Unpack the verified archive below `folder`, for the code to have."""
+        work = partial(jail_files.extract, self._file, folder)
+        return self._children.deputy(work, _UNPACK_PATIENCE, (self._file.fileno(),))
 
     def take(self, path: str, limit: int) -> Json:
-        """Hand the file at `path` out: its size. Raises ValueError if it is none, or larger than `limit` bytes."""
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-                raise ValueError(f"{path} is no file of at most {limit} bytes")
-            shutil.copyfileobj(file, self._file)
-        self._file.flush()
-        return self._file.tell()
+        """Hand the code's file at `path` out: its size. Raises OSError if it is none, or larger than `limit` bytes."""
+        work = partial(jail_files.take, path, limit, self._file)
+        return self._children.deputy(work, _UNPACK_PATIENCE, (self._file.fileno(),))
 
     def look(self, path: str) -> Json:
         """Count a folder's files and bytes, and digest what they are (byte code aside) to see later changes."""
-        digest, files, size = hashlib.sha256(), 0, 0
-        for file, status in _walk(Path(path)):
-            files, size = files + 1, size + status.st_size
-            if "__pycache__" not in file:
-                digest.update(f"{file} {status.st_mode} {status.st_size} {status.st_mtime_ns}\n".encode())
-        return {"files": files, "size": size, "digest": digest.hexdigest()}
+        return self._children.deputy(lambda: jail_files.look(path), _FILES_PATIENCE)
 
     def attempts(self) -> Json:
         """Return and forget the network attempts seen so far."""
-        return [dict(one) for one in self._watch.taken()]
-
-    def _spawn(self, argv: list[str], env: dict[str, str], cwd: str, output: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - the point of a sandbox
-            argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            preexec_fn=renounce, start_new_session=True,
-        )  # fmt: skip
-
-
-def _keep_end(stream: IO[bytes], kept: bytearray) -> None:
-    """Read a stream to its end, and keep the end: a program that never stops writing fills no memory."""
-    while data := os.read(stream.fileno(), 1 << 16):
-        kept += data
-        del kept[: -4 * _OUTPUT_KEPT]
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.mkdir()
-    for path in sorted(source.iterdir()):
-        here = target / path.name
-        if path.is_dir() and not path.is_symlink():
-            _copy(path, here)
-        else:
-            shutil.copy2(path, here, follow_symlinks=False)
-    shutil.copystat(source, target)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            path = os.path.join(parent, name)  # noqa: PTH118 - tens of thousands of files
-            yield path, os.lstat(path)
-
-
-if __name__ == "__main__":
-    main()
+        return [dict(one) for one in self._watcher.attempts()]

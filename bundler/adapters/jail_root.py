@@ -1,89 +1,174 @@
 """The root of a sandbox: an overlay over another root, or a sealed one that shows some folders and nothing else.
 
-For process 1 of new user, network, mount and process namespaces (`bundler.adapters.jail`).
+For process 1 of new namespaces (`bundler.adapters.jail`). What may be written is in one tmpfs of a fixed size. No path
+that the given root decides is followed before that root is this process's own, so nothing in it leads to the host.
 """
 
 from __future__ import annotations
 
 import codecs
-import ctypes
+import errno
 import os
 import shutil
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from bundler.adapters import kernel
+from bundler.adapters.jail_rights import POOL, POOL_FILES
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _BINFMT = "proc/sys/fs/binfmt_misc"
 # ELF, 64 bit, little-endian, EM_AARCH64 / EM_X86_64, executable or shared (binfmt-misc in the kernel's guide).
 _MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00{machine}\x00"
 _MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
+_MACHINES = {"aarch64": r"\xb7", "x86_64": r"\x3e"}
 _NETWORK_FILES = {
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n",
 }
 _USER_FILES = {
-    "etc/passwd": "root:x:0:0:root:/:/bin/sh\n",
-    "etc/group": "root:x:0:\n",
+    "etc/passwd": "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
+    "etc/group": "root:x:0:\nnogroup:x:65534:\n",
     "etc/nsswitch.conf": "hosts: files dns\n",
 }
-# What may be written in a sealed root, in bytes and in number; it is kept in memory.
-_SEALED_SIZE, _SEALED_FILES = 4 << 30, 500_000
-_SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_MACHINES = {"aarch64": r"\xb7", "x86_64": r"\x3e"}
+_PLAIN = kernel.NO_SETUID | kernel.NO_DEVICES
+# A device can be written through a read-only mount; its mode, owner and times cannot be changed through one.
+_FIXED = kernel.READ_ONLY | kernel.NO_SETUID | kernel.NO_PROGRAMS
 
 
-def overlay(root: Path, mountpoint: Path) -> Path:
-    """Mount a root that takes its files from `root` and its changes into memory; return it."""
-    _mount("tmpfs", mountpoint, "tmpfs", "mode=0755")
-    upper, work, merged = (mountpoint / name for name in ("upper", "work", "root"))
-    for folder in (upper, work, merged):
-        folder.mkdir()
-    lower = str(root).replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
-    try:
-        _mount("overlay", merged, "overlay", f"lowerdir={lower},upperdir={upper},workdir={work}")
-    except OSError:  # no overlay file system here: a copy of an unpacked root serves as well, only slower
-        if root == Path("/"):
-            raise
-        shutil.copytree(root, merged, symlinks=True, dirs_exist_ok=True, ignore=_special)
-    for name in ("proc", "dev", "tmp", "etc"):
-        (merged / name).mkdir(exist_ok=True)
-    _mount("proc", merged / "proc", "proc")
-    _mount("tmpfs", merged / "dev", "tmpfs", "mode=0755")
-    _devices(merged)
-    (merged / "dev" / "shm").mkdir()
-    _mount("tmpfs", merged / "tmp", "tmpfs", "mode=1777")
-    for path, text in _NETWORK_FILES.items():
-        _replace(merged / path, text, mountpoint)
-    return merged
+class Overlay:
+    """A root that takes its files from another and its changes into memory.
 
-
-def sealed(shown: Mapping[str, str], folder: str, mountpoint: Path) -> Path:
-    """Mount a root that holds nothing but what `shown` names, read-only, and an empty writable `folder`; return it.
-
-    `shown` is path inside -> path on the host; a link of the host is the same link inside. Whatever is written is in
-    memory, below `folder`. Also read-only is /proc: root's number may be the host's, and some files there are its.
+    Programs for `machine` run through `emulator`, if one is named.
     """
-    _mount("tmpfs", mountpoint, "tmpfs", "mode=0755,size=16m")
-    for inside, outside in shown.items():
-        _show(Path(outside), mountpoint / inside.lstrip("/"))
-    for path, text in {**_NETWORK_FILES, **_USER_FILES}.items():
-        (mountpoint / path).parent.mkdir(parents=True, exist_ok=True)
-        (mountpoint / path).write_text(text, encoding="utf-8")
-    for name in ("proc", "dev"):
-        (mountpoint / name).mkdir()
-    _mount("proc", mountpoint / "proc", "proc")
-    _read_only(mountpoint / "proc", deep=True)
-    _devices(mountpoint)
-    writable = mountpoint / folder.lstrip("/")
-    writable.mkdir()
-    _mount("tmpfs", writable, "tmpfs", f"mode=0755,size={_SEALED_SIZE},nr_inodes={_SEALED_FILES}")
-    (writable / "tmp").mkdir()
-    for name in ("tmp", "dev/shm"):
-        if not (mountpoint / name).exists():
-            (mountpoint / name).symlink_to(f"{folder}/tmp")  # noqa: S108 - inside
-    _read_only(mountpoint, deep=False)
-    return mountpoint
+
+    def __init__(self, root: Path, mountpoint: Path, emulator: str = "", machine: str = "") -> None:
+        self._root, self._pool, self._merged = root, mountpoint, mountpoint / "root"
+        self._emulator, self._machine, self._stacked = emulator, machine, False
+
+    def prepare(self) -> None:
+        """Mount the overlay with all of root's rights, which only they can over the host's own root.
+
+        In a mount namespace of its own, before that of the sandbox.
+        """
+        kernel.unshare(kernel.NEW_MOUNTS)
+        kernel.keep_mounts_private()
+        self._stack()
+
+    def enter(self, code: int) -> None:
+        """Make it this process's root; `code` is the number of the code. Raises OSError."""
+        if not self._stacked:
+            self._stack()
+        kernel.bind(self._merged, self._merged)  # one of this namespace's own, which alone can become its root
+        for name in ("proc", "dev", "tmp", "etc"):
+            _own_folder(self._merged / name)
+        for name, mode in (("tmp", 0o1777), ("dev", 0o755), ("dev/shm", 0o1777)):
+            _made(self._pool / name, mode)
+        _devices(self._pool / "dev")
+        _copy_what_can_be_read(self._merged / "etc", self._pool / "etc")
+        for path, text in _NETWORK_FILES.items():
+            (self._pool / path).unlink(missing_ok=True)
+            (self._pool / path).write_text(text, encoding="utf-8")
+        for path, text in _USER_FILES.items():
+            if not os.path.lexists(self._pool / path):
+                (self._pool / path).write_text(text, encoding="utf-8")
+        for name in ("tmp", "etc", "dev"):
+            kernel.bind(self._pool / name, self._merged / name)
+        for name in ("etc", "dev"):
+            kernel.protect(self._merged / name, kernel.READ_ONLY | kernel.NO_SETUID, deep=False)
+        kernel.bind(self._pool / "dev/shm", self._merged / "dev/shm")
+        kernel.mount("proc", self._merged / "proc", "proc", "", _PLAIN | kernel.NO_PROGRAMS)
+        if self._emulator:
+            _register_emulator(self._emulator, self._machine, self._merged)
+        _become(self._merged)
+
+    def _stack(self) -> None:
+        """Mount the pool, and in it the overlay."""
+        kernel.mount("tmpfs", self._pool, "tmpfs", f"mode=0755,size={POOL},nr_inodes={POOL_FILES}", _PLAIN)
+        upper, work = (_made(self._pool / name, 0o755) for name in ("upper", "work"))
+        _made(self._merged, 0o755)
+        lower = str(self._root).replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
+        try:
+            kernel.mount(
+                "overlay", self._merged, "overlay", f"lowerdir={lower},upperdir={upper},workdir={work}", _PLAIN
+            )
+        except OSError:  # since Linux 5.11 without root: a copy of an unpacked root serves as well, only slower
+            if self._root == Path("/"):
+                raise
+            shutil.copytree(self._root, self._merged, symlinks=True, dirs_exist_ok=True, ignore=_special)
+        with suppress(OSError):  # an unpacked root's top folder may be closed to others
+            self._merged.chmod(0o755)
+        self._stacked = True
+
+
+class Sealed:
+    """A root that holds nothing but what `shown` names, read-only, what `given` names, copied, and a `folder`.
+
+    Both are path inside -> path on the host; a link of the host that is shown is the same link inside. Only what is
+    below `folder` can be written, and is the code's own.
+    """
+
+    def __init__(self, shown: Mapping[str, str], given: Mapping[str, str], folder: str, mountpoint: Path) -> None:
+        self._shown, self._given, self._folder, self._root = shown, given, folder, mountpoint
+
+    def prepare(self) -> None:
+        """Nothing: any user may do all of it in namespaces of their own."""
+
+    def enter(self, code: int) -> None:
+        """Make it this process's root; `code` is the number of the code. Raises OSError."""
+        root = self._root
+        kernel.mount("tmpfs", root, "tmpfs", f"mode=0755,size={POOL},nr_inodes={POOL_FILES}", _PLAIN)
+        for inside, outside in self._shown.items():
+            _show(Path(outside), root / inside.lstrip("/"))
+        for path, text in {**_NETWORK_FILES, **_USER_FILES}.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, encoding="utf-8")
+        folder = _made(root / self._folder.lstrip("/"), 0o755)
+        _made(folder / "tmp", 0o1777)
+        for inside, outside in self._given.items():
+            target = root / inside.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _copy(Path(outside), target)
+        _hand_over(folder, code)
+        kernel.bind(folder, folder)
+        _made(root / "proc", 0o555)
+        kernel.mount("proc", root / "proc", "proc", "", _PLAIN | kernel.NO_PROGRAMS)
+        _devices(_made(root / "dev", 0o755))
+        for name in ("tmp", "dev/shm"):
+            if not os.path.lexists(root / name):
+                (root / name).symlink_to(f"{self._folder}/tmp")  # noqa: S108 - inside
+        kernel.protect(root, kernel.READ_ONLY | kernel.NO_SETUID, deep=False)
+        _become(root)
+
+
+def _become(root: Path) -> None:
+    """Make `root` this process's own, and be found by nobody in it."""
+    # Loaded now: what is imported later is not to be found any more.
+    for name in ("idna", "latin-1", "ascii", "utf-8"):
+        codecs.lookup(name)
+    kernel.pivot(root)
+    # Where capabilities could be had again: in user namespaces below this one.
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    kernel.hide()
+
+
+def _made(folder: Path, mode: int) -> Path:
+    folder.mkdir(parents=True)
+    folder.chmod(mode)
+    return folder
+
+
+def _own_folder(path: Path) -> None:
+    """Have a folder at `path`. Raises OSError if a link or a file stands there: a link would lead to the host's."""
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        path.mkdir()
+        return
+    if not stat.S_ISDIR(kind):
+        raise OSError(errno.ENOTDIR, "is no folder, so this is no root of a distribution", f"/{path.name}")
 
 
 def _show(outside: Path, inside: Path) -> None:
@@ -96,15 +181,45 @@ def _show(outside: Path, inside: Path) -> None:
         inside.mkdir(exist_ok=True)
     else:
         inside.touch()
-    _mount(str(outside), inside, bind=True)
-    _read_only(inside, deep=True)
+    kernel.bind(outside, inside)
+    kernel.protect(inside, kernel.READ_ONLY | _PLAIN, deep=True)
 
 
-def _devices(root: Path) -> None:
+def _devices(folder: Path) -> None:
     for name in _DEVICES:
-        (root / "dev" / name).touch()
-        _mount(f"/dev/{name}", root / "dev" / name, bind=True)
-    (root / "dev" / "fd").symlink_to("/proc/self/fd")
+        (folder / name).touch()
+        kernel.bind(Path("/dev", name), folder / name)
+        kernel.protect(folder / name, _FIXED, deep=False)
+    (folder / "fd").symlink_to("/proc/self/fd")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or folder so that anybody can read it; in an order of its own, the same wherever this runs."""
+    if source.is_symlink() or not source.is_dir():
+        shutil.copy2(source, target, follow_symlinks=False)
+    else:
+        target.mkdir()
+        for name in sorted(os.listdir(source)):  # noqa: PTH208 - names
+            _copy(source / name, target / name)
+        shutil.copystat(source, target)
+    if not target.is_symlink():
+        mode = stat.S_IMODE(target.stat().st_mode)
+        target.chmod(mode | (0o555 if mode & 0o100 else 0o444))
+
+
+def _hand_over(folder: Path, code: int) -> None:
+    """Give a folder, with all in it, to the code."""
+    os.chown(folder, code, code)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(parent, name), code, code, follow_symlinks=False)
+
+
+def _copy_what_can_be_read(source: Path, target: Path) -> None:
+    """Copy a folder of settings; what this user may not read, the code may not either, and is left out."""
+    with suppress(shutil.Error, PermissionError):
+        shutil.copytree(source, target, symlinks=True, ignore=_special, ignore_dangling_symlinks=True)
+    target.mkdir(exist_ok=True)
 
 
 def _special(folder: str, names: list[str]) -> list[str]:
@@ -114,91 +229,14 @@ def _special(folder: str, names: list[str]) -> list[str]:
     return [name for name, mode in modes.items() if any(test(mode) for test in odd) or name in ("proc", "sys")]
 
 
-def _replace(path: Path, text: str, spare: Path) -> None:
-    """Let `path` hold `text`, also where it belongs to a user that is nobody here."""
-    replacement = spare / path.name
-    replacement.write_text(text, encoding="utf-8")
-    if path.is_symlink() or not path.exists():
-        path.unlink(missing_ok=True)
-        path.write_text(text, encoding="utf-8")
-    else:
-        _mount(str(replacement), path, bind=True)
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_MS_BIND, _MS_REC, _MNT_DETACH = 4096, 16384, 2
-_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38
-_CAPABILITIES = 64
-_SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
-_MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID = 1, 2
-
-
-def enter(root: Path) -> None:
-    """Make `root` this process's root and let go of the host's, so that no program inside finds a way to it.
-
-    pivot_root(2), with both in the same place.
-    """
-    # Loaded now: what is imported later is not to be found any more.
-    for name in ("idna", "latin-1", "ascii", "utf-8"):
-        codecs.lookup(name)
-    os.chdir(root)
-    if _LIBC.syscall(_SYS_PIVOT_ROOT[os.uname().machine], b".", b"."):
-        raise _system_error("pivot_root")
-    if _LIBC.umount2(b".", _MNT_DETACH):
-        raise _system_error("umount")
-    os.chdir("/")
-    _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def renounce() -> None:
-    """Give up every capability that root has here, and any way to get one back (capabilities(7))."""
-    for capability in range(_CAPABILITIES):
-        _LIBC.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-    _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
-def _system_error(what: str) -> OSError:
-    number = ctypes.get_errno()
-    return OSError(number, os.strerror(number), what)
-
-
-def _mount(source: str, target: Path, kind: str = "", options: str = "", *, bind: bool = False) -> None:
-    """mount(2). Raises OSError."""
-    flags = _MS_BIND | _MS_REC if bind else 0
-    if _LIBC.mount(source.encode(), os.fsencode(target), kind.encode(), flags, options.encode()):
-        raise _system_error(str(target))
-
-
-class _MountAttributes(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "user"))
-
-
-def _read_only(target: Path, *, deep: bool) -> None:
-    """Refuse writes, and programs of another user's rights, at `target`; `deep`: at all mounts below it as well.
-
-    mount_setattr(2), since Linux 5.12. Raises OSError.
-    """
-    attributes = _MountAttributes(set=_MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID)
-    code = _LIBC.syscall(
-        ctypes.c_long(_SYS_MOUNT_SETATTR),
-        ctypes.c_int(_AT_FDCWD),
-        ctypes.c_char_p(os.fsencode(target)),
-        ctypes.c_uint(_AT_RECURSIVE if deep else 0),
-        ctypes.byref(attributes),
-        ctypes.c_size_t(ctypes.sizeof(attributes)),
-    )
-    if code:
-        raise _system_error(str(target))
-
-
-def register_emulator(program: str, machine: str, root: Path) -> None:
+def _register_emulator(program: str, machine: str, root: Path) -> None:
     """Let `program` run foreign binaries in this user namespace only (Linux 6.7), or rely on the host's registration.
 
     The registration lasts as long as its file system is mounted: below `root`, which stays. Raises OSError if neither
     can be.
     """
     try:
-        _mount("binfmt_misc", root / _BINFMT, "binfmt_misc")
+        kernel.mount("binfmt_misc", root / _BINFMT, "binfmt_misc")
         magic = _MAGIC.format(machine=_MACHINES[machine])
         (root / _BINFMT / "register").write_text(f":aiws-{machine}:M::{magic}:{_MASK}:{program}:F")
     except OSError:

@@ -1,23 +1,29 @@
-"""A sandbox without network around a root folder: private namespaces, no container engine (unshare(1))."""
+"""A sandbox without network around a root folder: private namespaces, no container engine."""
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
-import sys
-import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from bundler.adapters.process import NEUTRAL, own_module
 from bundler.errors import WorkError
 
-_NAMESPACES = ("--net", "--ipc", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _LOOK_SECONDS = 0.1
-_OWN_USER = ("--user", "--map-root-user")
+_LARGEST_ANSWER = 4 << 20
+# Process 1 has deadlines of its own; this is for one that is stopped or gone. Copying a root takes the longest.
+_GRACE, _START_PATIENCE, _FILES_PATIENCE, _UNPACK_PATIENCE = 30.0, 600.0, 120.0, 900.0
+_END_PATIENCE = 10.0
+# All that is done in one sandbox, in seconds: an emulated rehearsal takes less than half an hour.
+_PATIENCE = 3 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -47,87 +53,134 @@ class Size:
 
 
 class Sandbox:
-    """Runs programs inside; see `opened`. Every method raises WorkError if the sandbox itself breaks."""
+    """Runs programs inside; see `opened`. Every method raises WorkError if the sandbox itself breaks or is late."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+    def __init__(self, process: subprocess.Popen[bytes], cancelled: Callable[[], bool]) -> None:
+        self._process, self._cancelled = process, cancelled
+        self._end = time.monotonic() + _PATIENCE
+        self._heard = bytearray()
 
     def run(self, argv: Sequence[str], env: Mapping[str, str], cwd: str = "/", timeout: float = 900.0) -> Finished:
-        """Run a program to its end, for at most `timeout` seconds (then its code is 124)."""
-        answer = self.request({"do": "run", "argv": list(argv), "env": dict(env), "cwd": cwd, "timeout": timeout})
-        assert isinstance(answer, dict)  # noqa: S101 - our own protocol
-        return Finished(int(str(answer["code"])), str(answer["output"]), float(str(answer["seconds"])))
+        """Run a program to its end, with all that it started, for at most `timeout` seconds (then its code is 124)."""
+        answer = self.request(
+            {"do": "run", "argv": list(argv), "env": dict(env), "cwd": cwd, "timeout": timeout}, timeout
+        )
+        facts = _facts(answer, code=int, output=str, seconds=float)
+        return Finished(int(facts["code"]), str(facts["output"]), float(facts["seconds"]))
 
-    def start(self, argv: Sequence[str], env: Mapping[str, str], log: str, cwd: str = "/") -> int:
-        """Start a program that goes on, writing to the file `log`; return its number."""
-        answer = self.request({"do": "start", "argv": list(argv), "env": dict(env), "cwd": cwd, "log": log})
-        return int(str(answer))
+    def start(self, argv: Sequence[str], env: Mapping[str, str], cwd: str = "/") -> int:
+        """Start a program that goes on; return its number."""
+        answer = self.request({"do": "start", "argv": list(argv), "env": dict(env), "cwd": cwd})
+        return int(_facts({"number": answer}, number=int)["number"])
 
     def running(self, number: int) -> bool:
         """Say whether a started program still runs."""
-        return bool(self.request({"do": "running", "pid": number}))
+        return self.request({"do": "running", "pid": number}) is True
+
+    def output(self, number: int) -> str:
+        """Return the end of what a started program has written."""
+        return str(self.request({"do": "output", "pid": number}))
 
     def stop(self, number: int) -> None:
-        """End a started program."""
+        """End a started program, with all that it started."""
         self.request({"do": "stop", "pid": number})
 
     def ask(self, port: int, path: str, body: str = "", timeout: float = 10.0) -> tuple[int, str]:
-        """Ask a server in the sandbox; return status (0 if it does not answer) and body."""
+        """Ask a server in the sandbox; return status (0 if it does not answer within `timeout` seconds) and body."""
         method = "POST" if body else "GET"
         answer = self.request(
-            {"do": "ask", "port": port, "method": method, "path": path, "body": body, "timeout": timeout}
+            {"do": "ask", "port": port, "method": method, "path": path, "body": body, "timeout": timeout}, timeout
         )
-        assert isinstance(answer, dict)  # noqa: S101 - our own protocol
-        return int(str(answer["status"])), str(answer["body"])
+        facts = _facts(answer, status=int, body=str)
+        return int(facts["status"]), str(facts["body"])
 
     def write(self, path: str, text: str) -> None:
         """Write a text file inside."""
-        self.request({"do": "write", "path": path, "text": text})
+        self.request({"do": "write", "path": path, "text": text}, _FILES_PATIENCE)
 
     def read(self, path: str) -> str | None:
-        """Read a text file inside, or None if it is not there."""
-        answer = self.request({"do": "read", "path": path})
+        """Read the end of a text file inside, or None if it is not there."""
+        answer = self.request({"do": "read", "path": path}, _FILES_PATIENCE)
         return None if answer is None else str(answer)
 
     def extract(self, folder: str) -> None:
         """Unpack the archive below a folder inside."""
-        self.request({"do": "extract", "folder": folder})
-
-    def copy(self, source: str, target: str) -> None:
-        """Copy a folder inside, whose order then depends on nothing outside."""
-        self.request({"do": "copy", "source": source, "target": target})
+        self.request({"do": "extract", "folder": folder}, _UNPACK_PATIENCE)
 
     def take(self, path: str, limit: int) -> None:
         """Put the file at `path`, of at most `limit` bytes, into the outlet."""
-        self.request({"do": "take", "path": path, "limit": limit})
+        self.request({"do": "take", "path": path, "limit": limit}, _UNPACK_PATIENCE)
 
     def look(self, folder: str) -> Size:
         """Measure a folder inside."""
-        answer = self.request({"do": "look", "path": folder})
-        assert isinstance(answer, dict)  # noqa: S101 - our own protocol
-        return Size(int(str(answer["files"])), int(str(answer["size"])), str(answer["digest"]))
+        facts = _facts(self.request({"do": "look", "path": folder}, _FILES_PATIENCE), files=int, size=int, digest=str)
+        return Size(int(facts["files"]), int(facts["size"]), str(facts["digest"]))
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return and forget what was asked of the network since the last call."""
         answer = self.request({"do": "attempts"})
-        assert isinstance(answer, list)  # noqa: S101 - our own protocol
-        return tuple(Attempt(str(one["what"]), str(one["program"])) for one in answer)
+        if not isinstance(answer, list):
+            raise _nonsense()
+        found = (_facts(one, what=str, program=str) for one in answer)
+        return tuple(Attempt(str(one["what"]), str(one["program"])) for one in found)
 
-    def request(self, request: Mapping[str, object]) -> object:
-        """Send one request to the process inside and return its result."""
-        if self._process.stdin is None or self._process.stdout is None:
-            raise WorkError("the sandbox has no pipes")
+    def request(self, request: Mapping[str, object], patience: float = 0.0) -> object:
+        """Send one request to the process inside and return its result, which may take `patience` seconds."""
+        deadline = min(time.monotonic() + patience + _GRACE, self._end)
+        line = self._exchanged(json.dumps(request).encode() + b"\n", deadline)
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        answer = json.loads(line) if line else {"error": "it ended"}
+            answer: object = json.loads(line) if line else {"error": "it ended"}
+        except (ValueError, RecursionError) as error:
+            raise _nonsense() from error
+        if not isinstance(answer, dict):
+            raise _nonsense()
         if "error" in answer:
             raise WorkError(f"the sandbox failed: {answer['error']}", _hint_for(str(answer["error"])))
         result: object = answer.get("result")
         return result
+
+    def _exchanged(self, data: bytes, deadline: float) -> bytes:
+        """Send a line and return the line that comes back, b"" if the process ended. Raises WorkError if it is late."""
+        with suppress(BrokenPipeError):
+            while data:
+                self._await(self._pipe(self._process.stdin), select.POLLOUT, deadline)
+                data = data[os.write(self._pipe(self._process.stdin), data[: select.PIPE_BUF]) :]
+        answers = self._pipe(self._process.stdout)
+        while b"\n" not in self._heard:
+            self._await(answers, select.POLLIN, deadline)
+            more = os.read(answers, 1 << 16)
+            self._heard += more
+            if len(self._heard) > _LARGEST_ANSWER:
+                raise _nonsense()
+            if not more:
+                return b""
+        line, _, self._heard = self._heard.partition(b"\n")
+        return bytes(line)
+
+    def _pipe(self, pipe: IO[bytes] | None) -> int:
+        if pipe is None:
+            raise WorkError("the sandbox has no pipes")
+        return pipe.fileno()
+
+    def _await(self, descriptor: int, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(descriptor, event)
+        while not poll.poll(_LOOK_SECONDS * 1000):
+            if self._cancelled():
+                raise WorkError("the sandbox failed: it ended, as it was told to")
+            if time.monotonic() > deadline:
+                raise WorkError("the sandbox failed: it did not answer in time", "see what keeps this host busy")
+
+
+def _facts(answer: object, **kinds: type) -> Mapping[str, int | float | str]:
+    """The fields `kinds` of an answer. Raises WorkError if one is missing or of another type."""
+    if not isinstance(answer, dict) or not all(type(answer.get(name)) is kind for name, kind in kinds.items()):
+        raise _nonsense()
+    return answer
+
+
+def _nonsense() -> WorkError:
+    return WorkError("the sandbox failed: its answer cannot be read", "this is a bug of aiws-bundle; tell us")
 
 
 @contextmanager
@@ -137,94 +190,84 @@ def opened(root: Path, machine: str, mountpoint: Path, archive: Path) -> Iterato
     Nothing is written below `root`; `mountpoint` is an empty folder that stays empty. When the context ends, or this
     process does, everything inside is gone. Raises WorkError with the next move where it cannot be made.
     """
+    if root.resolve() == Path("/") and os.geteuid():
+        raise WorkError("only root can rehearse on the host's own root", "run as root, or give --root")
     mountpoint.mkdir(parents=True, exist_ok=True)
     first: dict[str, object] = {
-        "root": str(root.absolute()),
-        "mountpoint": str(mountpoint),
+        "root": str(root.resolve()),
+        "mountpoint": str(mountpoint.absolute()),
         "archive": str(archive.absolute()),
     }
     if machine != os.uname().machine:
         first |= {"emulator": _emulator(machine), "machine": machine}
-    with _started(_unshare(root), first, mountpoint) as sandbox:
+    with _started(first, mountpoint, lambda: False) as sandbox:
         yield sandbox
 
 
 @contextmanager
 def sealed(
-    shown: Mapping[str, Path], folder: str, mountpoint: Path, outlet: Path, cancelled: Callable[[], bool]
+    shown: Mapping[str, Path],
+    given: Mapping[str, Path],
+    folder: str,
+    mountpoint: Path,
+    outlet: Path,
+    cancelled: Callable[[], bool],
 ) -> Iterator[Sandbox]:
     """Make a sandbox that holds the files and folders `shown` (path inside -> on this host), read-only, and no others.
 
-    Only `folder` can be written, in memory; `take` puts one file of it into `outlet`. It ends as soon as `cancelled`
-    says so. Else as `opened`.
+    Those in `given` are copied into it. Only `folder` can be written, in memory; `take` puts one file of it into
+    `outlet`, which is made. It ends as soon as `cancelled` says so. Else as `opened`.
     """
     mountpoint.mkdir(parents=True, exist_ok=True)
     first: dict[str, object] = {
         "shown": {inside: str(outside.absolute()) for inside, outside in shown.items()},
+        "given": {inside: str(outside.absolute()) for inside, outside in given.items()},
         "folder": folder,
-        "mountpoint": str(mountpoint),
+        "mountpoint": str(mountpoint.absolute()),
         "outlet": str(outlet.absolute()),
     }
-    with _started(_private((_OWN_USER, ())), first, mountpoint, cancelled) as sandbox:
+    with _started(first, mountpoint, cancelled) as sandbox:
         yield sandbox
 
 
 @contextmanager
-def _started(
-    unshare: Sequence[str], first: Mapping[str, object], mountpoint: Path, cancelled: Callable[[], bool] | None = None
-) -> Iterator[Sandbox]:
-    argv = [*unshare, sys.executable, "-m", "bundler.adapters.jail"]
-    process = subprocess.Popen(  # noqa: S603 - argv is ours
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=_environment()
-    )
-    sandbox, done = Sandbox(process), threading.Event()
-    if cancelled:
-        threading.Thread(target=_end_when, args=(process, cancelled, done), daemon=True).start()
+def _started(first: Mapping[str, object], mountpoint: Path, cancelled: Callable[[], bool]) -> Iterator[Sandbox]:
     try:
-        sandbox.request(first)
+        process = subprocess.Popen(  # noqa: S603 - argv is ours
+            own_module("bundler.adapters.jail"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, bufsize=0, cwd=NEUTRAL, start_new_session=True, env=_environment(),
+        )  # fmt: skip
+    except OSError as error:
+        raise WorkError(f"no sandbox can be started: {error.strerror}", "see what keeps this host busy") from error
+    try:
+        sandbox = Sandbox(process, cancelled)
+        sandbox.request(first, _START_PATIENCE)
         yield sandbox
     finally:
-        done.set()
-        process.kill()
-        process.communicate()
+        _end(process)
         with suppress(OSError):
             mountpoint.rmdir()
 
 
-def _end_when(process: subprocess.Popen[str], cancelled: Callable[[], bool], done: threading.Event) -> None:
-    while not done.wait(_LOOK_SECONDS):
-        if cancelled():
-            process.kill()
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the sandbox: of itself, when its input ends, so that all is gone when this returns; else by force."""
+    with suppress(OSError):
+        if process.stdin:
+            process.stdin.close()
+    try:
+        process.wait(_END_PATIENCE)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def _environment() -> dict[str, str]:
-    """What the process inside needs; none of the caller's secrets."""
-    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
-
-
-def _unshare(root: Path) -> list[str]:
-    """The command that makes the namespaces: with a user namespace where that is allowed, else as root.
-
-    The host's own root has file systems mounted in it that a user namespace may not overlay: that takes root.
-    """
-    own_root = root.resolve() == Path("/")
-    if own_root and os.geteuid():
-        raise WorkError("only root can rehearse on the host's own root", "run as root, or give --root")
-    return _private(((),) if own_root else (_OWN_USER, ()))
-
-
-def _private(users: Sequence[Sequence[str]]) -> list[str]:
-    """The command that makes the namespaces with the first of `users`, words about the user namespace, that works."""
-    program = shutil.which("unshare")
-    if program is None:
-        raise WorkError("unshare is not installed", "apt install util-linux")
-    for user in users:
-        argv = [program, *user, *_NAMESPACES]
-        tried = subprocess.run([*argv, "true"], capture_output=True, check=False)  # noqa: S603 - argv is ours
-        if tried.returncode == 0:
-            return argv
-    reason = tried.stderr.decode("utf-8", "replace").strip()
-    raise WorkError(f"no private namespaces can be made: {reason}", "run as root, or allow user namespaces (sysctl)")
+    """What the process inside needs: where newuidmap(1) is; nothing of the caller's."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
 def _emulator(machine: str) -> str:
@@ -237,6 +280,13 @@ def _emulator(machine: str) -> str:
 
 
 def _hint_for(error: str) -> str:
-    if "binfmt" in error:
-        return "foreign programs need Linux 6.7 or later, or `update-binfmts --enable` on the host"
-    return ""
+    """The next move."""
+    hints = {
+        "binfmt": "foreign programs need Linux 6.7 or later, or `update-binfmts --enable` on the host",
+        "unshare": "run as root, or allow user namespaces: sysctl user.max_user_namespaces, "
+        "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns",
+        "user namespace": "see newuidmap(1): is your range in /etc/subuid and /etc/subgid right?",
+        "/etc": "give --root with an unpacked root of a distribution",
+        "Permission denied": "the root belongs to another user: unpack it as yourself, or run as root",
+    }
+    return next((hint for word, hint in hints.items() if word in error), "")

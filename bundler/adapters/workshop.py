@@ -22,7 +22,8 @@ from bundler.model.json_text import parse_json
 _BENCH = "/build"
 _PYTHON, _SOURCE, _OUT, _REPORT = f"{_BENCH}/env/bin/python", f"{_BENCH}/source", f"{_BENCH}/out", f"{_BENCH}/report"
 _SYSTEM = ("/bin", "/sbin", "/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
-_TOOLS = ("build", "packaging", "pip", "pyproject_hooks")
+_TOOLS, _WHEELS = "/tools", "/wheels"
+_PACKAGES = ("build", "packaging", "pip", "pyproject_hooks")
 _ENV = {
     "PATH": f"{_BENCH}/env/bin:/usr/local/bin:/usr/bin:/bin",
     "HOME": f"{_BENCH}/home",
@@ -85,7 +86,6 @@ class Workshop:
     def prepare(self, wheels: Sequence[BuildWheel]) -> None:
         """Make the environment. Raises LockError if the wheels are not all that is needed, or do not install."""
         sandbox = self._sandbox
-        sandbox.copy("/source", _SOURCE)
         for path in (f"{_BENCH}/home/.here", f"{_OUT}/.here"):
             sandbox.write(path, "")
         made = sandbox.run([_base_python(), "-I", "-m", "venv", "--without-pip", f"{_BENCH}/env"], _ENV, _BENCH, 120)
@@ -95,7 +95,8 @@ class Workshop:
             return
         lines = [f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n" for wheel in wheels]
         sandbox.write(f"{_BENCH}/requirements.txt", "".join(lines))
-        argv = [_PYTHON, "/tools/pip", "install", "--quiet", "--no-index", "--find-links", "/wheels", "--no-compile"]
+        argv = [_PYTHON, "-I", f"{_TOOLS}/pip", "install", "--quiet", "--no-index", "--find-links", _WHEELS]
+        argv += ["--no-compile"]
         argv += ["--require-hashes", "--only-binary", ":all:", "--requirement", f"{_BENCH}/requirements.txt"]
         installed = sandbox.run(argv, _ENV, _BENCH, self._timeout)
         if installed.code:
@@ -103,18 +104,8 @@ class Workshop:
 
     def _ask(self, *words: str) -> None:
         """Run the program that asks the backend."""
-        argv = [
-            _base_python(),
-            "-S",
-            "-s",
-            "-E",
-            "/tools/make_wheel.py",
-            words[0],
-            _SOURCE,
-            _PYTHON,
-            _REPORT,
-            *words[1:],
-        ]
+        start = f"import sys; sys.path.insert(0, {_TOOLS!r}); from make_wheel import main; sys.exit(main(sys.argv[1:]))"
+        argv = [_base_python(), "-I", "-S", "-c", start, words[0], _SOURCE, _PYTHON, _REPORT, *words[1:]]
         done = self._sandbox.run(argv, _ENV, _SOURCE, self._timeout)
         if attempts := self._sandbox.attempts():
             asked = ", ".join(dict.fromkeys(_shown(f"{one.what} ({one.program or 'a program'})") for one in attempts))
@@ -157,28 +148,33 @@ def opened(
     `scratch` is a folder for temporary files. Raises WorkError with the next move where no sandbox can be made,
     LockError if `wheels` are not all that is needed.
     """
-    shown = {**_tools(), "/source": source, **{f"/wheels/{wheel.filename}": wheel.path for wheel in wheels}}
+    given = {**_tools(), _SOURCE: source, **{f"{_WHEELS}/{wheel.filename}": wheel.path for wheel in wheels}}
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         outlet = Path(folder, "outlet")
-        with sealed(shown, _BENCH, Path(folder, "root"), outlet, cancelled) as sandbox:
+        with sealed(_system(), given, _BENCH, Path(folder, "root"), outlet, cancelled) as sandbox:
             workshop = Workshop(sandbox, name, outlet, timeout)
             workshop.prepare(wheels)
             yield workshop
 
 
-def _tools() -> dict[str, Path]:
-    """What is needed of this host: the system's programs, the Python that runs here, and the tools that build."""
+def _system() -> dict[str, Path]:
+    """What is needed of this host as it stands: the system's programs and the Python that runs here."""
     shown = {path: Path(path) for path in _SYSTEM if Path(path).exists()}
     for prefix in sorted({sys.base_prefix, sys.base_exec_prefix, str(Path(sys.base_prefix).resolve())}):
         if not prefix.startswith("/usr"):
             shown[prefix] = Path(prefix)
-    shown["/tools/make_wheel.py"] = Path(__file__).with_name("make_wheel.py")
-    for tool in _TOOLS:
+    return shown
+
+
+def _tools() -> dict[str, Path]:
+    """What builds, to be copied: it may belong to a user whose files nobody else reads."""
+    given = {f"{_TOOLS}/make_wheel.py": Path(__file__).with_name("make_wheel.py")}
+    for tool in _PACKAGES:
         spec = importlib.util.find_spec(tool)
         if spec is None or not spec.submodule_search_locations:
             raise WorkError(f"{tool} is not installed", "install aiws-bundle anew, with all it depends on")
-        shown[f"/tools/{tool}"] = Path(spec.submodule_search_locations[0])
-    return shown
+        given[f"{_TOOLS}/{tool}"] = Path(spec.submodule_search_locations[0])
+    return given
 
 
 def _base_python() -> str:

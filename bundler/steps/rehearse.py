@@ -21,7 +21,6 @@ _FOLDER = "/tmp/rehearsal"  # noqa: S108
 _VENV = f"{_FOLDER}/venv"
 _COPY = f"{_FOLDER}/python"
 _PREFIX = f"{_FOLDER}/installed"
-_LOG = f"{_FOLDER}/proxy.log"
 _CONFIG = f"{_FOLDER}/config.yaml"
 _PORT = 4000
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -194,7 +193,7 @@ class Rehearsing:
         argv = [program, "--host", "127.0.0.1", "--port", str(_PORT), "--config", _CONFIG]
         env = {**self._env, "PATH": f"{_VENV}/bin:{_PATH}"}
         started = time.monotonic()
-        number = self._sandbox.start(argv, env, _LOG, _FOLDER)
+        number = self._sandbox.start(argv, env, _FOLDER)
         try:
             for path in ("/health/liveliness", "/health/readiness"):
                 self._await(number, path, started)
@@ -214,7 +213,7 @@ class Rehearsing:
                 return
             ended = not self._sandbox.running(number)
             if ended or time.monotonic() - started > _PROXY_PATIENCE:
-                log = "\n".join((self._sandbox.read(_LOG) or "").splitlines()[-15:])
+                log = "\n".join(self._sandbox.output(number).splitlines()[-15:])
                 why = "the proxy ended" if ended else f"{path} answers {status or body}"
                 raise _FailedError(f"{why} after {time.monotonic() - started:.0f} s\n{log}")
             time.sleep(0.2)

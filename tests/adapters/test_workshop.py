@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.adapters import workshop
+from bundler.adapters import sandbox, workshop
+from bundler.adapters.process import own_module
 from bundler.adapters.source_archive import unpack_source
 from bundler.adapters.workshop import BuildWheel, Workshop
 from bundler.errors import IntegrityError, LockError, WorkError
@@ -159,10 +160,12 @@ def test_an_attempt_that_the_build_hides_is_seen(tmp_path: Path) -> None:
 
 
 def test_without_a_sandbox_nothing_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WorkError, match="unshare is not installed") as caught:
+    forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", *own_module("bundler.adapters.jail")]
+    monkeypatch.setattr(sandbox, "own_module", lambda _: command)
+    with pytest.raises(WorkError, match="no private namespaces can be made") as caught:
         build(tmp_path, "")
-    assert "util-linux" in caught.value.hint
+    assert "max_user_namespaces" in caught.value.message + caught.value.hint
 
 
 def test_requirements_that_are_no_list_are_refused(tmp_path: Path) -> None:
