@@ -44,6 +44,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_DFL)
     try:
         first = json.loads(_first_line())
+        for group in first["groups"]:
+            Path(group, "cgroup.procs").write_text("0")
         file = _file(first)
         kernel.leave_keyrings()
         identity = who()

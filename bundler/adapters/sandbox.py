@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from bundler.adapters.control_group import control_group
 from bundler.adapters.process import NEUTRAL, own_module
 from bundler.errors import WorkError
 
@@ -232,21 +233,32 @@ def sealed(
 
 @contextmanager
 def _started(first: Mapping[str, object], mountpoint: Path, cancelled: Callable[[], bool]) -> Iterator[Sandbox]:
+    with control_group() as groups:
+        process = _process()
+        try:
+            sandbox = Sandbox(process, cancelled)
+            sandbox.request({**first, "groups": [str(group) for group in groups]}, _START_PATIENCE)
+            yield sandbox
+        finally:
+            _end(process)
+            with suppress(OSError):
+                mountpoint.rmdir()
+
+
+def _process() -> subprocess.Popen[bytes]:
     try:
-        process = subprocess.Popen(  # noqa: S603 - argv is ours
-            own_module("bundler.adapters.jail"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, bufsize=0, cwd=NEUTRAL, start_new_session=True, env=_environment(),
-        )  # fmt: skip
+        return subprocess.Popen(  # noqa: S603 - argv is ours
+            own_module("bundler.adapters.jail"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd=NEUTRAL,
+            start_new_session=True,
+            env=_environment(),
+        )
     except OSError as error:
         raise WorkError(f"no sandbox can be started: {error.strerror}", "see what keeps this host busy") from error
-    try:
-        sandbox = Sandbox(process, cancelled)
-        sandbox.request(first, _START_PATIENCE)
-        yield sandbox
-    finally:
-        _end(process)
-        with suppress(OSError):
-            mountpoint.rmdir()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
