@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from bundler.adapters import jail_files, kernel
 from bundler.adapters.jail_children import Child, Children, EndedError
@@ -60,7 +60,7 @@ def main() -> None:
     os.waitpid(process, 0)
 
 
-def _inside(first: Mapping[str, Json], file: IO[bytes], root: Overlay | Sealed, identity: Identity) -> int:
+def _inside(first: Mapping[str, Json], file: BinaryIO, root: Overlay | Sealed, identity: Identity) -> int:
     """Be process 1."""
     try:
         kernel.end_with_parent()
@@ -76,7 +76,7 @@ def _inside(first: Mapping[str, Json], file: IO[bytes], root: Overlay | Sealed, 
     return 1
 
 
-def _file(first: Mapping[str, Json]) -> IO[bytes]:
+def _file(first: Mapping[str, Json]) -> BinaryIO:
     """What is open as long as the sandbox: what is unpacked in it, or where it puts what it made."""
     if "archive" in first:
         return open_regular(Path(str(first["archive"])))
@@ -120,7 +120,7 @@ def _answer(document: Json) -> None:
 class Jail:
     """The programs that run in a root that is thrown away, which is this process's own by now."""
 
-    def __init__(self, file: IO[bytes], rights: Rights) -> None:
+    def __init__(self, file: BinaryIO, rights: Rights) -> None:
         self._file = file
         self._watcher = Watcher()
         self._children = Children(rights)

@@ -5,14 +5,14 @@ Nothing here waits for a file; who calls it sees to the time that it takes as a 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import http.client
 import os
 import stat
-import tarfile
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import BinaryIO, TypeAlias
+
+from bundler.adapters.unpack import unpack
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -40,7 +40,7 @@ def read(path: str, limit: int) -> Json:
         return file.read(limit).decode("utf-8", "replace")
 
 
-def take(path: str, limit: int, out: IO[bytes]) -> Json:
+def take(path: str, limit: int, out: BinaryIO) -> Json:
     """Copy the file at `path` to `out`; return its size. Raises ValueError if it is none, or larger than `limit`."""
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -56,7 +56,7 @@ def take(path: str, limit: int, out: IO[bytes]) -> Json:
     return out.tell()
 
 
-def _opened(path: str) -> IO[bytes]:
+def _opened(path: str) -> BinaryIO:
     descriptor = os.open(path, _NO_WAITING)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -64,13 +64,11 @@ def _opened(path: str) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
-def extract(archive: IO[bytes], folder: str) -> Json:
-    """Unpack the verified archive below `folder`."""
+def extract(archive: BinaryIO, folder: str) -> Json:
+    """Unpack the verified archive below `folder`, where none of it is yet."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     archive.seek(0)
-    with gzip.open(archive) as content, tarfile.open(fileobj=content, mode="r|") as tar:
-        tar.extraction_filter = getattr(tarfile, "tar_filter", None)  # Python 3.11.4; the rights here hold without it
-        tar.extractall(folder)  # noqa: S202 - as above
+    unpack(archive, Path(folder))
     return None
 
 

@@ -82,6 +82,7 @@ class Overlay:
         kernel.mount("proc", self._merged / "proc", "proc", "", _PLAIN | kernel.NO_PROGRAMS)
         if self._emulator:
             _register_emulator(self._emulator, self._machine, self._merged)
+        kernel.protect(self._merged, kernel.READ_ONLY, deep=False)
         _become(self._merged)
 
     def _stack(self) -> None:

@@ -18,6 +18,7 @@ from bundler.sidecars.archive_manifest import ArchiveManifest
 
 # Always a file system of the sandbox's own, whoever owns the root.
 _FOLDER = "/tmp/rehearsal"  # noqa: S108
+_AGAIN = f"{_FOLDER}/unpacked-again"
 _VENV = f"{_FOLDER}/venv"
 _COPY = f"{_FOLDER}/python"
 _PREFIX = f"{_FOLDER}/installed"
@@ -225,7 +226,9 @@ class Rehearsing:
 
     def _script(self) -> str:
         if self._facts.python.source == "portable":
-            self._sandbox.extract(_FOLDER)  # the tree that was moved away
+            # With the tree that was moved away; in a folder where nothing that ran has been.
+            self._sandbox.extract(_AGAIN)
+            self._top = f"{_AGAIN}/{self._top.rpartition('/')[2]}"
         return _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
 
     def _script_again(self) -> str:
