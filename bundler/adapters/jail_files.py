@@ -78,9 +78,11 @@ def look(folder: str) -> Json:
     Nothing is left out: raises OSError if part of it cannot be read, RecursionError if it is very deep.
     """
     digest, files, size = hashlib.sha256(), 0, 0
-    if not os.path.lexists(folder):
+    try:
+        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
         return {"files": 0, "size": 0, "digest": digest.hexdigest()}
-    for parent, folders, names, descriptor in os.fwalk(folder, onerror=_raise, follow_symlinks=False):
+    for parent, folders, names, descriptor in os.fwalk(".", onerror=_raise, follow_symlinks=False, dir_fd=top):
         folders.sort()
         for name in sorted(names):
             status = os.lstat(name, dir_fd=descriptor)

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bundler.adapters.sandbox import Attempt, Sandbox
+from bundler.errors import WorkError
 from bundler.model.bundle import PYTHON, RUNTIME_ENV, WHEELS
 from bundler.model.database import NODE_WHEEL
 from bundler.sidecars.archive_manifest import ArchiveManifest
@@ -114,7 +115,7 @@ class Rehearsing:
         started = time.monotonic()
         try:
             good, detail = True, work()
-        except _FailedError as error:
+        except (_FailedError, WorkError) as error:  # what the step led to may be more than the sandbox can read
             good, detail = False, str(error)
         seconds = time.monotonic() - started
         step = Step(name, seconds, good, detail, _distinct(self._sandbox.attempts()))
