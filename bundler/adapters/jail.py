@@ -42,6 +42,7 @@ def main() -> None:
     """Serve requests until standard input ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    os.umask(0o022)  # the code, another user, is to see what is made for it
     try:
         first = json.loads(_first_line())
         for group in first["groups"]:

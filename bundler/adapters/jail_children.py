@@ -65,7 +65,7 @@ class Child:
 class Children:
     """Starts programs and deputies with `rights`, and waits for them, for at most so long.
 
-    Every wait raises EndedError when standard input ends, and OSError when memory runs out.
+    Every wait raises EndedError when standard input ends, and ends them all when the host has no memory left.
     """
 
     def __init__(self, rights: Rights) -> None:
@@ -209,6 +209,7 @@ class Children:
         self._looked = now
         if memory_is_short():
             for child in self._running:
+                child.written += b"\nended: this host has next to no memory left\n"
                 with suppress(ProcessLookupError):
                     os.kill(child.pid, signal.SIGKILL)
 
