@@ -10,7 +10,7 @@ from bundler.adapters.digest import sha256_of
 from bundler.adapters.read_archive import read_member
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sums import read_sums
-from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageError
+from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.model.bundle import MANIFEST
 from bundler.pipeline.settings import Settings
 from bundler.sidecars import archive_manifest, component_manifest, sha256sums

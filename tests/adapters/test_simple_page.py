@@ -76,9 +76,9 @@ def test_json_that_is_no_page_is_refused(content: bytes) -> None:
     [b'{"files": [], "x": [' + b"[]," * 200_000 + b"[]]}", b'{"files": [], "x": [' + b"1," * 1_000_001 + b"1]}"],
 )
 def test_json_that_would_take_much_memory_is_not_parsed(content: bytes) -> None:
-    with pytest.raises(ValueError, match="more than [0-9]+ values"):
+    with pytest.raises(ValueError, match=r"more than [0-9]+ values"):
         read_page(content, JSON, BASE)
-    with pytest.raises(IntegrityError, match="more than [0-9]+ values"):
+    with pytest.raises(IntegrityError, match=r"more than [0-9]+ values"):
         read_json(Asset, content, "owner/repo")
 
 
