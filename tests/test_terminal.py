@@ -117,8 +117,9 @@ def writers(path: Path) -> list[str]:
 ELSEWHERE = {
     "terminal.py": {"sys.stdout", "sys.stderr"},
     "progress.py": {"sys.stderr", "self._bars.console.print"},
-    "jail.py": {"sys.stdout", "sys.stderr", "sys.stdin"},
+    "jail_fork.py": {"sys.stdout", "sys.stderr", "sys.stdin"},
     "make_wheel.py": {"sys.stderr", "print"},
+    "__main__.py": {"sys.stdout", "sys.stderr"},
     "__init__.py": {"sys.stdout", "sys.stderr"},
     "build.py": {"sys.stdout"},
     "verify.py": {"sys.stdout"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import signal
 import sys
@@ -145,9 +144,6 @@ def main() -> None:
     """Run the command line; end the process with a documented exit code and never a traceback."""
     try:
         _let_interrupt()
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # names of files need not be text; in JSON too it escapes
         code = run(sys.argv[1:])
         unwritten = _flushed()
     except KeyboardInterrupt:

@@ -48,11 +48,9 @@ def _template(*fields: str) -> AfterValidator:
             for _, field, spec, conversion in parts
             if field is not None
         ]
-        unknown = sorted(set(used) - set(fields))
-        if unknown:
+        if unknown := sorted(set(used) - set(fields)):
             raise ValueError(f"unknown field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in fields)}")
-        missing = [field for field in fields if field not in used]
-        if missing:
+        if missing := [field for field in fields if field not in used]:
             raise ValueError(f"{{{missing[0]}}} is missing, so two targets would share a name")
         if not re.fullmatch(ASSET_PATTERN, value.format_map(dict.fromkeys(fields, "0"))):
             raise ValueError("an asset's name holds only letters, digits and ._+-, a letter or digit first")

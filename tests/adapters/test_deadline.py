@@ -25,8 +25,8 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def patience() -> Patience:
-    return Patience(connect=SILENCE, silence=SILENCE, page=WHOLE, download=WHOLE, answer=0.15)
+def patience(whole: float = WHOLE) -> Patience:
+    return Patience(connect=SILENCE, silence=SILENCE, page=whole, download=whole, answer=0.15)
 
 
 def a_page(http: Http, address: str) -> bytes:
@@ -199,10 +199,10 @@ def test_what_moves_earns_a_download_time_and_a_page_none() -> None:
 
 def test_the_next_exchange_on_a_connection_has_a_deadline_of_its_own() -> None:
     def script(peer: Peer) -> None:
-        while peer.head() and not peer.closing.wait(0.15):
+        while peer.head() and not peer.closing.wait(0.3):
             peer.send(OK + b"Content-Length: 2\r\n\r\nok")
 
-    with raw_serving(script) as server, closing(Http(patience=patience())) as http:
+    with raw_serving(script) as server, closing(Http(patience=patience(0.8))) as http:
         assert [a_page(http, server.address) for _ in range(3)] == [b"ok"] * 3
         assert len(server.peers) == 1
 
