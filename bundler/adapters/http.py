@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import zlib
@@ -28,7 +29,7 @@ from bundler.adapters.retry import RangeRefusedError as RangeRefusedError
 from bundler.adapters.retry import TransientError as TransientError
 from bundler.adapters.retry import retry_after as retry_after
 from bundler.adapters.retry import retrying as retrying
-from bundler.adapters.transport import FAULTS, Transport, environment_transports
+from bundler.adapters.transport import FAULTS, Transport, environment_transports, trusted
 from bundler.errors import IntegrityError, UnreachableError, UsageError, printable
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -95,7 +96,7 @@ class Http:
         self._patience = patience or Patience()
         try:
             self._credentials = Credentials(Path.home() / ".netrc")
-            context = httpx.create_ssl_context()
+            context = trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
             self._client = httpx.Client(
                 transport=Transport(context, connections),
                 mounts=environment_transports(context, connections),
