@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent.parent
 TARGET = "debian-12-amd64"
 ASSET = f"litellm-runtime-{TARGET}.tar.gz"
 PLATFORM = "debian-openssl-3.0.x"
+CLI = "packages/prisma/cli/node_modules/prisma/build/index.js"
 
 
 def aiws(*words: str, cwd: Path, mirror: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -105,14 +106,24 @@ def test_the_client_is_generated_where_there_is_no_network(built: Path, server: 
 
 
 def test_install_sh_leaves_nothing_when_the_client_cannot_be_generated(built: Path, tmp_path: Path) -> None:
-    path = f"{Path(interpreter('3.11')).parent}:/usr/bin:/bin"
+    """Its CLI fails, in an archive whose own list knows of it: nothing of the caller's environment reaches Node.js."""
     with tarfile.open(built / "dist" / ASSET) as tar:
         tar.extractall(tmp_path, filter="data")
-    argv = ["sh", str(tmp_path / "litellm-runtime" / "install.sh"), "--prefix", str(tmp_path / "opt")]
-    env = {"PATH": path, "HOME": str(tmp_path), "NODE_OPTIONS": f"--require={tmp_path}/nowhere.js"}
+    top = tmp_path / "litellm-runtime"
+    cli, listed = top / CLI, top / "metadata" / "files.sha256"
+    before = hashlib.sha256(cli.read_bytes()).hexdigest()
+    cli.write_text('console.error("no client today")\nprocess.exit(1)\n')
+    text = listed.read_text()
+    assert f"{before}  {CLI}\n" in text
+    listed.write_text(text.replace(before, hashlib.sha256(cli.read_bytes()).hexdigest()))
+    path = f"{Path(interpreter('3.11')).parent}:/usr/bin:/bin"
+    argv = ["sh", str(top / "install.sh"), "--prefix", str(tmp_path / "opt")]
+    env = {"PATH": path, "HOME": str(tmp_path)}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "generating the database client" in done.stdout
+    assert "no client today" in done.stderr
+    assert "the database client cannot be generated" in done.stderr
     assert "what it had made" in done.stderr
     assert not (tmp_path / "opt").exists()
 
