@@ -254,6 +254,6 @@ def test_a_bomb_takes_neither_time_nor_memory(unit: str) -> None:
     done = run([sys.executable, "-c", MEASURE, unit], capture_output=True, text=True, timeout=60, preexec_fn=limits)
     assert done.returncode == 0, done.stderr
     seconds, megabytes = map(float, done.stdout.split())
-    assert seconds < 4
+    assert seconds < 10  # processor time; half of it on an idle machine, and what is not linear takes minutes
     assert megabytes < 200
     assert time.monotonic() - began < 60
