@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 
 from bundler.adapters.sandbox import opened
 from tests.acceptance.roots import debian_root
+from tests.archives import Entries, repack
 from tests.world import World, make_wheel
 
 pytestmark = pytest.mark.slow
@@ -112,23 +115,36 @@ def test_a_flipped_byte_fails_the_rehearsal(dist: Path, tmp_path: Path) -> None:
 def test_a_wheelhouse_without_a_wheel_fails_the_rehearsal(
     left_out: str, cause: str, dist: Path, tmp_path: Path
 ) -> None:
-    name = "litellm-runtime-debian-12-amd64.tar.gz"
-    subprocess.run(["tar", "-xzf", str(dist / name), "-C", str(tmp_path)], check=True)
-    for wheel in (tmp_path / "litellm-runtime" / "packages" / "pip").glob(f"{left_out}*"):
-        wheel.unlink()
-    subprocess.run(["tar", "-czf", name, "litellm-runtime"], cwd=tmp_path, check=True)
-    out = aiws("rehearse", str(tmp_path / name), "--root", str(debian_root("12", "amd64")), code=3)
+    def leave_out(entries: Entries) -> None:
+        (path,) = (path for path in entries if path.startswith(f"packages/pip/{left_out}"))
+        del entries[path]
+
+    archive = changed(dist, tmp_path, leave_out)
+    out = aiws("rehearse", str(archive), "--root", str(debian_root("12", "amd64")), code=3)
     assert cause in out
 
 
+def changed(dist: Path, folder: Path, change: Callable[[Entries], None]) -> Path:
+    """A copy of the archive for Debian 12 with other content."""
+    archive = folder / "changed" / "litellm-runtime-debian-12-amd64.tar.gz"
+    archive.parent.mkdir()
+    shutil.copy(dist / archive.name, archive)
+    repack(archive, change)
+    return archive
+
+
 def test_a_wheel_for_a_too_new_glibc_fails_the_rehearsal(dist: Path, tmp_path: Path) -> None:
-    name = "litellm-runtime-debian-12-amd64.tar.gz"
-    subprocess.run(["tar", "-xzf", str(dist / name), "-C", str(tmp_path)], check=True)
-    (wheel,) = (tmp_path / "litellm-runtime" / "packages" / "pip").glob("orjson-*")
-    version = wheel.name.split("-")[1]
-    wheel.rename(wheel.with_name(f"orjson-{version}-cp311-cp311-manylinux_2_39_x86_64.whl"))
-    subprocess.run(["tar", "-czf", name, "litellm-runtime"], cwd=tmp_path, check=True)
-    out = aiws("rehearse", str(tmp_path / name), "--root", str(debian_root("12", "amd64")), code=3)
+    version = ""
+
+    def rename(entries: Entries) -> None:
+        nonlocal version
+        (path,) = (path for path in entries if path.startswith("packages/pip/orjson-"))
+        version = path.split("-")[1]
+        new = f"packages/pip/orjson-{version}-cp311-cp311-manylinux_2_39_x86_64.whl"
+        entries[new] = replace(entries.pop(path), path=new)
+
+    archive = changed(dist, tmp_path, rename)
+    out = aiws("rehearse", str(archive), "--root", str(debian_root("12", "amd64")), code=3)
     assert f"wrong platform: orjson-{version}-cp311-cp311-manylinux_2_39_x86_64.whl does not run on" in out
     assert "glibc 2.36" in out
 
