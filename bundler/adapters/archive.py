@@ -53,7 +53,7 @@ class Written:
 
 
 class _Out(Protocol):
-    def write(self, data: bytes, /) -> object: ...
+    def write(self, data: bytes | memoryview, /) -> object: ...
 
 
 class _Hashed:
@@ -62,7 +62,7 @@ class _Hashed:
     def __init__(self, out: _Out) -> None:
         self._out, self._sha, self._size = out, hashlib.sha256(), 0
 
-    def write(self, data: bytes, /) -> None:
+    def write(self, data: bytes | memoryview, /) -> None:
         self._sha.update(data)
         self._out.write(data)
         self._size += len(data)
@@ -95,40 +95,40 @@ class _Gzip:
         if stored is not self._storing:
             self._end_run()
             self._storing = stored
-        self._waiting += data
-        if len(self._waiting) >= _PIECE:
-            self._put_pieces()
+        rest = memoryview(data)
+        if self._waiting:
+            missing = _PIECE - len(self._waiting)
+            self._waiting += rest[:missing]
+            rest = rest[missing:]
+            if len(self._waiting) == _PIECE:
+                self._put_waiting()
+        whole = len(rest) // _PIECE * _PIECE
+        for start in range(0, whole, _PIECE):
+            self._put(rest[start : start + _PIECE])
+        self._waiting += rest[whole:]
 
     def close(self) -> None:
         self._end_run()
         self._out.write(_FINAL_EMPTY_BLOCK + struct.pack("<II", self._crc, self._length & 0xFFFFFFFF))
 
-    def _put_pieces(self) -> None:
-        """Emit every full piece of what waits."""
-        whole = len(self._waiting) // _PIECE * _PIECE
-        coded: list[bytes | memoryview] = []
-        with memoryview(self._waiting) as view:
-            for start in range(0, whole, _PIECE):
-                coded += self._coded(view[start : start + _PIECE])
-            block = b"".join(coded)
-            coded.clear()
-        del self._waiting[:whole]
-        self._out.write(block)
-
     def _end_run(self) -> None:
         """Emit what still waits, and bring a deflated run to a byte boundary so that stored blocks can follow."""
-        rest = bytes(self._waiting)
-        self._waiting.clear()
-        if rest:
-            self._out.write(b"".join(self._coded(rest)))
+        if self._waiting:
+            self._put_waiting()
         if self._storing is False:
             self._out.write(self._deflate.flush(zlib_ng.Z_SYNC_FLUSH))
             self._deflate = self._new_deflate()
 
-    def _coded(self, piece: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+    def _put_waiting(self) -> None:
+        self._put(bytes(self._waiting))
+        self._waiting.clear()
+
+    def _put(self, piece: bytes | memoryview) -> None:
         if self._storing:
-            return _stored_header(len(piece)), piece
-        return (self._deflate.compress(piece),)
+            self._out.write(_stored_header(len(piece)))
+            self._out.write(piece)
+        else:
+            self._out.write(self._deflate.compress(piece))
 
     @staticmethod
     def _new_deflate() -> zlib_ng._Compress:

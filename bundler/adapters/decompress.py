@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import zstandard
 from zlib_ng import zlib_ng
 
 from bundler.errors import IntegrityError
@@ -51,6 +50,8 @@ def gunzipped(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 def unzstd(file: BinaryIO, name: str) -> Iterator[bytes]:
     """Yield what a zstandard file holds. Raises IntegrityError if it is damaged or wants more than 128 MiB for it."""
+    import zstandard  # which takes long, and is rarely needed
+
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
     try:
         with decompressor.stream_reader(file, read_across_frames=True, closefd=False) as stream:

@@ -7,10 +7,11 @@ and there is one tree only that a program can see.
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,8 @@ from bundler.errors import IntegrityError
 from bundler.model.bundle import Entry, File, Folder, Link
 
 _CHUNK = 1 << 20
+# A wheel beyond this is copied to a file on the disk, not into memory: a few wheels of an archive.
+_LARGEST_IN_MEMORY = 8 << 20
 # `build` makes fewer than ten thousand; whoever wants more wants to keep us busy.
 _MOST_MEMBERS = 50_000
 
@@ -29,12 +32,13 @@ _MOST_MEMBERS = 50_000
 class OwnReader:
     """An archive of ours under way. Iterate `members`; `read` gives the file just yielded.
 
-    `copy` is a seekable copy of the last wheel that was read whole, good until the next member.
+    What is read of a wheel is kept, for whoever wants to seek in it: `take_copy`.
     """
 
-    def __init__(self, name: str, file: BinaryIO, copy: BinaryIO) -> None:
+    def __init__(self, name: str, file: BinaryIO) -> None:
         size = os.fstat(file.fileno()).st_size
-        self._name, self.copy = name, copy
+        self._name = name
+        self._copy: BinaryIO = io.BytesIO()
         self._tar = Reader(name, bounded(gunzipped(file, name), size, name))
         self._same = _Same(name, file.fileno())
         self._top = ""
@@ -86,6 +90,15 @@ class OwnReader:
         """Yield what is still unread of the file just yielded by `members`."""
         return self._content
 
+    def take_copy(self) -> BinaryIO:
+        """Return a copy of the wheel just read whole, which can be sought; who takes it closes it."""
+        copy, self._copy = self._copy, io.BytesIO()
+        return copy
+
+    def close(self) -> None:
+        """Forget the copy that nobody took."""
+        self._copy.close()
+
     def _begin(self, member: Member) -> None:
         """Take the archive's name and time from its first member."""
         if member.kind != "folder" or "/" in member.path:
@@ -98,17 +111,17 @@ class OwnReader:
         if not entry.path.endswith(".whl") or not isinstance(entry, File):
             yield from writer.put(entry, self._tar.read())
             return
-        self.copy.seek(0)
-        self.copy.truncate()
+        self._copy.close()
+        self._copy = copy = _room_for(entry.size)
         for data in self._tar.read():
-            self.copy.write(data)
+            copy.write(data)
             yield data
-        self.copy.seek(max(0, entry.size - ZIP_END))
-        stored = compressed_part(entry.size, self.copy.read(ZIP_END))
-        self.copy.seek(0)
-        for _ in writer.put(entry, iter(lambda: self.copy.read(_CHUNK), b""), stored):
+        copy.seek(max(0, entry.size - ZIP_END))
+        stored = compressed_part(entry.size, copy.read(ZIP_END))
+        copy.seek(0)
+        for _ in writer.put(entry, iter(lambda: copy.read(_CHUNK), b""), stored):
             pass
-        self.copy.seek(0)
+        copy.seek(0)
 
     def _no_entry(self, member: Member) -> Entry:
         raise self._refused(member, f"a {member.kind}")
@@ -125,14 +138,18 @@ def _entry(member: Member, inner: str) -> Entry | None:
     return Folder(inner) if member.kind == "folder" else None
 
 
+def _room_for(size: int) -> BinaryIO:
+    return io.BytesIO() if size <= _LARGEST_IN_MEMORY else tempfile.TemporaryFile()
+
+
 class _Same:
     """Something to write to that holds the file's bytes already. Raises IntegrityError where others are written."""
 
     def __init__(self, name: str, descriptor: int) -> None:
         self._name, self._descriptor, self._place = name, descriptor, 0
 
-    def write(self, data: bytes, /) -> None:
-        if os.pread(self._descriptor, len(data), self._place) != data:
+    def write(self, data: bytes | memoryview, /) -> None:
+        if os.pread(self._descriptor, len(data), self._place) != bytes(data):
             raise self._other()
         self._place += len(data)
 
@@ -153,5 +170,7 @@ def open_own(path: Path, name: str) -> Iterator[OwnReader]:
 
     Raises IntegrityError if it is no gzip, UsageError if it is no regular file, OSError if it cannot be read.
     """
-    with open_regular(path) as file, tempfile.TemporaryFile() as copy:
-        yield OwnReader(name, file, copy)
+    with ExitStack() as stack:
+        reader = OwnReader(name, stack.enter_context(open_regular(path)))
+        stack.callback(reader.close)
+        yield reader

@@ -5,19 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bundler.cli import Options, complain
 from bundler.cli.output import error_json, print_findings
 from bundler.model.release import parse_address
-from bundler.pipeline.follow_channel import ChannelView
 from bundler.pipeline.verify import VerifyReport, verify_each
-from bundler.pipeline.verify_release import ReleaseReport, verify_releases
 from bundler.sidecars.archive_manifest import ArchiveManifest
 from bundler.steps.verify_archive import Verdict
 from bundler.steps.verify_component import ComponentVerdict
 from bundler.terminal import Json, say, say_block, say_json
+
+if TYPE_CHECKING:
+    from bundler.pipeline.follow_channel import ChannelView
+    from bundler.pipeline.settings import Settings
+    from bundler.pipeline.verify_release import ReleaseReport
 
 # As in errors.py; 0 if there is nothing.
 _GRAVEST_FIRST = (3, 2, 4, 1, 0)
@@ -38,7 +42,7 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, job
     settings = options.settings(jobs=jobs)
     released = {word: address for word in subjects if not Path(word).exists() and (address := parse_address(word))}
     local = verify_each([Path(word) for word in subjects if word not in released], settings.progress)
-    remote = verify_releases(settings, list(released.values()), digests_only=digests_only)
+    remote = _remote(settings, list(released.values()), digests_only=digests_only) if released else []
     if options.json:
         say_json(_json(local, remote))
     else:
@@ -49,6 +53,13 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, job
     for error in (*local.errors, *(report.error for report in remote if report.error)):
         complain(error)
     return _gravest(local, remote)
+
+
+def _remote(settings: Settings, addresses: Sequence[tuple[str, str]], *, digests_only: bool) -> Sequence[ReleaseReport]:
+    """Verify releases; what that takes (HTTP and TLS) is not loaded where nothing but files is verified."""
+    from bundler.pipeline.verify_release import verify_releases
+
+    return verify_releases(settings, addresses, digests_only=digests_only)
 
 
 def _gravest(local: VerifyReport, remote: Sequence[ReleaseReport]) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from bundler.adapters.own_archive import OwnReader, open_own
 from bundler.adapters.tar_reader import Member
+from bundler.adapters.wheel_reading import WheelReading
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import (
     DATABASE_ENV,
@@ -30,7 +31,6 @@ from bundler.model.bundle import (
 from bundler.model.closure import Wheel, prove
 from bundler.model.database import CLI_PROGRAM, ENGINES, NODE_WHEEL, LockedDatabase
 from bundler.model.lock import Lock
-from bundler.model.metadata import read_wheel
 from bundler.model.paths import link_fault
 from bundler.model.request import CONSUMERS_PIP
 from bundler.sidecars import archive_manifest, database_env, file_list, installer, requirements, runtime_env
@@ -86,9 +86,8 @@ class _Reading:
     files: dict[str, ListedFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)
-    wheels: list[Wheel] = field(default_factory=list)
+    wheels: WheelReading = field(default_factory=WheelReading)
     npm: dict[str, tuple[str, str] | None] = field(default_factory=dict)
-    unreadable: list[str] = field(default_factory=list)
 
 
 def read_contents(path: Path, name: str = "") -> Contents:
@@ -97,19 +96,20 @@ def read_contents(path: Path, name: str = "") -> Contents:
     Raises IntegrityError if it is damaged, or not as `build` writes archives.
     """
     reading = _Reading()
-    with open_own(path, name or path.name) as reader:
+    with open_own(path, name or path.name) as reader, reading.wheels:
         for member in reader.members():
             _take(reading, reader, member, member.path.partition("/")[2])
+        wheels = list(reading.wheels.wheels())
         return Contents(
             top=reader.top,
             files=reading.files,
             folders=frozenset(reading.folders),
             texts=reading.texts,
-            wheels=tuple(reading.wheels),
+            wheels=tuple(wheel for wheel in wheels if isinstance(wheel, Wheel)),
             tar_sha256=reader.tar_sha256,
             tar_size=reader.tar_size,
             npm=reading.npm,
-            unreadable=tuple(reading.unreadable),
+            unreadable=tuple(fault.message for fault in wheels if isinstance(fault, IntegrityError)),
         )
 
 
@@ -140,10 +140,7 @@ def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str)
     elif npm:
         reading.npm[inner] = _npm_words(b"".join(kept))
     elif inner.startswith(f"{WHEELS}/") and inner.endswith(".whl"):
-        try:
-            reading.wheels.append(read_wheel(reader.copy, PurePosixPath(inner).name))
-        except IntegrityError as error:
-            reading.unreadable.append(error.message)
+        reading.wheels.put(reader.take_copy(), PurePosixPath(inner).name)
     reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)
 
 

@@ -54,7 +54,8 @@ def read(folder: Path, content: bytes) -> dict[str, bytes]:
         for member in reader.members():
             found[member.path] = b"".join(reader.read())
             if member.path.endswith(".whl"):
-                assert reader.copy.read() == found[member.path]
+                with reader.take_copy() as copy:
+                    assert copy.read() == found[member.path]
         return found
 
 
