@@ -29,6 +29,9 @@ _SOURCE_ROUTES = (131, 137)  # RFC 791: loose and strict
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _DESTINATION = 0, 43, 44, 60
 _UNREADABLE = "a packet that cannot be read"
 _MALFORMED = "a malformed name"
+_MORE = "more than one name at once"
+# The longest query for `localhost` alone: header, question, and an OPT record without options (RFC 6891, 6.1.2).
+_LONGEST_LOCALHOST = 12 + 15 + 11
 
 # A conversation: the protocol's number, or a name that is asked for, and the two ends in no order.
 Flow: TypeAlias = tuple[int | str, frozenset[tuple[Address, int]]]
@@ -80,9 +83,12 @@ def _asked(packet: _Packet) -> Iterator[Asked]:
         name = f"{host}:{port}" if port else str(host)
         yield Asked(f"{name}/{protocol}", flow, _quoted(packet), protocol, source)
     elif port == _DOMAIN and packet.protocol == _UDP:
-        for name in questions(packet.body[8:]):
-            if name.lower() != "localhost":
-                yield Asked(name, (name, flow[1]), None, protocol, source)
+        query = packet.body[8:]
+        for name in questions(query):
+            # The kernel shows queries that a program sends with one call (udp(7), UDP_SEGMENT) as one packet.
+            what = _MORE if name.lower() == "localhost" and len(query) > _LONGEST_LOCALHOST else name
+            if what.lower() != "localhost":
+                yield Asked(what, (what, flow[1]), None, protocol, source)
     elif port == _DOMAIN:
         yield Asked(f"{host}:{port}/{protocol}", flow, None, protocol, source)
 

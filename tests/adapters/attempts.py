@@ -21,6 +21,7 @@ OTHER, OTHER_6 = "192.0.2.7", "2001:db8::7"
 _LOOSE, _STRICT = 131, 137
 _IPV6_ROUTING = 57  # linux/in6.h: IPV6_RTHDR
 _UDP_LITE = 136
+_UDP_SEGMENT = 103  # linux/udp.h
 _HELD: list[socket.socket] = []  # open until the end, so that its program can be found
 
 
@@ -73,6 +74,16 @@ def _ask(*names: bytes, host: str = "127.0.0.1", header: bytes = b"\1\2\1\0") ->
     count = struct.pack("!HHHH", len(names), 0, 0, 0)
     data = header + count + b"".join(name + b"\0\1\0\1" for name in names)
     _udp(socket.AF_INET6 if ":" in host else socket.AF_INET, host, 53, data=data)
+
+
+def _ask_at_once() -> None:
+    """Two queries of one length as segments of one packet (udp(7), UDP_SEGMENT)."""
+    first, second = (
+        b"\1\2\1\0\0\1" + bytes(6) + name + b"\0\1\0\1" for name in (b"\x09localhost\0", b"\x09secretive\0")
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_UDP, _UDP_SEGMENT, len(first))
+        sock.sendto(first + second, ("127.0.0.1", 53))
 
 
 def _kept() -> None:
@@ -128,6 +139,7 @@ ATTEMPTS: dict[str, Callable[[], None]] = {
     "name": partial(_ask, b"\x07example\x03org\0"),
     "name below localhost": partial(_ask, b"\x06secret\x09localhost\0"),
     "two names": partial(_ask, b"\x03one\0", b"\x03two\0"),
+    "two queries at once": _ask_at_once,
     "odd letters": partial(_ask, b"\x06a.b\\\x1b\xff\0"),
     "compression pointer": partial(_ask, b"\xc0\x0c"),
     "pointer after a label": partial(_ask, b"\x06secret\xc0\x0c"),

@@ -45,6 +45,7 @@ EXPECTED: dict[str, list[str]] = {
     "name": ["example.org"],
     "name below localhost": ["secret.localhost"],
     "two names": ["one", "two"],
+    "two queries at once": ["more than one name at once"],
     "odd letters": ["a\\046b\\092\\027\\255"],
     "compression pointer": MALFORMED,
     "pointer after a label": MALFORMED,

@@ -111,6 +111,17 @@ def test_names_of_a_query(data: bytes, shown: list[str]) -> None:
     assert questions(data) == shown
 
 
+def test_a_query_for_this_host_hides_no_other_in_its_packet() -> None:
+    local, other = query(b"\x09localhost\0"), query(b"\x07example\x03org\0")
+    option = b"\0\0\x29\x04\xd0" + bytes(6)
+
+    def seen(data: bytes) -> list[str]:
+        return what(ip(HOME, 17, struct.pack("!HHHH", 50_000, 53, 8 + len(data), 0) + data))
+
+    assert seen(local) == seen(local + option) == []
+    assert seen(local + other) == seen(local + option + b"\0") == ["more than one name at once"]
+
+
 @settings(max_examples=150)
 @given(st.binary(max_size=120))
 @example(b"\1\2\1\0\xff\xff")
