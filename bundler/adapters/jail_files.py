@@ -73,9 +73,10 @@ def extract(archive: BinaryIO, folder: str) -> Json:
 
 
 def look(folder: str) -> Json:
-    """Count a folder's files and bytes, and digest what they are (byte code aside) to see later changes.
+    """Count a folder's files and bytes, links among them, and digest what is in it (byte code aside) to see changes.
 
-    Nothing is left out: raises OSError if part of it cannot be read, RecursionError if it is very deep.
+    Programs can set a file's time of change back, but not its ctime. Nothing is left out: raises OSError if part of it
+    cannot be read, RecursionError if it is very deep.
     """
     digest, files, size = hashlib.sha256(), 0, 0
     try:
@@ -84,12 +85,14 @@ def look(folder: str) -> Json:
         return {"files": 0, "size": 0, "digest": digest.hexdigest()}
     for parent, folders, names, descriptor in os.fwalk(".", onerror=_raise, follow_symlinks=False, dir_fd=top):
         folders.sort()
-        for name in sorted(names):
+        for name in sorted((*folders, *names)):
             status = os.lstat(name, dir_fd=descriptor)
-            files, size = files + 1, size + status.st_size
+            facts = f"{status.st_mode}"
+            if not stat.S_ISDIR(status.st_mode):  # fwalk has links to folders among these
+                files, size = files + 1, size + status.st_size
+                facts += f" {status.st_size} {status.st_ctime_ns}"
             if "__pycache__" not in parent and "__pycache__" not in name:
-                facts = f" {status.st_mode} {status.st_size} {status.st_mtime_ns}\n"
-                digest.update(os.fsencode(f"{parent}/{name}") + facts.encode())
+                digest.update(os.fsencode(f"{parent}/{name}") + f" {facts}\n".encode())
     return {"files": files, "size": size, "digest": digest.hexdigest()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import select
@@ -46,11 +47,16 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Size:
-    """A folder: its files, their bytes, and a digest that changes when any of them does."""
+    """A folder: its files, their bytes, and a digest that changes when anything in it does."""
 
     files: int
     size: int
     digest: str
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is in it, or it is not there."""
+        return self.files == 0 and self.digest == hashlib.sha256().hexdigest()
 
 
 class Sandbox:

@@ -27,6 +27,7 @@ _CONFIG = f"{_FOLDER}/config.yaml"
 _PORT = 4000
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROXY_PATIENCE = 300.0
+_LONGEST_VERSION = 100
 # Emulated programs are slow; a step that hangs is ended all the same.
 _STEP_PATIENCE = 900.0
 _PROXY_CONFIG = """\
@@ -163,12 +164,12 @@ class Rehearsing:
 
     def _make_venv(self) -> str:
         self._run(self._python, "-m", "venv", _VENV)
-        self._versions["Python"] = self._run(f"{_VENV}/bin/python", "--version").split()[-1]
+        self._versions["Python"] = _version(self._run(f"{_VENV}/bin/python", "--version"), -1)
         return f"Python {self._versions['Python']}"
 
     def _upgrade_pip(self) -> str:
         self._run(*self._pip(), "install", "--upgrade", "pip")
-        self._versions["pip"] = self._run(*self._pip(), "--version").split()[1]
+        self._versions["pip"] = _version(self._run(*self._pip(), "--version"), 1)
         return f"pip {self._versions['pip']}"
 
     def _install(self) -> str:
@@ -185,7 +186,7 @@ class Rehearsing:
 
     def _version(self) -> str:
         output = self._run(f"{_VENV}/bin/{self._facts.component}", "--version")
-        version = " ".join(output.split()).rpartition(" ")[2]
+        version = _version(output, -1)
         self._versions[self._facts.component] = version
         return version
 
@@ -248,7 +249,7 @@ class Rehearsing:
 
     def _uninstall(self) -> str:
         said = self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX, "--uninstall")
-        if self._sandbox.look(_PREFIX).files:
+        if not self._sandbox.look(_PREFIX).empty:
             raise _FailedError(f"files are left in {_PREFIX}\n{said}")
         return ""
 
@@ -264,6 +265,14 @@ class Rehearsing:
 
 def _project(requirement: str) -> str:
     return canonicalize_name(Requirement(requirement).name)
+
+
+def _version(output: str, at: int) -> str:
+    """The word of what a program says that is its version. Raises _FailedError if it says none."""
+    words = output.split()
+    if not -len(words) <= at < len(words) or len(words[at]) > _LONGEST_VERSION:
+        raise _FailedError(f"says no version, but {output[:_LONGEST_VERSION]!r}")
+    return words[at]
 
 
 def _last(output: str) -> str:
