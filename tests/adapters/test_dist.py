@@ -369,8 +369,9 @@ def test_killed_runs_never_leave_a_false_line(out: Out, children: Forks) -> None
     watcher = Watcher(out)
     watcher.start()
     try:
-        leftovers = unlisted = 0
-        for _ in range(25):
+        kills = leftovers = unlisted = 0
+        while kills < 25 or (kills < 200 and (leftovers < 5 or unlisted < 1)):  # a busy machine is slow to begin
+            kills += 1
             child = children.start("replace_archives", str(out.folder), str(out.state), names, 1000)
             time.sleep(chance.uniform(0, 0.06))
             assert children.kill(child)
