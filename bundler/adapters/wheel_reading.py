@@ -24,7 +24,9 @@ _MOST_WAITING = 4
 class WheelReading:
     """Threads that read wheels, and what came of each; a context that ends when all are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, digests: bool = True) -> None:
+        """With `digests` all of a wheel is compared with its RECORD."""
+        self._digests = digests
         self._pool = ThreadPoolExecutor(_THREADS)
         self._room = threading.Semaphore(_MOST_WAITING)
         self._read: list[Future[Wheel | IntegrityError]] = []
@@ -49,7 +51,7 @@ class WheelReading:
     def _one(self, stream: BinaryIO, filename: str) -> Wheel | IntegrityError:
         try:
             with stream:
-                return read_wheel(stream, filename)
+                return read_wheel(stream, filename, digests=self._digests)
         except IntegrityError as error:
             return error
         finally:

@@ -33,7 +33,7 @@ def inspect(path: Path) -> Inspection:
     """Read an archive. Raises UnreachableError if it is not there, IntegrityError if it cannot be read."""
     if not path.is_file():
         raise UnreachableError(f"{path} is not a file", "give an archive that `build` made")
-    contents = read_contents(path)
+    contents = read_contents(path, digests=False)
     return Inspection(path, archive_manifest.parse(contents.texts.get(MANIFEST, b"")), contents)
 
 

@@ -83,19 +83,20 @@ class Verdict:
 
 @dataclass
 class _Reading:
+    wheels: WheelReading
     files: dict[str, ListedFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)
-    wheels: WheelReading = field(default_factory=WheelReading)
     npm: dict[str, tuple[str, str] | None] = field(default_factory=dict)
 
 
-def read_contents(path: Path, name: str = "") -> Contents:
+def read_contents(path: Path, name: str = "", *, digests: bool = True) -> Contents:
     """Read a whole archive once; messages call it `name`, else as its file is called.
 
+    Without `digests` wheels are not compared with their RECORD, which takes longest: enough where nothing is judged.
     Raises IntegrityError if it is damaged, or not as `build` writes archives.
     """
-    reading = _Reading()
+    reading = _Reading(WheelReading(digests=digests))
     with open_own(path, name or path.name) as reader, reading.wheels:
         for member in reader.members():
             _take(reading, reader, member, member.path.partition("/")[2])
