@@ -7,7 +7,6 @@ is a workflow command to a CI runner (`::name::`, `##[name]`). One line stays on
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -40,6 +39,8 @@ def indented(text: str, by: str = "  ") -> str:
 
 def json_text(document: Json, *, indent: int | None = 2, ascii_only: bool = False) -> str:
     """A JSON document (RFC 8259) in which all that may not be shown is escaped; what it says is the same."""
+    import json  # which the commands that print none, such as `--help`, need not load
+
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only).replace(_COMMAND, r"\u0023#[")
     return re.sub(r"[^\n -~]", _escaped, text)
 
@@ -91,6 +92,8 @@ def encodable(text: str, stream: TextIO) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
+    import json
+
     char = match.group()
     return (
         char if char.isprintable() and not _INVISIBLE.match(char) else json.dumps(char)[1:-1].replace("\x7f", r"\u007f")
