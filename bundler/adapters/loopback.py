@@ -75,20 +75,17 @@ class Watch:
         names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         names.bind(("127.0.0.1", 53))
         threading.Thread(target=self._look, daemon=True).start()
-        threading.Thread(target=_refuse_names, args=(names,), daemon=True).start()
+        threading.Thread(target=self._refuse_names, args=(names,), daemon=True).start()
 
     def taken(self) -> list[dict[str, str]]:
         """Return what was seen since the last call.
 
         A packet is in the socket before its sender goes on, so nothing that was sent before is missing.
         """
-        end = time.monotonic() + _CATCH_UP
-        while caught_up := self._look_at_one():
-            if time.monotonic() > end:
-                break
+        behind = self._catch_up(_CATCH_UP)
         with self._lock:
             lost = self._dropped()
-            if lost != self._lost or caught_up:
+            if lost != self._lost or behind:
                 self._seen[_MORE, ""] = None
             seen, self._seen, self._lost = self._seen, {}, lost
         return [{"what": what, "program": program} for what, program in seen]
@@ -98,6 +95,14 @@ class Watch:
             with suppress(OSError):
                 select.select([self._packets], [], [])
                 self._look_at_one()
+
+    def _catch_up(self, seconds: float) -> bool:
+        """Look at what is there, for so long; say whether that was too short."""
+        end = time.monotonic() + seconds
+        while self._look_at_one():
+            if time.monotonic() > end:
+                return True
+        return False
 
     def _look_at_one(self) -> bool:
         """Look at the next frame; say whether there was one."""
@@ -122,18 +127,18 @@ class Watch:
                 del self._flows[next(iter(self._flows))]
         self._seen[one.what, _program(one.protocol, one.source) if one.source else ""] = None
 
+    def _refuse_names(self, sock: socket.socket) -> None:
+        """Answer every query with SERVFAIL (RFC 1035, 4.1.1), after a look at who asks: who is answered may end."""
+        while True:
+            with suppress(OSError):
+                query, sender = sock.recvfrom(4096)
+                self._catch_up(_LOOKUP)
+                if len(query) >= 12 and not query[2] & 0x80:  # an answer is not answered
+                    sock.sendto(query[:2] + b"\x81\x82" + query[4:6] + bytes(6) + query[12:], sender)
+
     def _dropped(self) -> int:
         """How many frames found no room (sock_diag(7): SK_MEMINFO_DROPS, the last of nine)."""
         return int(struct.unpack("9I", self._packets.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))[8])
-
-
-def _refuse_names(sock: socket.socket) -> None:
-    """Answer every query with SERVFAIL (RFC 1035, 4.1.1)."""
-    while True:
-        with suppress(OSError):
-            query, sender = sock.recvfrom(4096)
-            if len(query) >= 12 and not query[2] & 0x80:  # an answer is not answered
-                sock.sendto(query[:2] + b"\x81\x82" + query[4:6] + bytes(6) + query[12:], sender)
 
 
 def _program(protocol: str, port: int) -> str:

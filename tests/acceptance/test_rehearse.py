@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import pytest
 
 from bundler.adapters.sandbox import opened
 from tests.acceptance.roots import debian_root
-from tests.archives import Entries, repack
+from tests.archives import Entries, on_disk, repack
 from tests.world import World, make_wheel
 
 pytestmark = pytest.mark.slow
@@ -136,14 +135,16 @@ def changed(dist: Path, folder: Path, change: Callable[[Entries], None]) -> Path
 def test_a_wheel_for_a_too_new_glibc_fails_the_rehearsal(dist: Path, tmp_path: Path) -> None:
     version = ""
 
-    def rename(entries: Entries) -> None:
+    def take_another(entries: Entries) -> None:
         nonlocal version
         (path,) = (path for path in entries if path.startswith("packages/pip/orjson-"))
         version = path.split("-")[1]
-        new = f"packages/pip/orjson-{version}-cp311-cp311-manylinux_2_39_x86_64.whl"
-        entries[new] = replace(entries.pop(path), path=new)
+        made = make_wheel(tmp_path, "orjson", version, tag="cp311-cp311-manylinux_2_39_x86_64")
+        del entries[path]
+        new = f"packages/pip/{made.name}"
+        entries[new] = on_disk(tmp_path / "contents", new, made.read_bytes())
 
-    archive = changed(dist, tmp_path, rename)
+    archive = changed(dist, tmp_path, take_another)
     out = aiws("rehearse", str(archive), "--root", str(debian_root("12", "amd64")), code=3)
     assert f"wrong platform: orjson-{version}-cp311-cp311-manylinux_2_39_x86_64.whl does not run on" in out
     assert "glibc 2.36" in out

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -86,6 +87,21 @@ def _ask_at_once() -> None:
         sock.sendto(first + second, ("127.0.0.1", 53))
 
 
+_GONE = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.settimeout(5)
+    question = b"\\5" + sys.argv[1].encode() + b"\\0\\0\\1\\0\\1"
+    sock.sendto(b"\\1\\2\\1\\0\\0\\1" + bytes(6) + question, ("127.0.0.1", 53))
+    sock.recv(100)
+"""
+
+
+def _gone() -> None:
+    for number in range(5):
+        subprocess.run([sys.executable, "-I", "-S", "-c", _GONE, f"gone{number}"], check=True)
+
+
 def _kept() -> None:
     """A conversation with a server that listens everywhere: one attempt, though packets go both ways."""
     with socket.create_server(("0.0.0.0", 8080)) as server, socket.create_connection((OTHER, 8080)) as client:
@@ -140,6 +156,7 @@ ATTEMPTS: dict[str, Callable[[], None]] = {
     "name below localhost": partial(_ask, b"\x06secret\x09localhost\0"),
     "two names": partial(_ask, b"\x03one\0", b"\x03two\0"),
     "two queries at once": _ask_at_once,
+    "programs that ask and end": _gone,
     "odd letters": partial(_ask, b"\x06a.b\\\x1b\xff\0"),
     "compression pointer": partial(_ask, b"\xc0\x0c"),
     "pointer after a label": partial(_ask, b"\x06secret\xc0\x0c"),

@@ -46,6 +46,7 @@ EXPECTED: dict[str, list[str]] = {
     "name below localhost": ["secret.localhost"],
     "two names": ["one", "two"],
     "two queries at once": ["more than one name at once"],
+    "programs that ask and end": [f"gone{number}" for number in range(5)],
     "odd letters": ["a\\046b\\092\\027\\255"],
     "compression pointer": MALFORMED,
     "pointer after a label": MALFORMED,
@@ -93,6 +94,11 @@ def test_what_goes_to_another_host_is_seen(seen: Mapping[str, Seen | str], name:
 def test_the_program_is_named(seen: Mapping[str, Seen | str]) -> None:
     held = seen["held"]
     assert not isinstance(held, str) and held[0]["program"].endswith("-m tests.adapters.attempts")
+
+
+def test_a_program_that_ends_as_soon_as_it_is_answered_is_named(seen: Mapping[str, Seen | str]) -> None:
+    gone = seen["programs that ask and end"]
+    assert not isinstance(gone, str) and all("python" in one["program"] for one in gone)
 
 
 def test_names_are_answered_as_by_a_host_without_network(seen: Mapping[str, Seen | str]) -> None:
