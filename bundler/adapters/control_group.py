@@ -16,6 +16,8 @@ _ROOT = Path("/sys/fs/cgroup")
 # In bytes: what is written, which is kept in memory, and what programs take; and as a share of the host's memory.
 _MEMORY, _SHARE, _PROCESSES = 12 << 30, 0.8, 2048
 _TRIES = 50
+# Seconds after which a group that nothing is in was left by a killed run: until then its sandbox may be about to enter.
+_ABANDONED = 600.0
 
 
 @contextmanager
@@ -60,9 +62,10 @@ def _places(memory: int) -> Iterator[tuple[Path, Mapping[str, int]]]:
 
 
 def _sweep(base: Path) -> None:
-    """Remove what killed runs left: a group with processes in it stays."""
+    """Remove what killed runs left: a group with processes in it stays, and so does one that was just made."""
+    now = time.time()
     with suppress(OSError):
-        _remove(list(base.glob("aiws-bundle-*")), tries=1)
+        _remove([one for one in base.glob("aiws-bundle-*") if now - one.stat().st_mtime > _ABANDONED], tries=1)
 
 
 def _remove(groups: Sequence[Path], tries: int = _TRIES) -> None:

@@ -1,0 +1,40 @@
+"""Groups of sandboxes that are made at the same time; folders stand in for the kernel's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from bundler.adapters import control_group as adapter
+from bundler.adapters.control_group import control_group
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "groups"
+    folder.mkdir()
+
+    def places(_: int) -> Iterator[tuple[Path, Mapping[str, int]]]:
+        yield folder, {}
+
+    monkeypatch.setattr(adapter, "_places", places)
+    return folder
+
+
+def test_a_group_that_was_just_made_is_left_to_its_sandbox(base: Path) -> None:
+    with control_group() as (first,):
+        with control_group() as (second,):
+            assert first.is_dir() and second.is_dir()
+        assert list(base.iterdir()) == [first]
+    assert not list(base.iterdir())
+
+
+def test_what_a_killed_run_left_is_removed(base: Path) -> None:
+    left = base / "aiws-bundle-1-1"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    with control_group():
+        assert not left.exists()
