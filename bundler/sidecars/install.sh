@@ -3,11 +3,13 @@
 # Needs nothing but the distribution's base system@PYTHON_NEED@.
 set -eu
 
-# Started anew without the caller's environment, none of which shall reach a shell, Python, pip or Node.js.
+# Read from a pipe or by `.`, it would be the caller's shell, or a file of that name in the current folder, that is started.
 case $0 in
-    /*) self=$0 ;;
-    *) self=./$0 ;;
+    /install.sh | /*/install.sh) self=$0 ;;
+    install.sh | */install.sh) self=./$0 ;;
+    *) printf 'install.sh: it has to be run as a file\n  hint: sh install.sh --help\n' >&2; exit 1 ;;
 esac
+# Started anew without the caller's environment, none of which shall reach a shell, Python, pip or Node.js.
 if [ "${AIWS_CLEAN-}" != "$$" ]; then
     exec /usr/bin/env -i AIWS_CLEAN="$$" AIWS_PATH="${PATH-}" LC_ALL=C PYTHONDONTWRITEBYTECODE=1 PIP_CONFIG_FILE=/dev/null \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /bin/sh "$self" "$@"
@@ -62,7 +64,7 @@ done
 case $prefix in
     '') fail "--prefix needs a folder" ;;
     /*) ;;
-    *) prefix="$(pwd -P)/$prefix" ;;
+    *) cd -P . && prefix="$PWD/$prefix" ;; # not $(pwd), which loses a line end at a folder's end
 esac
 prefix=${prefix%/}
 case "$prefix/" in
@@ -73,7 +75,8 @@ esac
 case $prefix in
     *[!A-Za-z0-9/._+-]*) fail "--prefix '$prefix' holds a character that scripts in it could not stand" ;;
 esac
-here=$(cd -- "$(dirname -- "$self")" && pwd -P)
+cd -P -- "${self%/*}/"
+here=$PWD
 cd /
 
 # What this installer makes:
@@ -100,6 +103,12 @@ trusted() { # PATH [sticky]
     esac
     mode=0${facts#* }
     [ $((mode & 0022)) -eq 0 ] || { [ "${2-}" = sticky ] && [ $((mode & 01000)) -ne 0 ]; }
+}
+
+# Whether nobody else could have changed what is in a version. Nobody can change a link, only replace it.
+intact() {
+    odd=$(find "$home/$1" ! -type l \( -perm /022 -o ! -uid 0 ! -uid "$(id -u)" ! -uid "$(stat -c %u /)" \) -print -quit) || return 1
+    [ -z "$odd" ]
 }
 
 there() { [ -e "$1" ] || [ -L "$1" ]; }
@@ -146,7 +155,7 @@ refuse_folder() {
 # One at a time: the lock is released when this process ends, however it does.
 lock() {
     exec 9<"$prefix"
-    flock -n 9 || fail "another install.sh is at work in $prefix" "wait until it has ended"
+    flock -n 9 || fail "another install.sh is at work in $prefix" "wait until it has ended (lslocks shows who holds a lock on it)"
     [ "$(stat -c %d:%i -- "$prefix")" = "$(stat -L -c %d:%i /dev/fd/9)" ] || fail "$prefix was replaced just now" "run it again"
 }
 
@@ -212,6 +221,7 @@ clear_leftovers() {
 }
 
 in_environment() ( # COMMAND...: in a shell of its own, so that what the file exports reaches nothing else
+    exec 9<&- # what it leaves running shall not hold the lock
     # shellcheck source=/dev/null
     . "$folder/env"
     "$@"
@@ -281,7 +291,7 @@ remove_made() {
 is_legacy() {
     bin=$(target_of "$prefix/bin")
     legacy=${bin#".aiws-$component/"} legacy=${legacy%/venv/bin}
-    [ "$bin" = ".aiws-$component/$legacy/venv/bin" ] && is_hex "${legacy%%.*}" 12 &&
+    [ "$bin" = ".aiws-$component/$legacy/venv/bin" ] && is_hex "${legacy%%.*}" 12 && trusted "$home/$legacy" &&
         [ "${legacy%%.*}.$(printf %d "${legacy#*.}" 2>/dev/null)" = "$legacy" ] &&
         is_folder "$home/$legacy" && is_file "$home/$legacy/venv/pyvenv.cfg" && is_file "$home/requirements" &&
         is_file "$home/installed" && is_hex "$(cat -- "$home/installed")" 64 &&
@@ -301,7 +311,7 @@ adopt_legacy() {
     finish_legacy
 }
 finish_legacy() {
-    if [ -z "$legacy" ] || ! is_version "$legacy"; then return; fi
+    if [ -z "$legacy" ] || ! is_version "$legacy" || ! trusted "$home/$legacy"; then return; fi
     old="$home/$legacy"
     ! is_link "$prefix/bin" ".aiws-$component/$legacy/venv/bin" || put_link "$bin_target" "$prefix/bin" "$legacy"
     if is_file "$prefix/$component.env" && cmp -s -- "$prefix/$component.env" "$old/env"; then
@@ -337,6 +347,7 @@ fi
 if [ "$task" = rollback ]; then
     version=$(previous_of "$current")
     is_version "$version" || fail "no version before this one is kept in $prefix"
+    intact "$version" || fail "others than $(id -un 2>/dev/null || id -u) and root could have changed $odd" "install the version you want"
     folder="$home/$version"
     started=$(in_environment "$folder/venv/bin/$component" --version) || fail "the version before this one does not start"
     put_link "$current" "$home/$version/previous" "$version"
@@ -355,7 +366,7 @@ is_fit() {
 }
 # The distribution's own first, then whatever the caller's PATH names by whole paths.
 find_python() {
-    rest="$PATH:$AIWS_PATH:"
+    rest="$PATH:${AIWS_PATH-}:"
     while [ -n "$rest" ]; do
         folder=${rest%%:*} rest=${rest#*:}
         case $folder in /*) ;; *) continue ;; esac
@@ -416,7 +427,7 @@ elif [ -z "$current" ]; then
     fresh=yes
 fi
 
-if is_version "$current" && is_file "$home/$current/installed" && [ "$(cat -- "$home/$current/installed")" = "$archive" ] &&
+if is_version "$current" && intact "$current" && is_file "$home/$current/installed" && [ "$(cat -- "$home/$current/installed")" = "$archive" ] &&
     "$home/$current/venv/bin/python" -I -B -c 'import sys' 2>/dev/null && [ -x "$home/$current/venv/bin/$component" ]; then
     finished=yes
     is_link "$prefix/bin" "$bin_target" || put_link "$bin_target" "$prefix/bin" "$current"

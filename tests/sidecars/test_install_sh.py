@@ -319,6 +319,29 @@ def test_the_version_before_is_kept_and_can_be_switched_back_to(installed: Site)
     assert not installed.prefix.exists()
 
 
+def taken_over(folder: Path, program: str, marker: Path) -> None:
+    """Let another user have a folder of a version, and change a program in it."""
+    (folder / program).unlink()
+    (folder / program).write_text(f"#!/bin/sh\necho ran >> {marker}\n")
+    (folder / program).chmod(0o755)
+    os.chown(folder, 65534, 65534)
+
+
+@root_only
+def test_a_version_that_another_user_could_change_is_replaced_and_not_run(installed: Site, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    taken_over((installed.home / "current").resolve() / "venv" / "bin", "python", marker)
+    assert "installed in" in installed.old.good()
+    assert installed.old.says() == "litellm 1.0"
+    taken_over(
+        installed.home / str((installed.home / "current" / "previous").readlink()) / "venv", "pyvenv.cfg", marker
+    )
+    before = tree(installed.prefix)
+    assert "could have changed" in installed.old.refused("--rollback")
+    assert tree(installed.prefix) == before
+    assert not marker.exists()
+
+
 @pytest.mark.parametrize("path", ["bin", "litellm.env", f"{HOME}/current"])
 def test_a_link_of_its_own_that_is_gone_is_made_again(installed: Site, path: str) -> None:
     (installed.prefix / path).unlink()
@@ -350,6 +373,16 @@ def test_an_installation_of_the_first_layout_is_upgraded(installed: Site) -> Non
     assert "litellm 1.0" in installed.new.good("--rollback")
     assert "left" not in installed.new.good("--uninstall").replace(f"left: {installed.prefix}, which was there", "")
     assert list(installed.prefix.iterdir()) == []
+
+
+@root_only
+def test_what_another_user_planted_in_a_version_of_the_first_layout_is_not_written_to(installed: Site) -> None:
+    older = legacy(installed)
+    (older / "installed").symlink_to(installed.docs / "letter.txt")
+    os.chown(older, 65534, 65534)
+    before = tree(installed.base)
+    assert "nothing was changed" in installed.new.refused()
+    assert tree(installed.base) == before
 
 
 def test_an_installation_of_the_first_layout_is_uninstalled(installed: Site) -> None:
@@ -536,6 +569,42 @@ def test_nothing_of_the_caller_s_folder_or_environment_is_run(site: Site, tmp_pa
     assert "litellm 2.0 quick" in done.stdout
     assert not marker.exists(), marker.read_text()
     assert tree(here) == before
+
+
+@pytest.mark.parametrize("words", [["sh"], ["bash"], ["sh", "-c", '. "$0"/../2.0/install.sh']])
+def test_a_script_that_is_no_file_runs_nothing_of_the_caller_s_folder(
+    site: Site, tmp_path: Path, words: list[str]
+) -> None:
+    for name in ("sh", "bash"):
+        (tmp_path / name).write_text("touch ran\n")
+    more = [str(site.docs)] if len(words) > 1 else []
+    with (site.new.archive / "install.sh").open() as script:
+        done = subprocess.run([*words, *more], cwd=tmp_path, stdin=script, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "run as a file" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_line_end_at_a_folder_s_end_leads_to_no_other_folder(site: Site, tmp_path: Path) -> None:
+    copied(site.old.archive, tmp_path / "here")
+    copied(site.new.archive, tmp_path / "here\n")
+    script = Install(Path(), site.prefix)
+    done = subprocess.run(script.words(), cwd=tmp_path / "here\n", capture_output=True, text=True, check=False)
+    assert "litellm 2.0" in done.stdout, done.stderr
+    words = ["sh", "install.sh", "--prefix", "opt"]
+    done = subprocess.run(words, cwd=tmp_path / "here\n", capture_output=True, text=True, check=False)
+    assert "holds a character" in done.stderr
+    assert not (tmp_path / "here" / "opt").exists()
+
+
+def test_what_a_program_leaves_running_does_not_hold_the_lock(site: Site, tmp_path: Path) -> None:
+    program = f"sleep 30 >/dev/null 2>&1 & echo $! >> {tmp_path}/pids; echo litellm 1.0"
+    Install(archive(tmp_path / "1.0", "1.0", program), site.prefix).good()
+    try:
+        site.new.good()
+    finally:
+        for pid in (tmp_path / "pids").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def test_relative_paths_are_those_of_the_caller(site: Site) -> None:
