@@ -215,11 +215,19 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-@pytest.mark.parametrize(("given", "tag"), [("", "runtime-0123456789ab"), ("v1", "v1")])
+@pytest.mark.parametrize(("given", "tag"), [("", "runtime-0123456789ab"), ("v1", "v1"), ("v1\nsums=0", "v1")])
 def test_the_tag_is_the_commit_s_unless_one_is_given(shell: Shell, given: str, tag: str) -> None:
     calls = shell.run(script("release-bundle.yml", "Plan"), TAG=given, SELECTORS="debian-12 arm64")
     assert (shell.folder / "output").read_text() == f"tag={tag}\nmatrix={{}}\n"
-    assert calls == [["targets", "debian-12", "arm64", "--github-matrix"]]
+    assert calls == [["targets", "--github-matrix", "--", "debian-12", "arm64"]]
+
+
+@pytest.mark.parametrize("name", ["Plan", "Build"])
+def test_no_selector_is_an_option(shell: Shell, name: str) -> None:
+    (shell.folder / "dist").mkdir()
+    (shell.folder / "dist" / "SHA256SUMS").touch()
+    first, *_ = shell.run(script("release-bundle.yml", name), TAG="", SELECTORS="all --mirror=https://a/=https://b/")
+    assert first[-3:] == ["--", "all", "--mirror=https://a/=https://b/"]
 
 
 @pytest.mark.parametrize("channel", ["", "latest-runtime"])
