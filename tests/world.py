@@ -56,6 +56,7 @@ def make_wheel(
     payload: bytes = b"",
     module: str = "",
     script: str = "",
+    deflated: bool = False,
 ) -> Path:
     """Write a real, installable wheel; `module` is its code, and its function `script` becomes a program."""
     file, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
@@ -78,7 +79,8 @@ def make_wheel(
     wheel = folder / f"{file}-{version}-{tag}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, content in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}.items():
-            archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), content)
+            member = zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0))
+            archive.writestr(member, content, zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED)
     return wheel
 
 

@@ -13,12 +13,14 @@ from types import TracebackType
 from typing import BinaryIO
 
 from bundler.errors import IntegrityError
-from bundler.model.closure import Wheel
+from bundler.model.closure import MOST_CHARACTERS, Wheel
 from bundler.model.metadata import read_wheel
 
 _THREADS = 2
 # Each may hold a megabyte of memory, and a file on the disk for what goes beyond.
 _MOST_WAITING = 4
+# In all archives that are read at once: the lists of a large wheel take 80 MB.
+_AT_ONCE = threading.Semaphore(_THREADS)
 
 
 class WheelReading:
@@ -30,6 +32,7 @@ class WheelReading:
         self._pool = ThreadPoolExecutor(_THREADS)
         self._room = threading.Semaphore(_MOST_WAITING)
         self._read: list[Future[Wheel | IntegrityError]] = []
+        self._asked, self._counting = 0, threading.Lock()
 
     def __enter__(self) -> WheelReading:
         return self
@@ -50,9 +53,17 @@ class WheelReading:
 
     def _one(self, stream: BinaryIO, filename: str) -> Wheel | IntegrityError:
         try:
-            with stream:
-                return read_wheel(stream, filename, digests=self._digests)
+            with _AT_ONCE, stream:
+                return self._counted(read_wheel(stream, filename, digests=self._digests))
         except IntegrityError as error:
-            return error
+            return IntegrityError(error.message)  # without what its traceback holds on to
         finally:
             self._room.release()
+
+    def _counted(self, wheel: Wheel) -> Wheel:
+        """Refuse to keep requirements that nobody would follow."""
+        with self._counting:
+            self._asked += sum(map(len, wheel.requires_dist))
+            if self._asked > MOST_CHARACTERS:
+                raise IntegrityError(f"the wheels' requirements have more than {MOST_CHARACTERS} characters")
+        return wheel

@@ -26,7 +26,7 @@ from bundler.model.wheel_name import parse_wheel_name
 # More than any project, or any wheelhouse, has; a wheel that goes beyond wants to keep the proof busy. (The 101 wheels
 # of a bundle have 903 requirements of 31,802 characters.) Parsed, a character takes up to 60 bytes.
 _MOST_REQUIREMENTS, _MOST_IN_ALL, _MOST_PATCHES = 5000, 20_000, 200
-_MOST_CHARACTERS = 1 << 20
+MOST_CHARACTERS = 1 << 20
 _MOST_FINDINGS = 1000
 # A chain is told from its beginning and its end, and a requirement so far.
 _CHAIN_END, _LONGEST_TOLD = 10, 200
@@ -74,8 +74,8 @@ def prove(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter) ->
         return _told(f"unreadable: {wheel.filename} has {len(wheel.requires_dist)} requirements" for wheel in absurd)
     if (total := sum(len(wheel.requires_dist) for wheel in wheels)) > _MOST_IN_ALL:
         return (f"unreadable: the wheels have {total} requirements, {_MOST_IN_ALL} are the most",)
-    if (size := sum(min(len(text), LONGEST) for wheel in wheels for text in wheel.requires_dist)) > _MOST_CHARACTERS:
-        return (f"unreadable: the wheels' requirements have {size} characters, {_MOST_CHARACTERS} are the most",)
+    if (size := sum(min(len(text), LONGEST) for wheel in wheels for text in wheel.requires_dist)) > MOST_CHARACTERS:
+        return (f"unreadable: the wheels' requirements have {size} characters, {MOST_CHARACTERS} are the most",)
     patches = tuple(_patches(wheels, python))
     if len(patches) > _MOST_PATCHES:
         return (f"unreadable: the wheels tell {len(patches)} patch versions of Python {python.minor} apart",)

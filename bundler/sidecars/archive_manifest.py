@@ -102,6 +102,19 @@ class ArchiveManifest:
 
 def render(facts: ArchiveManifest, entries: Sequence[Entry]) -> bytes:
     """Return manifest.json's bytes for the other entries of the archive."""
+    return _text(facts, [listed for entry in entries if (listed := _listed(entry))])
+
+
+def differs(content: bytes, facts: ArchiveManifest) -> bool:
+    """Say whether the file is anything but what `render` would write for what was read of it.
+
+    Readers differ in what they make of a key that is there twice, and of numbers and truth in quotes.
+    """
+    paths = [file.path for file in facts.files]
+    return paths != sorted(set(paths)) or content != _text(facts, [_words(file) for file in facts.files])
+
+
+def _text(facts: ArchiveManifest, files: list[dict[str, str | int | bool]]) -> bytes:
     document = {
         "component": facts.component,
         "commit": facts.commit,
@@ -117,7 +130,7 @@ def render(facts: ArchiveManifest, entries: Sequence[Entry]) -> bytes:
             "glibc": facts.python.glibc,
         },
         "database": {name: value for name, value in asdict(facts.database).items() if value != ""},
-        "files": [listed for entry in entries if (listed := _listed(entry))],
+        "files": files,
     }
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
 
@@ -136,11 +149,17 @@ def parse(content: bytes) -> ArchiveManifest:
 
 def _listed(entry: Entry) -> dict[str, str | int | bool] | None:
     if isinstance(entry, Link):
-        return {"path": entry.path, "link": entry.target}
+        return _words(ListedFile(entry.path, link=entry.target))
     if not isinstance(entry, File):
         return None
-    listed: dict[str, str | int | bool] = {"path": entry.path, "size": entry.size, "sha256": entry.sha256}
-    return {**listed, "executable": True} if entry.executable else listed
+    return _words(ListedFile(entry.path, entry.size, entry.sha256, entry.executable))
+
+
+def _words(file: ListedFile) -> dict[str, str | int | bool]:
+    if file.link is not None:
+        return {"path": file.path, "link": file.link}
+    words: dict[str, str | int | bool] = {"path": file.path, "size": file.size or 0, "sha256": file.sha256 or ""}
+    return {**words, "executable": True} if file.executable else words
 
 
 @cache

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from bundler.adapters.own_archive import OwnReader, open_own
@@ -26,11 +27,12 @@ from bundler.model.bundle import (
     REQUIREMENTS,
     RUNTIME_ENV,
     WHEELS,
+    WHEELS_FROM_LOCK,
     top_of,
 )
 from bundler.model.closure import Wheel, prove
 from bundler.model.database import CLI_PROGRAM, ENGINES, NODE_WHEEL, LockedDatabase
-from bundler.model.lock import Lock
+from bundler.model.lock import Lock, LockFacts
 from bundler.model.paths import link_fault
 from bundler.model.request import CONSUMERS_PIP
 from bundler.sidecars import archive_manifest, database_env, file_list, installer, requirements, runtime_env
@@ -40,6 +42,7 @@ _LARGEST_TEXT = 8 << 20
 _LARGEST_FILE = 1 << 31
 _LARGEST_NPM_MANIFEST = 1 << 20
 _LONGEST_WORD = 300
+_MOST_FINDINGS = 1000
 _TEXTS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
 
 
@@ -156,17 +159,25 @@ def verify_archive(path: Path, name: str = "") -> Verdict:
         if MANIFEST not in contents.texts:
             return Verdict(name, None, contents, (f"missing: {MANIFEST}",))
         facts = archive_manifest.parse(contents.texts[MANIFEST])
-        integrity = (
-            *_named(name, facts),
-            *contents.unreadable,
-            *_listed(facts, contents),
-            *_laid_out(facts, contents),
-            *_agreeing(facts, contents),
+        integrity = _told(
+            chain(
+                _named(name, facts),
+                contents.unreadable,
+                _listed(facts, contents),
+                _laid_out(facts, contents),
+                _agreeing(facts, contents),
+            )
         )
     except BundleError as error:
         return Verdict(name, facts, contents, (error.message,))
     closure = prove((*facts.requirements, CONSUMERS_PIP), contents.wheels, facts.interpreter)
     return Verdict(name, facts, contents, integrity, closure)
+
+
+def _told(findings: Iterator[str]) -> tuple[str, ...]:
+    """The findings, of very many the first."""
+    first = tuple(islice(findings, _MOST_FINDINGS))
+    return (*first, "… and more") if next(findings, None) is not None else first
 
 
 def _named(name: str, facts: ArchiveManifest) -> Iterator[str]:
@@ -241,6 +252,8 @@ def _misplaced(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
 
 def _agreeing(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     """Compare the metadata files with each other and with the wheels."""
+    if archive_manifest.differs(contents.texts[MANIFEST], facts):
+        yield f"{MANIFEST}: is not as aiws-bundle writes it; other readers could read something else in it"
     if RUNTIME_ENV in contents.texts:
         yield from _caught(_runtime_env(facts, contents))
     if LOCK in contents.texts:
@@ -268,6 +281,11 @@ def _runtime_env(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
 
 def _lock(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     lock = Lock.parse(contents.texts[LOCK].decode("utf-8", "replace"), LOCK)
+    if contents.texts[LOCK] != lock.render(WHEELS_FROM_LOCK).encode():
+        yield f"{LOCK}: is not as aiws-bundle writes locks; other installers could read something else in it"
+    for word, locked_for, stated in _choices(facts, lock.facts):
+        if locked_for != stated:
+            yield f"{LOCK}: is for another {word}\n    expected {stated}\n    actual   {locked_for}"
     locked = {f"{WHEELS}/{wheel.filename}": wheel.sha256 for wheel in lock.wheels}
     there = {p: file.sha256 for p, file in contents.files.items() if p.startswith(f"{WHEELS}/")}
     for path in sorted(locked.keys() | there.keys()):
@@ -276,6 +294,16 @@ def _lock(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     if requirements.differs(contents.texts.get(REQUIREMENTS, b""), lock):
         yield f"{REQUIREMENTS}: is not what the lock inside makes it"
     yield from _database(facts, contents, lock.facts.database)
+
+
+def _choices(facts: ArchiveManifest, locked: LockFacts) -> Iterator[tuple[str, str, str]]:
+    """What the lock inside and the manifest both say: what it is, and the two words for it."""
+    yield "target", locked.target, f"{facts.distro}-{facts.version}-{facts.arch}"
+    yield "Python", locked.python, facts.python.version
+    yield "source of Python", "portable" if locked.portable else "system", facts.python.source
+    yield "glibc", locked.glibc, facts.python.glibc
+    yield "requirement", locked.requirement, facts.requirement
+    yield "list of requirements", ", ".join(locked.requirements), ", ".join(facts.requirements)
 
 
 def _database(facts: ArchiveManifest, contents: Contents, pins: LockedDatabase | None) -> Iterator[str]:

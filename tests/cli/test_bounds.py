@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bundler.model.bundle import Folder, text_file
+from tests.archives import Entries, repack
 from tests.limits import Limited, limited
-from tests.world import World
+from tests.world import World, make_wheel
 
 LOCK = "manifests/locks/pylock.debian-12-amd64.toml"
 Place = Callable[[Path], object]
@@ -124,6 +126,41 @@ def test_a_lock_takes_little_time_and_memory(locked: World, text: str, name: str
 def test_a_manifest_takes_little_time_and_memory(locked: World, text: str) -> None:
     replaced(locked, "manifests/console.yaml", put(text))
     assert run(locked, "check").code == 2
+
+
+@pytest.mark.slow
+def test_wheels_that_ask_for_much_are_not_kept(locked: World) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    archive = locked.dist / "litellm-runtime-debian-12-amd64.tar.gz"
+    requires = [f"a{n}=={'1.' * 995}1" for n in range(1990)]
+
+    def change(entries: Entries) -> None:
+        for n in range(60):
+            made = make_wheel(locked.root / "bombs", f"bomb{n}", "1", requires, deflated=True)
+            entries[f"packages/pip/{made.name}"] = text_file(f"packages/pip/{made.name}", made.read_bytes())
+
+    repack(archive, change)
+    assert archive.stat().st_size < 2 << 20
+    assert run(locked, "verify", archive).code == 3
+
+
+@pytest.mark.slow
+def test_long_paths_are_not_told_many_times_over(locked: World) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    archive = locked.dist / "litellm-runtime-debian-12-amd64.tar.gz"
+
+    def change(entries: Entries) -> None:
+        folder = "packages/pip"
+        for _ in range(3):
+            folder += "/" + "d" * 240
+            entries[folder] = Folder(folder)
+        for n in range(30_000):
+            path = f"{folder}/{n:05}{'x' * 200}"
+            entries[path] = text_file(path, b"", executable=True)
+
+    repack(archive, change)
+    (locked.dist / "SHA256SUMS").unlink()
+    assert run(locked, "--json", "verify", archive, seconds=40).code == 3
 
 
 @pytest.mark.slow

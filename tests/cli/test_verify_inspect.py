@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundler.model.bundle import Entry, File, Folder, Link, text_file
-from tests.archives import Entries, content_of, repack
+from tests.archives import Entries, content_of, relist, repack
 from tests.world import World
 
 ASSET = "litellm-runtime-debian-12-amd64.tar.gz"
@@ -130,6 +131,77 @@ def test_what_has_no_place_is_named_also_where_the_archive_lists_it(
     assert done.code == 3
     for finding in findings:
         assert finding in done.out
+
+
+LOCK, MANIFEST = "metadata/pylock.toml", "manifest.json"
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        (LOCK, b'path = "../packages/pip/prisma-', b'url = "https://elsewhere.example/prisma-'),
+        (LOCK, b'path = "../packages/pip/prisma-', b'path = "../../../tmp/prisma-'),
+        (LOCK, b'name = "prisma"\n', b'name = "prisma"\nmarker = "os_name == \\"nt\\""\n'),
+        (LOCK, b'name = "prisma"\n', b'name = "prisma"\nindex = "https://elsewhere.example/simple"\n'),
+        (LOCK, b'sys_platform == \\"linux\\"', b'sys_platform == \\"win32\\"'),
+        (LOCK, b"# Written", b"# \xff Written"),
+        (MANIFEST, b"{", b'{"component": "other",'),
+        (MANIFEST, b"{", b'{"post-install": "sh",'),
+        (MANIFEST, b'"supported": false', b'"supported": "no"'),
+        (MANIFEST, b'"path": "install.sh"', b'"sha256": "' + b"0" * 64 + b'", "path": "install.sh"'),
+    ],
+)
+def test_what_other_readers_could_read_otherwise_is_no_file_of_ours(
+    built: World, part: str, old: bytes, new: bytes
+) -> None:
+    def change(entries: Entries) -> None:
+        content = content_of(entries[part])
+        assert old in content
+        entries[part] = text_file(part, content.replace(old, new, 1))
+        if part == LOCK:
+            relist(entries)
+
+    rewrite(built.dist / ASSET, change)
+    done = built.run("verify", f"dist/{ASSET}")
+    assert done.code == 3
+    assert f"{part}: is not as aiws-bundle writes" in done.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b'target = "debian-12-amd64"', b'target = "debian-13-arm64"', "target"),
+        (b'python = "3.11.2"', b'python = "3.11.1"', "Python"),
+        (b"portable = false", b"portable = true", "source of Python"),
+        (b'glibc = "2.36"', b'glibc = "2.17"', "glibc"),
+        (b'requirement = "litellm[proxy]==1.0"', b'requirement = "litellm==1.0"', "requirement"),
+        (b'"pip>=25.1"', b'"pip>=1"', "list of requirements"),
+    ],
+)
+def test_the_lock_inside_and_the_manifest_are_for_the_same(built: World, old: bytes, new: bytes, what: str) -> None:
+    rewrite(built.dist / ASSET, replaced("pylock.toml", old, new), listed=True)
+    done = built.run("verify", f"dist/{ASSET}")
+    assert done.code == 3
+    assert f"metadata/pylock.toml: is for another {what}" in done.out
+
+
+def test_a_file_that_is_listed_twice_is_told(built: World) -> None:
+    def change(entries: Entries) -> None:
+        listed = json.loads(content_of(entries[MANIFEST]))
+        listed["files"].insert(0, {**listed["files"][0], "sha256": "0" * 64})
+        entries[MANIFEST] = text_file(MANIFEST, f"{json.dumps(listed, indent=1)}\n".encode())
+
+    rewrite(built.dist / ASSET, change)
+    assert "manifest.json: is not as aiws-bundle writes it" in built.run("verify", f"dist/{ASSET}").out
+
+
+def test_of_very_many_findings_the_first_are_told(built: World) -> None:
+    rewrite(built.dist / ASSET, added(*(text_file(f"packages/pip/{n}", b"", executable=True) for n in range(600))))
+    (built.dist / "SHA256SUMS").unlink(missing_ok=True)
+    done = built.run("--json", "verify", f"dist/{ASSET}")
+    (archive,) = done.json()["archives"]
+    assert len(archive["integrity"]) == 1001
+    assert archive["integrity"][-1] == "… and more"
 
 
 def test_what_is_surplus_is_named(built: World) -> None:
