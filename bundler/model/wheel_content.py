@@ -26,6 +26,11 @@ _INFO, _DATA = ".dist-info", ".data"
 _PROJECTS = (_INFO, ".egg-info")
 _SITE = ("purelib", "platlib")
 _SCHEMES = frozenset({*_SITE, "headers", "scripts", "data"})
+# Folders of modules in what `data` is copied over, the environment itself.
+_MODULES = ("site-packages", "dist-packages")
+# What an environment has of its own, in capitals on some systems; pip replaces it without a word.
+_ENVIRONMENT = re.compile(r"pythonw?[0-9.]*|activate([_.].*)?|deactivate([_.].*)?", re.IGNORECASE)
+_PIP = re.compile(r"pip[0-9.]*", re.IGNORECASE)
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _LARGEST_RECORD, _LARGEST_TEXT = 8 << 20, 1 << 20
 _MOST_TAGS = 256
@@ -48,6 +53,7 @@ class WheelContent:
     def __init__(self, archive: ZipReader, filename: str) -> None:
         self._archive, self._name = archive, filename
         project, version, tags = _identity(filename)
+        self._project = project
         self._files = {member.path: member for member in archive.members if member.kind == "file"}
         self._info = self._info_folder(project, version)
         self._check_places()
@@ -107,8 +113,19 @@ class WheelContent:
             raise self._fault(f"{member.path[:200]!r} is a program in a folder")
         if scheme in _SITE and path.partition("/")[0].lower().endswith(_PROJECTS):
             raise self._fault(f"{member.path[:200]!r} is metadata of another project")
+        if scheme == "data" and (path == "pyvenv.cfg" or any(part in _MODULES for part in path.split("/"))):
+            raise self._fault(f"{member.path[:200]!r} would stand among what other wheels install")
+        if scheme == "data" and path.startswith("bin/"):
+            scheme, path = "scripts", path.removeprefix("bin/")
+        if scheme == "scripts":
+            self._check_program(path)
         # A folder that is there for its own sake never clashes.
         return f"{'site' if scheme in _SITE else scheme}/{path}" if path else f"folder/{member.path}"
+
+    def _check_program(self, name: str) -> None:
+        """Refuse a program in place of the environment's own."""
+        if _ENVIRONMENT.fullmatch(name) or (_PIP.fullmatch(name) and self._project != "pip"):
+            raise self._fault(f"its program {name[:200]!r} would replace the environment's own")
 
     def _check_wheel(self, tags: frozenset[Tag]) -> None:
         fields, body = read_headers(self._text("WHEEL"), _WHEEL_FIELDS, f"{self._name}: its WHEEL")
@@ -168,7 +185,9 @@ class WheelContent:
                 continue
             if len(name) > 200 or not _PROGRAM.fullmatch(name) or not _FUNCTION.fullmatch(value):
                 raise self._fault(f"its entry point {name[:200]!r} cannot be made a program")
-            if name in programs or f"{self._info.removesuffix(_INFO)}{_DATA}/scripts/{name}" in self._files:
+            self._check_program(name)
+            data = f"{self._info.removesuffix(_INFO)}{_DATA}"
+            if name in programs or {f"{data}/scripts/{name}", f"{data}/data/bin/{name}"} & self._files.keys():
                 raise self._fault(f"its program {name[:200]!r} is there twice")
             programs.add(name)
 

@@ -82,6 +82,14 @@ def _layout() -> Iterator[tuple[str, bytes]]:
     yield "another project by purelib", wheel({f"{DATA}/purelib/evil-1.dist-info/METADATA": METADATA})
     yield "its own entry points by purelib", wheel({f"{DATA}/purelib/{INFO}/entry_points.txt": ""})
     yield "a program in a folder", wheel({f"{DATA}/scripts/deep/run": "#!python\n"})
+    site = f"{DATA}/data/lib/python3.11/site-packages"
+    yield "another project by data", wheel({f"{site}/evil-1.dist-info/METADATA": METADATA})
+    yield "another project's module by data", wheel({f"{site}/other.py": "x = 2\n"})
+    yield "the environment's settings by data", wheel({f"{DATA}/data/pyvenv.cfg": "home = /tmp\n"})
+    yield "the environment's Python by data", wheel({f"{DATA}/data/bin/python3": "#!/bin/sh\n"})
+    yield "a program by data and by scripts", wheel({f"{DATA}/data/bin/run": "1", f"{DATA}/scripts/run": "2"})
+    yield "the environment's Python by scripts", wheel({f"{DATA}/scripts/python3.11": "#!/bin/sh\n"})
+    yield "the environment's activation", wheel({f"{DATA}/scripts/activate.fish": "x\n"})
 
 
 def _texts() -> Iterator[tuple[str, bytes]]:
@@ -107,6 +115,9 @@ def _texts() -> Iterator[tuple[str, bytes]]:
     yield "a section twice", points("[console_scripts]\nx = a:b\n[console_scripts]\ny = a:b\n")
     yield "an entry point twice", points("[console_scripts]\nx = a:b\nx = a:c\n")
     yield "a program in two sections", points("[console_scripts]\nx = a:b\n[gui_scripts]\nx = a:c\n")
+    yield "a program in place of Python", points("[console_scripts]\npython = a:b\n")
+    yield "a program in place of pip", points("[console_scripts]\npip3 = a:b\n")
+    yield "a program by data too", points("[console_scripts]\nx = a:b\n", {f"{DATA}/data/bin/x": "1"})
     yield "a program out", points("[console_scripts]\n../x = a:b\n")
     yield "an absolute program", points("[console_scripts]\n/tmp/x = a:b\n")
     yield "a program without function", points("[console_scripts]\nx = a\n")
@@ -178,6 +189,8 @@ def good_wheels() -> dict[str, bytes]:
         "plain": wheel(),
         "lines of Windows": zipped(whole({**crlf, RECORD: record})),
         "all kinds of data": wheel(data),
+        "programs and files by data": wheel({f"{DATA}/data/bin/node": "1", f"{DATA}/data/share/python/x": "2"}),
+        "programs called much like Python": wheel({f"{DATA}/scripts/python-config": "#!python\n"}),
         "folders": zipped({"some_app/": b"", **_GOOD, f"{INFO}/licenses/": b""}),
         "entry points": points(
             "# x\n[console_scripts]\nx = a.b:c.d\ny=a:b [more]\n\n[other.group]\nz = text: more = y\n"
