@@ -261,9 +261,11 @@ def _told(findings: Iterable[str]) -> tuple[str, ...]:
 def _patches(wheels: Sequence[Wheel], python: Interpreter) -> Iterator[int]:
     """The patch versions that can differ: this one, and around each later one that any metadata names.
 
-    A marker or Requires-Python can only change its answer at a version that it spells, so these stand for all.
+    A marker or Requires-Python can only change its answer at a version that it spells, so these stand for all; what
+    compares otherwise than by versions counts as unreadable (`needs`).
     """
-    spelled = re.compile(rf"(?<![0-9.]){re.escape(python.minor)}\.([0-9]{{1,9}})(?![0-9])")
+    major, minor = python.minor.split(".")
+    spelled = re.compile(rf"(?<![0-9.])0*{major}\.0*{minor}\.0*([0-9]{{1,9}})(?![0-9])")
     named = {
         int(number)
         for wheel in wheels

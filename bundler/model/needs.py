@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.specifiers import Specifier
 from packaging.utils import canonicalize_name
 
 # What packaging raises for text that it can make nothing of, such as a marker that compares what cannot be compared.
@@ -38,6 +39,13 @@ _COMPARISON = (
     rf"|(?!extra\b){_WORD} (?:===|==|!=|<=|>=|~=|<|>|not in|in) (?!extra\b){_WORD})"
 )
 _PLAIN = re.compile(rf"\(*+{_COMPARISON}\)*+(?: (?:and|or) \(*+{_COMPARISON}\)*+)*+")
+_OPERATOR = r"(===|==|!=|<=|>=|~=|<|>|not in|in)"
+# What a later patch of Python changes. Compared as text, or with another variable, it could change its answer anywhere.
+_PATCH = r"(?:python_full_version|implementation_version)"
+_PATCH_COMPARISON = re.compile(rf"(?:{_PATCH} {_OPERATOR} ({_WORD})|({_WORD}) {_OPERATOR} {_PATCH})(?![a-z_.])")
+# The host's kernel, of which nothing is known.
+_KERNEL = r"(?:platform_release|platform_version)"
+_KERNEL_COMPARISON = re.compile(rf"\b{_KERNEL} {_OPERATOR} {_WORD}|{_WORD} {_OPERATOR} {_KERNEL}\b")
 _NAMED = re.compile(r'\bextra [!=]= "([^"]*)"|"([^"]*)" [!=]= extra\b')
 
 
@@ -62,13 +70,16 @@ class Condition:
     """A marker. `extras` are the extras that it names; None if any extra may change its answer."""
 
     def __init__(self, marker: Marker, effort: Effort) -> None:
-        self._marker, self._effort = marker, effort
+        self._effort = effort
         text = str(marker)
         self._length = len(text)
         self.extras: frozenset[str] | None = None
         if _PLAIN.fullmatch(text):
             self.extras = frozenset(canonicalize_name(one or other) for one, other in _NAMED.findall(text))
-        self._patches_differ = "python_full_version" in text or "implementation_version" in text
+        self._patches_differ = re.search(_PATCH, text) is not None
+        if self._patches_differ:
+            _check_patches(text)
+        self._markers = _on_all_kernels(text) if re.search(_KERNEL, text) else (marker,)
         self._known: dict[str, bool] = {}
 
     def holds(self, extra: str, environment: Environment) -> bool:
@@ -76,10 +87,31 @@ class Condition:
         if not self._patches_differ and extra in self._known:
             return self._known[extra]
         self._effort.spend(self._length)
-        answer = self._marker.evaluate({**environment, "extra": extra})
+        told = {**environment, "extra": extra}
+        answer, *others = (marker.evaluate(told) for marker in self._markers)
+        if any(other is not answer for other in others):
+            raise ValueError("it depends on the host's kernel")
         if not self._patches_differ:
             self._known[extra] = answer
         return answer
+
+
+def _check_patches(text: str) -> None:
+    """Raise ValueError unless Python's full version is compared with plain versions only."""
+    for found in _PATCH_COMPARISON.finditer(text):
+        word, operator = (found[2] or found[3]).strip("\"'"), found[1] or found[4]
+        Specifier(f"{operator}{word}")
+    if re.search(_PATCH, _PATCH_COMPARISON.sub("", text)):
+        raise ValueError("it compares Python's full version with no version")
+
+
+def _on_all_kernels(text: str) -> tuple[Marker, Marker]:
+    """The marker with every comparison of the kernel true, and with every one false: there is no `not` in markers."""
+    every = tuple(_KERNEL_COMPARISON.sub(f'os_name {sign} "posix"', text) for sign in ("==", "!="))
+    if any(re.search(_KERNEL, one) for one in every):
+        raise ValueError("it depends on the host's kernel")
+    with PARSING:
+        return Marker(every[0]), Marker(every[1])
 
 
 @dataclass(eq=False)

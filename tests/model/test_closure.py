@@ -175,7 +175,8 @@ def test_names_and_extras_are_compared_as_the_field_does(spelled: str) -> None:
         ("python_version < '3.11'", False),
         ("python_version >= '3.11' and implementation_name == 'cpython'", True),
         ("platform_python_implementation != 'PyPy'", True),
-        ("platform_release >= '20.9'", False),
+        ("sys_platform == 'darwin' and platform_release >= '20.9'", False),
+        ("sys_platform == 'linux' or 'SMP' in platform_version", True),
     ],
 )
 def test_markers_decide_what_is_needed(marker: str, holds: bool) -> None:
@@ -205,6 +206,10 @@ def test_markers_decide_what_is_needed(marker: str, holds: bool) -> None:
         ("python_full_version > '3.11.4' and python_full_version < '3.11.6'", 2, True),
         ("python_full_version > '3.11.4' and python_full_version < '3.11.6'", 6, False),
         ("implementation_version >= '3.11.20000'", 2, True),
+        ("python_full_version == '03.11.7'", 2, True),
+        ("python_full_version == '3.011.7'", 2, True),
+        ("python_full_version == '3.11.00000000007'", 2, True),
+        ("python_full_version == '3.011.7'", 8, False),
         ("python_full_version >= '3.12.4'", 2, False),
         ("python_full_version >= '13.11.4'", 2, False),
         ("'3.11.6' == python_full_version", 2, True),
@@ -214,6 +219,30 @@ def test_what_any_later_patch_needs_is_needed(marker: str, patch: int, needed: b
     app, python = wheel("app", f"lib; {marker}"), DEBIAN_12.at_patch(patch)
     assert found(app, python=python) == (["missing: no wheel of lib; needed by app -> lib"] if needed else [])
     assert bool(found(app, wheel("lib"), python=python)) is not needed
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "platform_release >= '5'",
+        "'SMP' in platform_version",
+        "os_name == 'nt' or platform_release != '6.1'",
+        "platform_release == platform_version",
+        "'1.7' in python_full_version",
+        "python_full_version in '3.11.4 3.11.5'",
+        "python_full_version > '3.11.4z'",
+        "implementation_version not in '3.11.1'",
+        "python_full_version == platform_version",
+    ],
+)
+def test_what_only_the_host_itself_could_answer_is_told(marker: str) -> None:
+    app = wheel("app", f"lib; {marker}")
+    for wheels in ((app,), (app, wheel("lib"))):
+        assert any(finding.startswith("unreadable: app-1.0-py3-none-any.whl requires") for finding in found(*wheels))
+
+
+def test_requires_python_counts_however_it_is_spelled() -> None:
+    assert any("wrong Python" in finding for finding in found(wheel("app", python="!=3.011.7")))
 
 
 def test_what_the_patch_at_hand_needs_is_not_surplus_when_later_ones_do_not() -> None:
