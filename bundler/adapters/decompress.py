@@ -11,6 +11,8 @@ from zlib_ng import zlib_ng
 from bundler.errors import IntegrityError
 
 _CHUNK = 1 << 18
+# A block of 128 KiB may be four bytes, and a piece is unpacked at once.
+_ZSTD_CHUNK = 1 << 10
 _PIECE = 1 << 20
 # A file name and a comment; programs disagree on how much of it they read.
 _LARGEST_HEADER = 8 << 10
@@ -49,16 +51,27 @@ def gunzipped(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def unzstd(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """Yield what a zstandard file holds. Raises IntegrityError if it is damaged or wants more than 128 MiB for it."""
+    """Yield what the frames of a zstandard file hold.
+
+    Raises IntegrityError if it is damaged or cut short, or wants more than 128 MiB for it.
+    """
     import zstandard  # which takes long, and is rarely needed
 
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    frame = decompressor.decompressobj()
+    data = file.read(_ZSTD_CHUNK)
     try:
-        with decompressor.stream_reader(file, read_across_frames=True, closefd=False) as stream:
-            while data := stream.read(_PIECE):
-                yield data
+        while data:
+            if piece := frame.decompress(data):
+                yield piece
+            whole = frame.eof
+            data = (frame.unused_data if whole else b"") or file.read(_ZSTD_CHUNK)
+            if whole and data:
+                frame = decompressor.decompressobj()
     except zstandard.ZstdError as error:
         raise IntegrityError(f"{name}: not a whole archive: {error}") from error
+    if not frame.eof:
+        raise IntegrityError(f"{name}: not a whole archive: its compressed data is cut short")
 
 
 def bounded(pieces: Iterator[bytes], compressed: int, name: str) -> Iterator[bytes]:
