@@ -30,7 +30,7 @@ from bundler.model.variables import (
 )
 
 # Work grows with their product.
-_MOST_TARGETS, _MOST_OVERRIDES = 200, 50
+_MOST_TARGETS, _MOST_OVERRIDES, _MOST_CHOICES = 200, 50, 120_000
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
 
 # What SHA256SUMS can list.
@@ -71,7 +71,11 @@ def _requirement(value: str) -> str:
 
 def _engine_address(value: str) -> str:
     try:
-        used = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(value) if name]
+        used = [
+            (name, spec, conversion)
+            for _, name, spec, conversion in string.Formatter().parse(value)
+            if name is not None
+        ]
     except ValueError as error:
         raise ValueError(f"not a template: {error}") from error
     if sorted(used) != [("commit", "", None), ("engine", "", None), ("platform", "", None)]:
@@ -348,7 +352,10 @@ class Manifests:
         targets = targets_file.targets() if isinstance(targets_file, TargetsFile) else ()
         wheelhouses = {name.removesuffix(".yaml"): m for name, m in parsed.items() if isinstance(m, Wheelhouse)}
         assets = {name.removesuffix(".yaml"): m for name, m in parsed.items() if isinstance(m, ReleaseAsset)}
-        if isinstance(python, PortablePython) and targets:
+        if (choices := len(targets) * sum(1 + len(one.overrides) for one in wheelhouses.values())) > _MOST_CHOICES:
+            message = f"{choices} choices, of targets times overrides of all components; {_MOST_CHOICES} are the most"
+            problems.append(Problem("targets.yaml", 0, 0, message))
+        elif isinstance(python, PortablePython) and targets:
             for stem, wheelhouse in wheelhouses.items():
                 problems += _cross_check(documents[f"{stem}.yaml"], wheelhouse, targets, python)
         if problems or not isinstance(python, PortablePython):

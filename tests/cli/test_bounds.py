@@ -174,5 +174,8 @@ def test_targets_and_overrides_do_not_multiply(locked: World) -> None:
     start = time.monotonic()
     run(locked, "check", seconds=20)
     assert time.monotonic() - start < 60
+    for n in range(10, 40):
+        locked.write(f"c{n}.yaml", text)
+    assert "120000 are the most" in run(locked, "check", seconds=20).out
     locked.write("litellm.yaml", text + "- {targets: [debian], python: system}\n")
     assert "at most 50" in run(locked, "check").out

@@ -146,6 +146,8 @@ def test_a_lock_that_was_tampered_with_is_refused(old: str, new: str) -> None:
     "address",
     [
         "https://x.test/{commit}/{platform}.gz",
+        "https://x.test/{commit}/{platform}/{engine}/{}",
+        "https://x.test/{commit}/{platform}/{engine}/{:x}",
         "https://x.test/{commit}/{platform}/{engine}/{engine}",
         "https://x.test/{commit}/{platform}/{engine!r}",
         "https://x.test/{commit}/{platform}/{engine}/{",
