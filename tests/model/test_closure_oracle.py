@@ -89,7 +89,7 @@ def test_the_proof_finds_what_the_slow_one_finds(world: tuple[list[str], list[Wh
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(worlds)
 def test_the_proof_finds_what_the_slow_one_finds_in_many_worlds(world: tuple[list[str], list[Wheel]]) -> None:
     _same(world)
