@@ -90,10 +90,13 @@ class Overlay:
         kernel.mount("tmpfs", self._pool, "tmpfs", f"mode=0755,size={POOL},nr_inodes={POOL_FILES}", _PLAIN)
         upper, work = (_made(self._pool / name, 0o755) for name in ("upper", "work"))
         _made(self._merged, 0o755)
-        lower = str(self._root).replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
         try:
             kernel.mount(
-                "overlay", self._merged, "overlay", f"lowerdir={lower},upperdir={upper},workdir={work}", _PLAIN
+                "overlay",
+                self._merged,
+                "overlay",
+                f"lowerdir={_layer(self._root)},upperdir={upper},workdir={work}",
+                _PLAIN,
             )
         except OSError:  # since Linux 5.11 without root: a copy of an unpacked root serves as well, only slower
             if self._root == Path("/"):
@@ -121,8 +124,9 @@ class Sealed:
         """Make it this process's root; `code` is the number of the code. Raises OSError."""
         root = self._root
         kernel.mount("tmpfs", root, "tmpfs", f"mode=0755,size={POOL},nr_inodes={POOL_FILES}", _PLAIN)
+        nothing = _made(root / ".nothing", 0o555)
         for inside, outside in self._shown.items():
-            _show(Path(outside), root / inside.lstrip("/"))
+            _show(Path(outside), root / inside.lstrip("/"), nothing)
         for path, text in {**_NETWORK_FILES, **_USER_FILES}.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text, encoding="utf-8")
@@ -172,8 +176,8 @@ def _own_folder(path: Path) -> None:
         raise OSError(errno.ENOTDIR, "is no folder, so this is no root of a distribution", f"/{path.name}")
 
 
-def _show(outside: Path, inside: Path) -> None:
-    """Let the host's file or folder `outside` be seen, and only seen, at `inside`."""
+def _show(outside: Path, inside: Path, nothing: Path) -> None:
+    """Let the host's file or folder `outside` be seen, and only seen, at `inside`; `nothing` is an empty folder."""
     inside.parent.mkdir(parents=True, exist_ok=True)
     if outside.is_symlink():
         inside.symlink_to(outside.readlink())
@@ -182,8 +186,29 @@ def _show(outside: Path, inside: Path) -> None:
         inside.mkdir(exist_ok=True)
     else:
         inside.touch()
-    kernel.bind(outside, inside)
+    if not outside.is_dir() or not _laid_over(outside, inside, nothing):
+        kernel.bind(outside, inside)
     kernel.protect(inside, kernel.READ_ONLY | _PLAIN, deep=True)
+
+
+def _laid_over(outside: Path, inside: Path, nothing: Path) -> bool:
+    """Show a folder through an overlay, whose sockets and pipes lead to no program of the host, as bound ones do.
+
+    Returns False where that cannot be: before Linux 5.11, and where something is mounted in the folder.
+    """
+    if kernel.mounted_below(outside):
+        return False
+    layers = f"lowerdir={_layer(nothing)}:{_layer(outside)}"
+    try:
+        kernel.mount("overlay", inside, "overlay", layers, kernel.READ_ONLY | _PLAIN)
+    except OSError:
+        return False
+    return True
+
+
+def _layer(folder: Path) -> str:
+    """A folder as overlay's options name it."""
+    return str(folder).replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
 
 def _devices(folder: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -100,18 +99,17 @@ def protect(target: Path, flags: int, *, deep: bool) -> None:
 
 def protect_each(target: Path, flags: int, *, deep: bool) -> None:
     """Do what `protect` does where the kernel has no call for it."""
-    for place in (*(_mounted_below(target) if deep else ()), target):
+    for place in (*(mounted_below(target) if deep else ()), target):
         there = os.statvfs(place).f_flag
         kept = sum(wanted for told, wanted in _KEPT.items() if there & told)
         mount("none", place, "", "", _REMOUNT | _BIND | kept | flags)
 
 
-def _mounted_below(target: Path) -> Iterator[Path]:
+def mounted_below(target: Path) -> list[Path]:
     """What /proc/self/mountinfo lists below a folder (proc(5))."""
-    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-        place = Path(os.fsdecode(line.split()[4].decode("unicode_escape").encode("latin-1")))
-        if target in place.parents:
-            yield place
+    lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    places = (Path(os.fsdecode(line.split()[4].decode("unicode_escape").encode("latin-1"))) for line in lines)
+    return [place for place in places if target in place.parents]
 
 
 def hide() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -17,7 +18,7 @@ import pytest
 
 from bundler.adapters import sandbox as adapter
 from bundler.adapters.process import isolated, own_module
-from bundler.adapters.sandbox import Sandbox, opened
+from bundler.adapters.sandbox import Sandbox, opened, sealed
 from bundler.errors import WorkError
 from tests.acceptance.roots import debian_root
 from tests.sandboxes import needs_sandbox
@@ -341,3 +342,34 @@ def test_nothing_is_left_when_it_is_closed(archive: Path, tmp_path: Path) -> Non
     assert not [one for one in words if b"987652" in one]
     assert Path("/proc/self/mountinfo").read_text() == before
     assert not (tmp_path / "mountpoint").exists()
+
+
+def test_a_socket_or_pipe_in_a_shown_folder_leads_to_nobody(tmp_path: Path) -> None:
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    shown.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(shown / "socket"))
+        server.listen()
+        os.mkfifo(shown / "pipe")
+        for name in ("socket", "pipe"):
+            (shown / name).chmod(0o777)
+        pipe = os.open(shown / "pipe", os.O_RDWR | os.O_NONBLOCK)
+        code = """
+            import os, socket
+            for work in (
+                lambda: socket.socket(socket.AF_UNIX).connect("/shown/socket"),
+                lambda: os.write(os.open("/shown/pipe", os.O_WRONLY | os.O_NONBLOCK), b"told"),
+            ):
+                try:
+                    work()
+                except OSError as error:
+                    print(error.strerror)
+        """
+        paths = {path: Path(path) for path in ("/bin", "/usr", "/lib", "/lib64") if Path(path).exists()}
+        with sealed(
+            {**paths, "/shown": shown}, {}, "/build", tmp_path / "mountpoint", tmp_path / "outlet", lambda: False
+        ) as made:
+            done = made.run(["python3", "-I", "-c", textwrap.dedent(code)], ENV, "/build", 60.0)
+        os.close(pipe)
+    assert done.output.splitlines() == ["Connection refused", "No such device or address"]
