@@ -63,7 +63,7 @@ class WheelReading:
     def _counted(self, wheel: Wheel) -> Wheel:
         """Refuse to keep requirements that nobody would follow."""
         with self._counting:
-            self._asked += sum(map(len, wheel.requires_dist))
+            self._asked += sum(map(len, (*wheel.requires_dist, *(wheel.extras or ()))))
             if self._asked > MOST_CHARACTERS:
                 raise IntegrityError(f"the wheels' requirements have more than {MOST_CHARACTERS} characters")
         return wheel

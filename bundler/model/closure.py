@@ -36,11 +36,12 @@ _LAST_PATCH = 9999
 
 @dataclass(frozen=True)
 class Wheel:
-    """What a wheel says of itself: its file name and the metadata inside."""
+    """What a wheel says of itself: its file name and the metadata inside; the extras that it offers, if known."""
 
     filename: str
     requires_dist: tuple[str, ...] = ()
     requires_python: str | None = None
+    extras: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +180,7 @@ class _Proof:
                 if (project, extra) in seen:
                     continue
                 seen.add((project, extra))
+                self._check_offered(shelved.wheel, project, extra, wanted)
                 for place, need in self._asked(project, shelved.wheel, extra, environment):
                     if (project, place) not in followed:
                         followed.add((project, place))
@@ -194,6 +196,14 @@ class _Proof:
         if needs.unreadable is not None:
             text = f"unreadable: {wheel.filename} requires {needs.unreadable[:_LONGEST_TOLD]!r}"
             self._findings["unreadable", wheel.filename] = text
+
+    def _check_offered(self, wheel: Wheel, project: str, extra: str, wanted: _Wanted) -> None:
+        """Tell an extra that adds requirements and that its wheel does not offer: pip leaves them out."""
+        offered, needs = wheel.extras, self._needs.get(project)
+        if extra and offered is not None and needs and needs.names(extra) and canonicalize_name(extra) not in offered:
+            self._record(
+                ("extra", f"{project}[{extra}]"), f"not offered: {wheel.filename} has no extra {extra}", wanted
+            )
 
     def _record(self, key: tuple[str, str], fault: str, wanted: _Wanted) -> None:
         if key not in self._findings:

@@ -18,7 +18,14 @@ from bundler.model.zip_file import ZipReader
 _LARGEST_METADATA = 4 << 20
 _MOST_REQUIREMENTS, _LONGEST_REQUIREMENT = 2000, 4096
 # Of the fields, those that decide what a host needs, and how often each may be there.
-_FIELDS = {"metadata-version": 1, "name": 1, "version": 1, "requires-python": 1, "requires-dist": _MOST_REQUIREMENTS}
+_FIELDS = {
+    "metadata-version": 1,
+    "name": 1,
+    "version": 1,
+    "requires-python": 1,
+    "requires-dist": _MOST_REQUIREMENTS,
+    "provides-extra": _MOST_REQUIREMENTS,
+}
 _METADATA_VERSION = re.compile(r"[12]\.[0-9]")
 
 
@@ -59,4 +66,5 @@ def parse_metadata(text: bytes, filename: str) -> Wheel:
         raise IntegrityError(f"{name} is of no version that is known")
     if any(len(value) > _LONGEST_REQUIREMENT for values in fields.values() for value in values):
         raise IntegrityError(f"{name} holds a field of more than {_LONGEST_REQUIREMENT} characters")
-    return Wheel(filename, tuple(fields["requires-dist"]), "".join(fields["requires-python"]) or None)
+    extras = frozenset(map(canonicalize_name, fields["provides-extra"]))
+    return Wheel(filename, tuple(fields["requires-dist"]), "".join(fields["requires-python"]) or None, extras)

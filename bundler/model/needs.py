@@ -149,6 +149,10 @@ class Needs:
                 self._named.setdefault(extra, []).append(place)
         self._all.append((text, Need(requirement, condition)))
 
+    def names(self, extra: str) -> bool:
+        """Say whether any requirement is for this extra."""
+        return canonicalize_name(extra) in self._named
+
     def of(self, extra: str, environment: Environment) -> Iterator[tuple[int, Need]]:
         """What `extra` adds ('' is the wheel without extras), each with its place.
 

@@ -241,6 +241,15 @@ def test_what_only_the_host_itself_could_answer_is_told(marker: str) -> None:
         assert any(finding.startswith("unreadable: app-1.0-py3-none-any.whl requires") for finding in found(*wheels))
 
 
+def test_an_extra_that_pip_would_not_take_up_is_told() -> None:
+    lib, app = wheel("lib"), wheel("app", "lib; extra == 'Some_X'")
+    assert found(replace(app, extras=frozenset({"some-x"})), lib, roots=("app[some.x]",)) == []
+    assert found(replace(app, extras=frozenset()), lib, roots=("app[some.x]",)) == [
+        "not offered: app-1.0-py3-none-any.whl has no extra some.x; needed by app[some.x]"
+    ]
+    assert found(replace(app, extras=frozenset()), roots=("app[other]",)) == []
+
+
 def test_requires_python_counts_however_it_is_spelled() -> None:
     assert any("wrong Python" in finding for finding in found(wheel("app", python="!=3.011.7")))
 

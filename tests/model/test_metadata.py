@@ -16,7 +16,7 @@ from tests.model.samples import PROPERTY
 from tests.wheels import INFO, METADATA, NAME, wheel
 
 PLACE = f"{INFO}/METADATA"
-READ = Wheel(NAME, ("lib>=1", "more; extra == 'x'"), ">=3.9")
+READ = Wheel(NAME, ("lib>=1", "more; extra == 'x'"), ">=3.9", frozenset())
 
 
 def read(content: bytes, filename: str = NAME) -> Wheel:
@@ -37,7 +37,9 @@ def test_a_wheel_says_what_it_needs(compression: int) -> None:
 
 
 def test_a_wheel_that_needs_nothing() -> None:
-    assert read(wheel({PLACE: "Metadata-Version: 2.1\nName: some-app\nVersion: 1.0\n"})) == Wheel(NAME)
+    assert read(wheel({PLACE: "Metadata-Version: 2.1\nName: some-app\nVersion: 1.0\n"})) == Wheel(
+        NAME, extras=frozenset()
+    )
 
 
 @pytest.mark.parametrize("spelled", ["Some.App", "SOME_APP", "some--app"])
