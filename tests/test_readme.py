@@ -49,7 +49,7 @@ def test_every_command_is_in_readme_and_in_the_help_with_its_own_first_sentence(
 def test_readmes_first_two_commands_are_the_job_and_the_tests() -> None:
     first, second = re.findall(r"^    (python3 -m venv .*)$", README, re.MULTILINE)[:2]
     assert first.endswith(".venv/bin/aiws-bundle build debian-12-amd64")
-    assert second.endswith(".venv/bin/pytest")
+    assert second.endswith(".venv/bin/pytest -n 2 --dist loadfile")
 
 
 def test_exit_codes_are_documented() -> None:

@@ -18,7 +18,8 @@ import tomli_w
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import LockError
-from bundler.model.manifest import ASSET_PATTERN, Address, ReleaseAsset, Repository, Sha256
+from bundler.model.manifest import Address, ReleaseAsset, Repository, Sha256
+from bundler.model.manifest_values import ASSET_PATTERN
 from bundler.model.toml import parse_toml
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)

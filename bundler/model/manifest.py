@@ -5,18 +5,17 @@ A JSON Schema for each file is generated from these classes (`bundler.model.sche
 
 from __future__ import annotations
 
-import re
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar, cast
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from bundler.errors import ManifestError, Problem, UsageError
 from bundler.model.document import Document, parse_yaml, validate
+from bundler.model.manifest_values import distinct, engine_address, no_dots, plain_requirement, template
 from bundler.model.target import Arch, Target, select
 from bundler.model.variables import (
     LONGEST_NAME,
@@ -33,69 +32,7 @@ from bundler.model.variables import (
 _MOST_TARGETS, _MOST_OVERRIDES, _MOST_CHOICES = 200, 50, 120_000
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
 
-# What SHA256SUMS can list.
-ASSET_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
-
-
-def _template(*fields: str) -> AfterValidator:
-    def check(value: str) -> str:
-        try:
-            parts = list(string.Formatter().parse(value))
-        except ValueError as error:
-            raise ValueError(f"not a template: {error}") from error
-        used = [
-            field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
-            for _, field, spec, conversion in parts
-            if field is not None
-        ]
-        if unknown := sorted(set(used) - set(fields)):
-            raise ValueError(f"unknown field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in fields)}")
-        if missing := [field for field in fields if field not in used]:
-            raise ValueError(f"{{{missing[0]}}} is missing, so two targets would share a name")
-        if not re.fullmatch(ASSET_PATTERN, value.format_map(dict.fromkeys(fields, "0"))):
-            raise ValueError("an asset's name holds only letters, digits and ._+-, a letter or digit first")
-        return value
-
-    return AfterValidator(check)
-
-
-def _requirement(value: str) -> str:
-    try:
-        parsed = Requirement(value)
-    except InvalidRequirement as error:
-        raise ValueError(f"not a requirement: {error}".splitlines()[0]) from error
-    if parsed.url or parsed.marker:
-        raise ValueError("a requirement here is a name and versions; no address, no marker")
-    return value
-
-
-def _engine_address(value: str) -> str:
-    try:
-        used = [
-            (name, spec, conversion)
-            for _, name, spec, conversion in string.Formatter().parse(value)
-            if name is not None
-        ]
-    except ValueError as error:
-        raise ValueError(f"not a template: {error}") from error
-    if sorted(used) != [("commit", "", None), ("engine", "", None), ("platform", "", None)]:
-        raise ValueError("holds {commit}, {platform} and {engine}, each once and nothing else in braces")
-    return value
-
-
-def _no_dots(value: str) -> str:
-    if {".", ".."} & set(value.split("/")):
-        raise ValueError("an owner and a repository, not a path")
-    return value
-
-
-def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
-    if twice := [value for index, value in enumerate(values) if value in values[:index]]:
-        raise ValueError(f"{twice[0]} is there twice")
-    return values
-
-
-_DISTINCT = AfterValidator(_distinct)
+_DISTINCT = AfterValidator(distinct)
 
 
 def _variable_name(value: str) -> str:
@@ -121,10 +58,12 @@ VariableValue: TypeAlias = Annotated[str, StringConstraints(pattern=VALUE_PATTER
 Repository: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200),
-    AfterValidator(_no_dots),
+    AfterValidator(no_dots),
 ]
-Spec: TypeAlias = Annotated[str, StringConstraints(pattern=SPEC_PATTERN, max_length=200), AfterValidator(_requirement)]
-Wanted: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_requirement)]
+Spec: TypeAlias = Annotated[
+    str, StringConstraints(pattern=SPEC_PATTERN, max_length=200), AfterValidator(plain_requirement)
+]
+Wanted: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(plain_requirement)]
 PythonVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}\.[0-9]{1,3}$")]
 Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Commit: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
@@ -213,7 +152,7 @@ class Engines:
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     commit: Commit
-    address: Annotated[Address, AfterValidator(_engine_address)]
+    address: Annotated[Address, AfterValidator(engine_address)]
 
     def address_of(self, platform: str, engine: str) -> str:
         """Where one engine's gzip file is; its checksum is beside it, with `.sha256` at the end."""
@@ -249,7 +188,7 @@ class Wheelhouse:
     kind: Literal["wheelhouse"]
     component: ComponentName
     repository: Repository
-    asset: Annotated[str, StringConstraints(max_length=200), _template("distro", "version", "arch")]
+    asset: Annotated[str, StringConstraints(max_length=200), template("distro", "version", "arch")]
     requirement: Spec
     extra_requirements: tuple[Wanted, ...] = ()
     bootstrap: tuple[Wanted, ...] = ()
@@ -276,7 +215,7 @@ class ReleaseAsset:
     component: ComponentName
     repository: Repository
     tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-    asset: Annotated[str, StringConstraints(max_length=200), _template("os", "arch")]
+    asset: Annotated[str, StringConstraints(max_length=200), template("os", "arch")]
     targets: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^(linux|darwin)-(amd64|arm64)$")], ...],
         Field(min_length=1),

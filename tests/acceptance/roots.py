@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "aiws-bundle-tests" / "roots"
 _PACKAGES = "?essential", "python3,python3-venv,python3-pip,ca-certificates,libstdc++6"
@@ -23,9 +24,16 @@ def debian_root(version: str, arch: str) -> Path:
     program = shutil.which("mmdebstrap")
     if program is None:
         pytest.skip("mmdebstrap is not installed")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{root}.lock"):  # workers of one run want the same one
+        if not (root / "etc" / "os-release").is_file():
+            _make(program, root, suite, arch)
+    return root
+
+
+def _make(program: str, root: Path, suite: str, arch: str) -> None:
     making = root.with_name(f"{root.name}.making")
     shutil.rmtree(making, ignore_errors=True)
-    making.parent.mkdir(parents=True, exist_ok=True)
     argv = [program, "--quiet", f"--arch={arch}", "--variant=extract", *(f"--include={words}" for words in _PACKAGES)]
     if suite == "bullseye":
         argv += ["--aptopt=Acquire::Check-Valid-Until false"]
@@ -36,7 +44,6 @@ def debian_root(version: str, arch: str) -> Path:
         pytest.skip(f"no root of {suite} {arch}: {done.stderr.strip().splitlines()[-1]}")
     _complete(making)
     making.rename(root)
-    return root
 
 
 def _complete(root: Path) -> None:
