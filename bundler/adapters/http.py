@@ -341,7 +341,8 @@ def _extent(response: httpx.Response) -> tuple[int, int | None]:
 
 def _raise_for_status(response: httpx.Response, address: str) -> None:
     code = response.status_code
-    if response.is_success:
+    partial = code == httpx.codes.PARTIAL_CONTENT and "Range" in response.request.headers
+    if code == httpx.codes.OK or partial:  # what else is a success is not the whole of what was asked for
         return
     shown = printable(f"{redact(address)} answered {code} {response.reason_phrase}".rstrip())
     if code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:

@@ -540,6 +540,14 @@ def test_the_clock_of_the_tests_is_the_one_that_retries_use(waits: list[float]) 
 BOMB = gzip.compress(gzip.compress(bytes(64 << 20), mtime=0), mtime=0)
 
 
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 205, 206])
+def test_what_is_not_the_whole_page_is_none(server: Server, http: Http, status: int) -> None:
+    headers = {"Content-Range": "bytes 0-4/100"} if status == 206 else {}
+    address = server.script("/page", Reply(b"" if status in (204, 205) else b"begin", status=status, headers=headers))
+    with pytest.raises(UnreachableError, match=f"answered {status}"):
+        get(http, address)
+
+
 @pytest.mark.parametrize(
     "coding", ["gzip, gzip", "gzip,identity", "br", "zstd", "deflate", "compress", "x", "\x1b[2J", "gzip;q=1"]
 )
