@@ -228,7 +228,7 @@ BOMBS = [
 ]
 # 8 MB of each, read in both ways in a process of its own: the most memory that it took, and the longest time.
 MEASURE = """
-import resource, sys, time
+import sys, time
 from bundler.adapters.simple_page import JSON, read_page
 unit = sys.argv[1].encode()
 content = unit * (8_000_000 // len(unit))
