@@ -7,11 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from bundler.pipeline.settings import Settings
 from bundler.progress import Silent
-from bundler.steps.fill_release import Filler
-from bundler.steps.release_content import content_of
-from bundler.steps.switch_release import Draft, Wanted
+from bundler.release.content import content_of
+from bundler.release.fill import Filler
+from bundler.release.switch import Draft, Wanted
+from bundler.session import Settings
 
 
 def main(repository: str, commit: str, file: Path, sha256: str) -> None:

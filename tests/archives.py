@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bundler.adapters.archive import write_archive
+from bundler.kinds.wheelhouse.members import file_list
 from bundler.model.bundle import FILE_LIST, MANIFEST, Bundle, Entry, File, Folder, Link, Slice, text_file
-from bundler.sidecars import file_list
 
 Entries = dict[str, Entry]
 

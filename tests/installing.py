@@ -12,10 +12,10 @@ import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bundler.kinds.wheelhouse.members import file_list
+from bundler.kinds.wheelhouse.members.installer import render
 from bundler.model.bundle import FILE_LIST, INSTALLER, REQUIREMENTS, RUNTIME_ENV, WHEELS
 from bundler.model.interpreter import Interpreter
-from bundler.sidecars import file_list
-from bundler.sidecars.installer import render
 from tests.model.samples import REQUEST
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"

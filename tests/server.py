@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from bundler.model.lock import LockedWheel
+from bundler.model.locked_wheel import LockedWheel
 
 JSON_PAGE = "application/vnd.pypi.simple.v1+json"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,17 +21,14 @@ from bundler.adapters.archive import Written
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
 from bundler.adapters.own_folder import is_plain, make_folder, open_new, open_own, own_lock, private_folder
-from bundler.adapters.read_archive import read_member
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sums import read_sums
-from bundler.errors import BundleError, IntegrityError, UsageError, WorkError
-from bundler.model.bundle import MANIFEST
+from bundler.errors import IntegrityError, UsageError, WorkError
 from bundler.model.json_text import parse_json
 from bundler.progress import Progress
-from bundler.sidecars import archive_manifest, sha256sums
+from bundler.sidecars import sha256sums
 
 _TEMPORARY = ".aiws-bundle-"
-_LARGEST_MANIFEST = 8 << 20
 _LARGEST_STATE = 1 << 20
 
 
@@ -47,10 +44,13 @@ class _Seen:
 
 
 class Dist:
-    """One output folder. What is remembered of it stands in `state`, outside the folder; losing it costs time only."""
+    """One output folder. What is remembered of it stands in `state`, outside the folder; losing it costs time only.
 
-    def __init__(self, folder: Path, state: Path) -> None:
-        self.folder = folder
+    `inputs_of` reads what an archive says that it was made from; "" if it does not say.
+    """
+
+    def __init__(self, folder: Path, state: Path, inputs_of: Callable[[Path], str]) -> None:
+        self.folder, self._inputs_of = folder, inputs_of
         key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
         self._state_path = state / f"{key}.json"
         self._lock_path = state / f"{key}.lock"
@@ -92,7 +92,7 @@ class Dist:
         if seen is None:
             if sha256_of(path) != listed:
                 return None
-            seen = self._note(name, listed, _inputs_of(path))
+            seen = self._note(name, listed, self._inputs_of(path))
         if seen.inputs != inputs or seen.sha256 != listed:
             return None
         return Written(seen.size, seen.sha256)
@@ -183,12 +183,3 @@ def _can_be_listed(name: str) -> bool:
         return bool(sha256sums.parse(sha256sums.render({name: "0" * 64})))
     except IntegrityError:
         return False
-
-
-def _inputs_of(path: Path) -> str:
-    """The inputs that an archive says it was made from, or nothing: manifest.json is one of its first files."""
-    try:
-        content = read_member(path, path.name, MANIFEST, _LARGEST_MANIFEST)
-        return archive_manifest.parse(content).inputs if content else ""
-    except BundleError:
-        return ""

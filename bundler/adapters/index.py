@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bundler.adapters.http import Http, TransientError, redact
 from bundler.adapters.simple_page import ACCEPT, LARGEST_PAGE, IndexFile, read_page
 from bundler.errors import UnreachableError, printable
-from bundler.model.lock import LockedWheel
+from bundler.model.locked_wheel import LockedWheel
 
 # Pages of several megabytes become many times that while they are parsed.
 _PAGES_AT_ONCE = 2

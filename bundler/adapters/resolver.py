@@ -13,7 +13,7 @@ from bundler.adapters.environment import UV
 from bundler.adapters.http import redact
 from bundler.adapters.process import Runner
 from bundler.errors import LockError, UnreachableError
-from bundler.model.request import Request
+from bundler.model.interpreter import Interpreter
 
 # The newest manylinux that uv knows by name; a target with a newer glibc runs every older wheel.
 _NEWEST_KNOWN_GLIBC = 40
@@ -36,33 +36,42 @@ class Resolver:
         """`uv 0.13.9`."""
         return " ".join(self._run([self._uv, "--version"], self._env, 60.0).output.split()[:2])
 
-    def resolve(self, request: Request, constraints: Sequence[str], exclude_newer: str, preferences: str | None) -> str:
-        """Return a PEP 751 lock with every wheel that may serve each package that `request` leads to.
+    def resolve(
+        self,
+        subject: str,
+        requirements: Sequence[str],
+        python: Interpreter,
+        constraints: Sequence[str],
+        exclude_newer: str,
+        preferences: str | None,
+    ) -> str:
+        """Return a PEP 751 lock with every wheel that may serve each package that `requirements` lead to on `python`.
 
-        `preferences` is such a lock whose versions are kept where they still fit. Raises LockError with uv's reasons.
+        `preferences` is such a lock whose versions are kept where they still fit; errors name `subject`. Raises
+        LockError with uv's reasons.
         """
         with tempfile.TemporaryDirectory(prefix="aiws-bundle-lock-") as name:
             folder = Path(name)
             wanted, limits, output = folder / "wanted.txt", folder / "limits.txt", folder / "pylock.toml"
-            wanted.write_text("".join(f"{line}\n" for line in request.requirements), encoding="utf-8")
+            wanted.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
             limits.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
             if preferences is not None:
                 output.write_text(preferences, encoding="utf-8")
-            done = self._run(self._argv(request, wanted, limits, output, exclude_newer), self._env, _TIMEOUT_SECONDS)
+            done = self._run(self._argv(python, wanted, limits, output, exclude_newer), self._env, _TIMEOUT_SECONDS)
             if done.code:
-                reason = f"{request.target.name}: cannot be resolved\n{self._cleaned(done.errors, folder)}"
+                reason = f"{subject}: cannot be resolved\n{self._cleaned(done.errors, folder)}"
                 if any(words in done.errors for words in _UNREACHABLE):
                     raise UnreachableError(reason, "is the index reachable? see README, indexes and mirrors")
                 raise LockError(reason)
             return output.read_text(encoding="utf-8")
 
-    def _argv(self, request: Request, wanted: Path, limits: Path, output: Path, exclude_newer: str) -> list[str]:
-        glibc = min(request.python.glibc_minor, _NEWEST_KNOWN_GLIBC)
+    def _argv(self, python: Interpreter, wanted: Path, limits: Path, output: Path, exclude_newer: str) -> list[str]:
+        glibc = min(python.glibc_minor, _NEWEST_KNOWN_GLIBC)
         return [
             self._uv, "pip", "compile", str(wanted),
             "--constraints", str(limits),
-            "--python-platform", f"{request.python.machine}-manylinux_2_{glibc}",
-            "--python-version", request.python.version,
+            "--python-platform", f"{python.machine}-manylinux_2_{glibc}",
+            "--python-version", python.version,
             "--python", sys.executable,
             "--only-binary", ":all:",
             "--generate-hashes",

@@ -17,7 +17,7 @@ from bundler.errors import BundleError, Interrupted, UsageError, WorkError, from
 from bundler.terminal import say_json, warn, warn_block
 
 if TYPE_CHECKING:
-    from bundler.pipeline.settings import Settings
+    from bundler.session import Settings
 
 # One line a command: its name, its file below cli/, its help in one line.
 _COMMANDS = {
@@ -88,8 +88,8 @@ class Options:
 
     def settings(self, mirrors: tuple[str, ...] = (), jobs: int = 16) -> Settings:
         """Everything that a pipeline call needs."""
-        from bundler.pipeline.settings import Settings
         from bundler.progress import choose
+        from bundler.session import Settings
 
         return Settings(
             manifests=self.manifests,

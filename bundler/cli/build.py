@@ -9,7 +9,7 @@ import click
 
 from bundler.cli import Options, complain
 from bundler.cli.output import error_json, print_table
-from bundler.pipeline.build import BuildReport, build
+from bundler.commands.build import BuildReport, build
 from bundler.terminal import Json, say, say_json, warn
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bundler.cli import Options
-from bundler.pipeline.cache import info, prune
+from bundler.commands.cache import info, prune
 from bundler.terminal import say, say_json
 
 

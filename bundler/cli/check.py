@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bundler.cli import Options
-from bundler.pipeline.check import CheckReport, check
+from bundler.commands.check import CheckReport, check
 from bundler.terminal import Json, say, say_json
 
 

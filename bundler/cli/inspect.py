@@ -8,11 +8,11 @@ import click
 
 from bundler.cli import Options
 from bundler.cli.output import print_table
+from bundler.commands.inspect import inspect
+from bundler.kinds.wheelhouse.judge import Contents
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, DatabaseFacts
 from bundler.model.bundle import PYTHON, WHEELS
 from bundler.model.wheel_name import parse_wheel_name
-from bundler.pipeline.verify import inspect
-from bundler.sidecars.archive_manifest import ArchiveManifest, DatabaseFacts
-from bundler.steps.verify_archive import Contents
 from bundler.terminal import Json, say, say_json
 
 _BIGGEST = 10

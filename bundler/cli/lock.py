@@ -8,12 +8,12 @@ import click
 
 from bundler.cli import Options, complain
 from bundler.cli.output import component_json, error_json, print_table
+from bundler.commands.lock import LockOutcome, LockReport, check_locks, lock
 from bundler.errors import UsageError, gravest
-from bundler.model.request import parse_versions
-from bundler.pipeline.component_state import ComponentLock, check_components, errors_of
-from bundler.pipeline.components import lock_components
-from bundler.pipeline.lock import LockOutcome, LockReport, check_locks, lock
-from bundler.pipeline.settings import part_components
+from bundler.kinds.manifests import part_components
+from bundler.kinds.prebuilt.locking import lock_components
+from bundler.kinds.prebuilt.state import ComponentLock, check_components, errors_of
+from bundler.kinds.wheelhouse.request import parse_versions
 from bundler.terminal import Json, say, say_json
 
 

@@ -9,7 +9,7 @@ from bundler.errors import BundleError
 from bundler.terminal import Json, one_line, say, say_block
 
 if TYPE_CHECKING:
-    from bundler.pipeline.component_state import ComponentLock
+    from bundler.kinds.prebuilt.state import ComponentLock
 
 _MOST_FINDINGS = 50
 

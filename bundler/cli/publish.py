@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
+from bundler.commands.publish import Published, PublishReport, publish
 from bundler.model.release import parse_repository, parse_tag
-from bundler.pipeline.preflight import Order
-from bundler.pipeline.publish import Published, PublishReport, publish
 from bundler.progress import megabytes
+from bundler.release.preflight import Order
 from bundler.terminal import Json, say, say_json
 
 

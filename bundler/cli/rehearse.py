@@ -8,7 +8,7 @@ import click
 
 from bundler.cli import Options
 from bundler.cli.output import print_findings, print_table
-from bundler.pipeline.rehearse import RehearsalReport, rehearse
+from bundler.commands.rehearse import RehearsalReport, rehearse
 from bundler.terminal import Json, say, say_block, say_json
 
 

@@ -6,9 +6,9 @@ import click
 
 from bundler.cli import Options
 from bundler.cli.output import component_json, print_table
-from bundler.pipeline.check import TargetFacts, targets
-from bundler.pipeline.component_state import check_components
-from bundler.pipeline.settings import part_components
+from bundler.commands.check import TargetFacts, targets
+from bundler.kinds.manifests import part_components
+from bundler.kinds.prebuilt.state import check_components
 from bundler.terminal import Json, say, say_json
 
 

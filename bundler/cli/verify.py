@@ -11,17 +11,17 @@ import click
 
 from bundler.cli import Options, complain
 from bundler.cli.output import error_json, print_findings
+from bundler.kinds.prebuilt.judge import ComponentVerdict
+from bundler.kinds.verify import VerifyReport, verify_each
+from bundler.kinds.wheelhouse.judge import Verdict
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.model.release import parse_address
-from bundler.pipeline.verify import VerifyReport, verify_each
-from bundler.sidecars.archive_manifest import ArchiveManifest
-from bundler.steps.verify_archive import Verdict
-from bundler.steps.verify_component import ComponentVerdict
 from bundler.terminal import Json, say, say_block, say_json
 
 if TYPE_CHECKING:
-    from bundler.pipeline.follow_channel import ChannelView
-    from bundler.pipeline.settings import Settings
-    from bundler.pipeline.verify_release import ReleaseReport
+    from bundler.release.follow import ChannelView
+    from bundler.release.verify import ReleaseReport
+    from bundler.session import Settings
 
 # As in errors.py; 0 if there is nothing.
 _GRAVEST_FIRST = (3, 2, 4, 1, 0)
@@ -57,7 +57,7 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, job
 
 def _remote(settings: Settings, addresses: Sequence[tuple[str, str]], *, digests_only: bool) -> Sequence[ReleaseReport]:
     """Verify releases; what that takes (HTTP and TLS) is not loaded where nothing but files is verified."""
-    from bundler.pipeline.verify_release import verify_releases
+    from bundler.release.verify import verify_releases
 
     return verify_releases(settings, addresses, digests_only=digests_only)
 

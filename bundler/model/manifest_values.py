@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import string
 
-from packaging.requirements import InvalidRequirement, Requirement
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ConfigDict
 
-# What SHA256SUMS can list.
-ASSET_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+from bundler.words import ASSET_PATTERN
+
+MANIFEST_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
 
 
 def template(*fields: str) -> AfterValidator:
@@ -36,17 +36,6 @@ def template(*fields: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def plain_requirement(value: str) -> str:
-    """A requirement (PEP 508) of a name and versions."""
-    try:
-        parsed = Requirement(value)
-    except InvalidRequirement as error:
-        raise ValueError(f"not a requirement: {error}".splitlines()[0]) from error
-    if parsed.url or parsed.marker:
-        raise ValueError("a requirement here is a name and versions; no address, no marker")
-    return value
-
-
 def engine_address(value: str) -> str:
     """An address with {commit}, {platform} and {engine}, each once."""
     try:
@@ -59,13 +48,6 @@ def engine_address(value: str) -> str:
         raise ValueError(f"not a template: {error}") from error
     if sorted(used) != [("commit", "", None), ("engine", "", None), ("platform", "", None)]:
         raise ValueError("holds {commit}, {platform} and {engine}, each once and nothing else in braces")
-    return value
-
-
-def no_dots(value: str) -> str:
-    """A name of two parts, neither of which climbs."""
-    if {".", ".."} & set(value.split("/")):
-        raise ValueError("an owner and a repository, not a path")
     return value
 
 

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, Validati
 
 from bundler.errors import IntegrityError, UsageError
 from bundler.model.json_text import limited
-from bundler.model.manifest import Repository
+from bundler.words import Repository
 
 _CONFIG = ConfigDict(extra="ignore")
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"

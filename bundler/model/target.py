@@ -6,11 +6,9 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from bundler.errors import UsageError
-
-Arch: TypeAlias = Literal["amd64", "arm64"]
+from bundler.words import Arch
 
 MACHINES: dict[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
 _SPELLINGS: dict[str, Arch] = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-# A requirement such as litellm[proxy]==1.89.0.
-SPEC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9][A-Za-z0-9,._-]*\])?==[A-Za-z0-9][A-Za-z0-9.+_-]*$"
 VALUE_PATTERN = r"^[A-Za-z0-9/-][A-Za-z0-9._+:/-]*$"
 # What a component runs with (LITELLM_…), and what the consumers' installers, pip and Prisma need on the way to it.
 NAME_PATTERN = (

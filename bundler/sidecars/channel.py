@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, Validati
 
 from bundler.errors import IntegrityError
 from bundler.model.json_text import limited
-from bundler.model.manifest import Repository, Sha256
+from bundler.words import Repository, Sha256
 
 NAME = "channel.json"
 LARGEST = 4 << 20

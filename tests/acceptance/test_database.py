@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from bundler.model.database import ENGINES
-from bundler.model.manifest import Manifests
+from bundler.kinds.manifests import Manifests
+from bundler.payloads.prisma.pins import ENGINES
 from tests.acceptance.roots import debian_root
 from tests.interpreters import interpreter
 from tests.server import Reply, Server, serving

@@ -11,6 +11,7 @@ from bundler.adapters.archive import Written
 from bundler.adapters.dist import Dist
 from bundler.adapters.http import Http
 from bundler.adapters.store import Blob, Store
+from bundler.kinds.wheelhouse.members.archive_manifest import inputs_of
 from bundler.progress import Silent
 
 
@@ -23,7 +24,7 @@ def fetch(root: str, name: str, sha256: str, size: int, address: str) -> None:
 
 def replace_archives(folder: str, state: str, names: list[str], rounds: int) -> None:
     """Put other bytes into each of the archives, again and again."""
-    dist = Dist(Path(folder), Path(state))
+    dist = Dist(Path(folder), Path(state), inputs_of)
     with dist.opened(Silent()):
         for _ in range(rounds):
             for name in names:
@@ -37,6 +38,6 @@ def hold_folder(folder: str, state: str, ready: str, go_on: str) -> None:
     """Own the folder; say so by making the file `ready`; let go when `go_on` is there."""
     from tests.server import wait_until
 
-    with Dist(Path(folder), Path(state)).opened(Silent()):
+    with Dist(Path(folder), Path(state), inputs_of).opened(Silent()):
         Path(ready).touch()
         wait_until(Path(go_on).exists)

@@ -18,7 +18,7 @@ from bundler.adapters.http import Http, TransientError
 from bundler.adapters.index import Index
 from bundler.adapters.store import Blob, Store
 from bundler.errors import BundleError, IntegrityError, UnreachableError
-from bundler.model.lock import LockedWheel
+from bundler.model.locked_wheel import LockedWheel
 from bundler.progress import Silent
 from tests.server import JSON_PAGE, Reply, Server, SimpleIndex, serving
 

@@ -17,6 +17,7 @@ from bundler.adapters.http import Body
 from bundler.adapters.own_folder import check_private, make_folder, open_new, open_own, own_lock, private_folder
 from bundler.adapters.store import Blob, Store
 from bundler.errors import WorkError
+from bundler.kinds.wheelhouse.members.archive_manifest import inputs_of
 from bundler.progress import Silent
 from bundler.sidecars import sha256sums
 from tests.world import World
@@ -192,7 +193,7 @@ def test_names_in_a_folder_of_others_cannot_be_guessed(tmp_path: Path) -> None:
 
 
 def put(tmp_path: Path, name: str = "a.tar.gz") -> Path:
-    dist = Dist(tmp_path / "out", private_folder(tmp_path / "cache") / "dist")
+    dist = Dist(tmp_path / "out", private_folder(tmp_path / "cache") / "dist", inputs_of)
     with dist.opened(Silent()):
         with dist.replacing(name) as file:
             file.write(CONTENT)
@@ -242,7 +243,7 @@ def test_a_link_to_the_right_bytes_is_no_finished_archive(tmp_path: Path) -> Non
     out = put(tmp_path)
     (out / "a.tar.gz").rename(tmp_path / "moved")
     (out / "a.tar.gz").symlink_to(tmp_path / "moved")
-    dist = Dist(out, tmp_path / "cache" / "dist")
+    dist = Dist(out, tmp_path / "cache" / "dist", inputs_of)
     with dist.opened(Silent()):
         assert dist.current("a.tar.gz", "i") is None
 

@@ -11,8 +11,8 @@ import pytest
 from bundler.adapters.process import Completed
 from bundler.adapters.resolver import Resolver
 from bundler.errors import LockError, UnreachableError
+from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
-from bundler.model.request import Request
 from bundler.model.target import Target
 
 INDEX = "https://topuser:top%2Fsecret@index.test:8443/simple"
@@ -54,6 +54,13 @@ class FakeUv:
         return self.option("--output-file")
 
 
+def resolved(
+    resolver: Resolver, limits: list[str], newest: str, preferences: str | None, request: Request = REQUEST
+) -> str:
+    name, python = request.target.name, request.python
+    return resolver.resolve(name, request.requirements, python, limits, newest, preferences)
+
+
 def locked(text: str) -> Callable[[Path], Completed]:
     def answer(output: Path) -> Completed:
         output.write_text(text)
@@ -68,7 +75,7 @@ def refused(errors: str) -> Callable[[Path], Completed]:
 
 def test_uv_is_asked_for_the_targets_machine_and_nothing_of_this_one() -> None:
     uv = FakeUv(locked("the lock"))
-    assert Resolver(uv, {}, INDEX).resolve(REQUEST, ["httpx==1"], "2026-11-20T00:00:00Z", None) == "the lock"
+    assert resolved(Resolver(uv, {}, INDEX), ["httpx==1"], "2026-11-20T00:00:00Z", None) == "the lock"
     argv = uv.calls[0][0]
     assert Path(argv[0]).name == "uv"
     assert argv[1:3] == ["pip", "compile"]
@@ -84,13 +91,13 @@ def test_uv_is_asked_for_the_targets_machine_and_nothing_of_this_one() -> None:
 def test_uvs_platform_is_the_targets_glibc_where_uv_knows_it() -> None:
     uv = FakeUv(locked(""))
     request = Request(**{**vars(REQUEST), "python": Interpreter("3.9.2", "x86_64", 31)})
-    Resolver(uv, {}, INDEX).resolve(request, [], "2026-11-20", None)
+    resolved(Resolver(uv, {}, INDEX), [], "2026-11-20", None, request)
     assert uv.option("--python-platform") == "x86_64-manylinux_2_31"
 
 
 def test_an_old_lock_is_there_as_preferences() -> None:
     uv = FakeUv(locked("new"))
-    assert Resolver(uv, {}, INDEX).resolve(REQUEST, [], "2026-11-20", "old lock") == "new"
+    assert resolved(Resolver(uv, {}, INDEX), [], "2026-11-20", "old lock") == "new"
     assert uv.files["old"] == "old lock"
     assert Path(uv.output).name == "pylock.toml"
     assert not Path(uv.output).parent.exists()
@@ -99,7 +106,7 @@ def test_an_old_lock_is_there_as_preferences() -> None:
 def test_credentials_are_in_the_environment_and_in_no_argument() -> None:
     uv = FakeUv(locked(""))
     resolver = Resolver(uv, {}, INDEX)
-    resolver.resolve(REQUEST, [], "2026-11-20", None)
+    resolved(resolver, [], "2026-11-20", None)
     resolver.version()
     for argv, env in uv.calls:
         assert env["UV_DEFAULT_INDEX"] == INDEX
@@ -116,7 +123,7 @@ def test_only_settings_about_reaching_the_index_act() -> None:
         "UV_FIND_LINKS": "/w", "UV_NO_BINARY": "1", "UV_CONFIG_FILE": "/uv.toml", "UV_INDEX_STRATEGY": "x",
         "UV_DEFAULT_INDEX": "https://elsewhere.test", "UV_TORCH_BACKEND": "auto", "UV_CUSTOM_COMPILE_COMMAND": "x",
     }  # fmt: skip
-    Resolver(uv, env, INDEX).resolve(REQUEST, [], "2026-11-20", None)
+    resolved(Resolver(uv, env, INDEX), [], "2026-11-20", None)
     given = uv.calls[0][1]
     assert {name for name in given if name.startswith("UV_")} == {
         "UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_OFFLINE", "UV_NATIVE_TLS", "UV_DEFAULT_INDEX",
@@ -133,7 +140,7 @@ def test_the_version_is_two_words() -> None:
 def test_uvs_reasons_are_told_without_blank_lines_and_without_its_folder() -> None:
     uv = FakeUv(refused("  x No solution found in FOLDER/wanted.txt:\n\n   \n  because a<2\n\n"))
     with pytest.raises(LockError) as caught:
-        Resolver(uv, {}, INDEX).resolve(REQUEST, [], "2026-11-20", None)
+        resolved(Resolver(uv, {}, INDEX), [], "2026-11-20", None)
     assert caught.value.message == (
         "ubuntu-26.04-arm64: cannot be resolved\n  x No solution found in /wanted.txt:\n  because a<2"
     )
@@ -152,7 +159,7 @@ def test_uvs_reasons_are_told_without_blank_lines_and_without_its_folder() -> No
 def test_no_error_shows_the_indexs_credentials(index: str, secrets: list[str]) -> None:
     said = f"error: {index} and {index.rpartition('/')[0]}/files/x.whl; " + "; ".join(f"with {s}" for s in secrets[:2])
     with pytest.raises(LockError) as caught:
-        Resolver(FakeUv(refused(said)), {}, index).resolve(REQUEST, [], "2026-11-20", None)
+        resolved(Resolver(FakeUv(refused(said)), {}, index), [], "2026-11-20", None)
     assert not [secret for secret in secrets if secret in caught.value.message]
     assert "index.test" in caught.value.message
     assert "/files/x.whl" in caught.value.message
@@ -161,12 +168,12 @@ def test_no_error_shows_the_indexs_credentials(index: str, secrets: list[str]) -
 def test_an_index_without_credentials_is_shown_as_it_is() -> None:
     uv = FakeUv(refused("error: https://index.test/simple: odd"))
     with pytest.raises(LockError, match=r"https://index\.test/simple: odd"):
-        Resolver(uv, {}, "https://index.test/simple").resolve(REQUEST, [], "2026-11-20", None)
+        resolved(Resolver(uv, {}, "https://index.test/simple"), [], "2026-11-20", None)
 
 
 @pytest.mark.parametrize("words", ["Failed to fetch: `x`", "error sending request for url", "Could not connect"])
 def test_an_index_out_of_reach_is_told_from_requirements_that_do_not_fit(words: str) -> None:
     with pytest.raises(UnreachableError) as caught:
-        Resolver(FakeUv(refused(f"error: {words}")), {}, INDEX).resolve(REQUEST, [], "2026-11-20", None)
+        resolved(Resolver(FakeUv(refused(f"error: {words}")), {}, INDEX), [], "2026-11-20", None)
     assert caught.value.exit_code == 4
     assert "index" in caught.value.hint

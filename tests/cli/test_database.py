@@ -18,8 +18,8 @@ import pytest
 
 from bundler.model.bundle import Folder, text_file
 from tests.archives import repack
+from tests.payloads.prisma.test_tree import tgz
 from tests.server import Reply, Server, serving
-from tests.steps.test_prisma_tree import tgz
 from tests.world import TARGETS, WHEELHOUSE, Ran, World, make_wheel
 
 ASSET = "litellm-runtime-debian-12-amd64.tar.gz"

@@ -15,20 +15,20 @@ import pytest
 from bundler import cli
 from bundler.cli import build, check, complain, inspect, lock, publish, rehearse, targets, verify
 from bundler.cli.output import component_json
+from bundler.commands.build import BuildReport
+from bundler.commands.check import CheckReport, TargetFacts
+from bundler.commands.lock import LockReport
+from bundler.commands.publish import PublishReport
+from bundler.commands.rehearse import RehearsalReport
 from bundler.errors import BundleError, IntegrityError, ManifestError, PreflightError, Problem, ProofError, from_os
-from bundler.model.asset_lock import AssetLock
-from bundler.pipeline.build import BuildReport
-from bundler.pipeline.check import CheckReport, TargetFacts
-from bundler.pipeline.component_state import ComponentLock
-from bundler.pipeline.lock import LockReport
-from bundler.pipeline.publish import PublishReport
-from bundler.pipeline.rehearse import RehearsalReport
-from bundler.pipeline.verify import VerifyReport
-from bundler.pipeline.verify_release import ReleaseReport
+from bundler.kinds.prebuilt.asset_lock import AssetLock
+from bundler.kinds.prebuilt.state import ComponentLock
+from bundler.kinds.verify import VerifyReport
+from bundler.kinds.wheelhouse.judge import Contents
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.progress import Lines
-from bundler.sidecars.archive_manifest import ArchiveManifest
-from bundler.sidecars.delivery_record import DeliveryRecord, document, markdown
-from bundler.steps.verify_archive import Contents
+from bundler.release.delivery_record import DeliveryRecord, document, markdown
+from bundler.release.verify import ReleaseReport
 from bundler.terminal import Json, say_document, say_json
 from tests.test_terminal import HOSTILE, obeyed
 from tests.world import World

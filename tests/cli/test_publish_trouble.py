@@ -17,9 +17,9 @@ from bundler.adapters.http import Http
 from bundler.errors import WorkError
 from bundler.model.release import Piece
 from bundler.progress import Silent
-from bundler.steps.fill_release import Filler
-from bundler.steps.release_content import generated
-from bundler.steps.switch_release import Draft, Wanted
+from bundler.release.content import generated
+from bundler.release.fill import Filler
+from bundler.release.switch import Draft, Wanted
 from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault
 

@@ -7,11 +7,11 @@ import json
 
 import pytest
 
+from bundler.commands.publish import publish
 from bundler.model.release import PART_SIZE
-from bundler.pipeline.preflight import Order
-from bundler.pipeline.publish import publish
-from bundler.pipeline.settings import Settings
 from bundler.progress import Silent
+from bundler.release.preflight import Order
+from bundler.session import Settings
 from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault
 from tests.github.repository import Release

@@ -16,20 +16,22 @@ from bundler.adapters.github_answer import checked
 from bundler.adapters.http import Answer
 from bundler.adapters.simple_page import read_page
 from bundler.adapters.source_archive import unpack_source
-from bundler.model.asset_lock import AssetLock
-from bundler.model.build_lock import BuildLock
+from bundler.kinds.manifests import Manifests
+from bundler.kinds.prebuilt import component_manifest
+from bundler.kinds.prebuilt.asset_lock import AssetLock
+from bundler.kinds.prebuilt.judge import Expected, verify_component
+from bundler.kinds.wheelhouse.build_lock import BuildLock
+from bundler.kinds.wheelhouse.judge import verify_archive
+from bundler.kinds.wheelhouse.lock import Lock
+from bundler.kinds.wheelhouse.members import archive_manifest, runtime_env
 from bundler.model.closure import prove
 from bundler.model.interpreter import Interpreter
-from bundler.model.lock import Lock
-from bundler.model.manifest import Manifests
 from bundler.model.metadata import parse_metadata, read_wheel
 from bundler.model.release import Release, read_json
-from bundler.sidecars import archive_manifest, channel, component_manifest, parts, runtime_env, sha256sums
-from bundler.sidecars.delivery_record import Verification, parse
-from bundler.steps.verify_archive import verify_archive
-from bundler.steps.verify_component import Expected, verify_component
-from tests.model.test_asset_lock import LOCK as ASSET_LOCK
-from tests.model.test_build_lock import LOCK as BUILD_LOCK
+from bundler.release.delivery_record import Verification, parse
+from bundler.sidecars import channel, parts, sha256sums
+from tests.kinds.prebuilt.test_asset_lock import LOCK as ASSET_LOCK
+from tests.kinds.wheelhouse.test_build_lock import LOCK as BUILD_LOCK
 from tests.sources import tar_of, zip_of
 from tests.world import PYTHON, TARGETS, WHEELHOUSE, make_wheel, world
 

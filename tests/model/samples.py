@@ -6,10 +6,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+from bundler.kinds.manifests import Manifests
+from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
-from bundler.model.lock import LockedWheel
-from bundler.model.manifest import Manifests
-from bundler.model.request import Request
+from bundler.model.locked_wheel import LockedWheel
 from bundler.model.target import Target
 
 ROOT = Path(__file__).parents[2]

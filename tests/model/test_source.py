@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from bundler.errors import LockError, ManifestError
-from bundler.model.lock import Lock, LockedWheel, Source, facts_for
-from bundler.model.manifest import Manifests, SourceArchive
-from bundler.model.request import request_for
+from bundler.kinds.manifests import Manifests
+from bundler.kinds.wheelhouse.lock import Lock, facts_for
+from bundler.kinds.wheelhouse.manifest import SourceArchive
+from bundler.kinds.wheelhouse.request import request_for
+from bundler.model.locked_wheel import LockedWheel, Source
 from tests.model.samples import REQUEST, WHEEL
 from tests.world import PYTHON, TARGETS, WHEELHOUSE
 

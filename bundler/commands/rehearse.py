@@ -1,0 +1,77 @@
+"""`rehearse`: install an archive where there is no network, and report."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.adapters.own_folder import private_folder
+from bundler.adapters.regular import read_regular
+from bundler.adapters.sandbox import opened
+from bundler.errors import UnreachableError, UsageError
+from bundler.kinds.wheelhouse.judge import Verdict, verify_archive
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
+from bundler.kinds.wheelhouse.rehearse import Rehearsal, Rehearsing, Step
+from bundler.model.target import MACHINES
+from bundler.session import Settings
+
+_LARGEST_RELEASE = 1 << 16
+
+
+@dataclass(frozen=True)
+class RehearsalReport:
+    """The verdict on the archive, and what came of the rehearsal; None if the archive did not verify."""
+
+    archive: Path
+    root: Path
+    verdict: Verdict
+    rehearsal: Rehearsal | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every step worked; 3 if the archive's integrity fails; else 1."""
+        if self.verdict.integrity:
+            return 3
+        return 0 if self.rehearsal and self.rehearsal.good else 1
+
+
+def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalReport:
+    """Verify `archive`, then install and run it in a sandbox around `root` (default: this host), with no network.
+
+    Raises UnreachableError if the archive or root is not there, UsageError if the root is another distro's,
+    WorkError if no sandbox can be made.
+    """
+    if not archive.is_file():
+        raise UnreachableError(f"{archive} is not a file", "give an archive that `build` made")
+    place = root or Path("/")
+    verdict = verify_archive(archive)
+    if not verdict.good or verdict.facts is None or verdict.contents is None:
+        return RehearsalReport(archive, place, verdict, None)
+    facts = verdict.facts
+    _check_root(place, facts)
+    with opened(place, MACHINES[facts.arch], private_folder(settings.cache_dir, "rehearsal"), archive) as sandbox:
+        rehearsing = Rehearsing(sandbox, facts, verdict.contents.top, lambda step: _tell(settings, step))
+        return RehearsalReport(archive, place, verdict, rehearsing.rehearse())
+
+
+def _tell(settings: Settings, step: Step) -> None:
+    settings.progress.say(f"{'ok' if step.good else 'FAILED'}  {step.seconds:6.1f} s  {step.name}")
+
+
+def _check_root(root: Path, facts: ArchiveManifest) -> None:
+    """Check that `root` is what the archive is for (os-release(5))."""
+    wanted = f"{facts.distro} {facts.version}"
+    path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
+    if path is None:
+        raise UnreachableError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
+    lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
+    release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
+    found = f"{release.get('ID')} {release.get('VERSION_ID')}"
+    if found != wanted:
+        hint = f"give --root with an unpacked root of {wanted}, or rehearse on such a host"
+        raise UsageError(f"{root} is {found}, the archive is for {wanted}", hint)
+    if root == Path("/") and os.uname().machine != MACHINES[facts.arch]:
+        raise UsageError(
+            f"this host is {os.uname().machine}, the archive is for {facts.arch}", f"give --root of {facts.arch}"
+        )

@@ -1,0 +1,88 @@
+"""Bring what the locks pin into the store: each distinct file once, several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.adapters.index import Index
+from bundler.adapters.store import Blob, Store
+from bundler.errors import BundleError, IntegrityError, UnreachableError
+from bundler.model.pin import OnRegistry, Pin
+
+Fetch = Callable[[Pin], Path]
+
+
+def blob_of(pin: Pin) -> Blob:
+    """The pinned file as the store keeps it."""
+    return Blob(pin.name, pin.sha256, pin.size)
+
+
+def addresses_of(pin: Pin, index: Callable[[], Index], registry: Callable[[], str]) -> Iterator[str]:
+    """Yield where a pinned file may be, the quickest way first. Raises UnreachableError."""
+    if isinstance(pin.origin, str):
+        yield pin.origin
+    elif isinstance(pin.origin, OnRegistry):
+        yield registry() + pin.origin.path
+    else:
+        yield from index().addresses(pin.origin)
+
+
+def distinct(pins: Iterable[Pin]) -> tuple[Pin, ...]:
+    """Each file once, in order."""
+    return tuple({one.sha256: one for one in pins}.values())
+
+
+def from_store(store: Store) -> Fetch:
+    """A fetch that asks no network: what is not in the store cannot be had."""
+
+    def fetch(pin: Pin) -> Path:
+        if not store.has(blob_of(pin)):
+            raise UnreachableError(f"{pin.name} is not in the store", "run once without --offline")
+        return store.path(pin.sha256)
+
+    return fetch
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """Downloads under way, by digest."""
+
+    futures: dict[str, Future[Path]]
+
+    @classmethod
+    def start(cls, pins: Sequence[Pin], fetch: Fetch, pool: ThreadPoolExecutor) -> Fetching:
+        """Begin to fetch, in order."""
+        return cls({one.sha256: pool.submit(fetch, one) for one in pins})
+
+    def wait(self, pins: Sequence[Pin]) -> None:
+        """Wait until all of `pins` are there. Raises one error that stands for all that failed."""
+        errors: list[BundleError] = []
+        for one in pins:
+            try:
+                self.futures[one.sha256].result()
+            except UnreachableError as error:
+                errors.append(hinted(error, one))
+            except BundleError as error:
+                errors.append(error)
+        if errors:
+            raise _summary(errors, len(pins))
+
+
+def hinted(error: UnreachableError, pin: Pin) -> UnreachableError:
+    """Tell what helps when a pinned address is out of reach: its digest makes any copy as good."""
+    if not isinstance(pin.origin, str):
+        return error
+    folder, _, name = pin.origin.rpartition("/")
+    hint = f"put {name} into a folder and give --mirror {folder}/=file:///FOLDER/ (or a mirror nearby)"
+    return UnreachableError(error.message, hint)
+
+
+def _summary(errors: Sequence[BundleError], total: int) -> BundleError:
+    """The gravest error in full, and how many there were."""
+    first = max(errors, key=lambda error: isinstance(error, IntegrityError))
+    if len(errors) == 1:
+        return first
+    return type(first)(f"{len(errors)} of {total} files could not be fetched; the first: {first.message}", first.hint)

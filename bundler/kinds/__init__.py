@@ -1,0 +1,1 @@
+"""The kinds of components that a manifest may describe."""

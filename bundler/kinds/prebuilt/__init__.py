@@ -1,0 +1,1 @@
+"""What other repositories release as finished archives."""

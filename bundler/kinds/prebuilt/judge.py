@@ -1,0 +1,126 @@
+"""Prove the archive of a component that another repository releases: its shape, and the program that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bundler.adapters.read_archive import open_archive, read_member
+from bundler.adapters.tar_reader import Member, Reader
+from bundler.errors import BundleError, IntegrityError
+from bundler.kinds.prebuilt import component_manifest
+from bundler.kinds.prebuilt.component_manifest import ComponentManifest
+from bundler.model.bundle import MANIFEST
+from bundler.model.executable import HEAD, platform_of
+from bundler.model.json_text import parse_json
+from bundler.model.paths import link_fault
+
+_LARGEST_MANIFEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an archive shall be: its component and platform; empty words where nobody said."""
+
+    component: str = ""
+    platform: str = ""
+
+
+@dataclass(frozen=True)
+class ComponentVerdict:
+    """What an archive says it is, and what is wrong with it. It carries all that it needs: `closure` stays empty."""
+
+    name: str
+    facts: ComponentManifest | None
+    integrity: tuple[str, ...]
+    closure: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Nothing was found."""
+        return not self.integrity
+
+
+def is_component(path: Path, name: str) -> bool:
+    """Say whether an archive is a component's: its manifest.json tells an os, and no distro."""
+    try:
+        facts = parse_json(read_member(path, name, MANIFEST, _LARGEST_MANIFEST) or b"null", _LARGEST_MANIFEST)
+    except (BundleError, ValueError):
+        return False
+    return isinstance(facts, dict) and "os" in facts and "distro" not in facts
+
+
+@dataclass
+class _Reading:
+    tops: set[str] = field(default_factory=set)
+    manifest: bytes | None = None
+    heads: dict[str, tuple[bool, bytes]] = field(default_factory=dict)
+
+
+def verify_component(path: Path, name: str, expected: Expected) -> ComponentVerdict:
+    """Verify one archive, called `name`; what is wrong is in the verdict.
+
+    Raises OSError if it cannot be read at all.
+    """
+    try:
+        reading = _read(path, name)
+        if len(reading.tops) != 1:
+            return ComponentVerdict(name, None, (f"one top folder is expected, there are {len(reading.tops)}",))
+        if reading.manifest is None:
+            return ComponentVerdict(name, None, (f"missing: {MANIFEST}",))
+        facts = component_manifest.parse(reading.manifest)
+    except BundleError as error:
+        return ComponentVerdict(name, None, (error.message,))
+    return ComponentVerdict(name, facts, tuple(_findings(reading, facts, name, expected)))
+
+
+def _read(path: Path, name: str) -> _Reading:
+    """Read a whole archive once, keeping the beginning of each program. Raises IntegrityError if it is unsafe."""
+    reading = _Reading()
+    with open_archive(path, name) as reader:
+        for member in reader.members():
+            top, _, inner = member.path.partition("/")
+            reading.tops.add(top)
+            if inner == MANIFEST:
+                if member.kind != "file" or member.size > _LARGEST_MANIFEST:
+                    raise IntegrityError(f"{member.path}: not a small file")
+                reading.manifest = b"".join(reader.read())
+            elif member.kind == "file":
+                if member.executable:
+                    reading.heads[inner] = (True, _head(reader))
+            elif fault := _fault(member):
+                raise IntegrityError(f"refused member {member.path[:200]!r}: {fault}")
+    return reading
+
+
+def _head(reader: Reader) -> bytes:
+    return next(reader.read(), b"")[:HEAD]
+
+
+def _fault(member: Member) -> str | None:
+    """What is unsafe about a folder or link."""
+    if member.kind == "hard link":
+        return "a hard link"
+    top = member.path.partition("/")[0]
+    return link_fault(member.path, member.target, top) if member.kind == "link" else None
+
+
+def _findings(reading: _Reading, facts: ComponentManifest, name: str, expected: Expected) -> Iterator[str]:
+    (top,) = reading.tops
+    component, platform = expected.component or facts.component, expected.platform or facts.platform
+    if facts.component != component:
+        yield f"{MANIFEST} names another component\n    expected {component}\n    actual   {facts.component}"
+    if facts.platform != platform:
+        yield f"{MANIFEST} names another platform\n    expected {platform}\n    actual   {facts.platform}"
+    if top != component:
+        yield f"the top folder is {top}, not {component}"
+    if not (name.startswith(f"{component}-") and f"-{platform}." in name):
+        yield f"the file's name does not say what is inside: {component} for {platform}"
+    executable, head = reading.heads.get(facts.program, (False, b""))
+    if not executable:
+        yield f"missing: {facts.program}, an executable file that {MANIFEST} names"
+        return
+    actual = platform_of(head)
+    if actual not in (platform, "script"):
+        yield f"{facts.program}: a program for another platform\n    expected {platform}\n    actual   {actual}"

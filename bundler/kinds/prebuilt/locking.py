@@ -1,0 +1,135 @@
+"""Components that other repositories release: which release is locked, and locking one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from bundler.adapters.github import GitHub
+from bundler.adapters.release_listing import Listing, newest_runtime
+from bundler.adapters.store import Blob, Store
+from bundler.adapters.workspace import Workspace
+from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError
+from bundler.kinds.manifests import load_manifests
+from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset
+from bundler.kinds.prebuilt.judge import Expected, verify_component
+from bundler.kinds.prebuilt.lock_assets import Offered, lock_assets
+from bundler.kinds.prebuilt.manifest import ReleaseAsset
+from bundler.kinds.prebuilt.state import ComponentLock, component_state
+from bundler.model.release import CHANNEL, Asset, Release
+from bundler.progress import Silent
+from bundler.session import Settings
+
+
+def lock_components(
+    settings: Settings, names: Sequence[str], *, upgrade: bool = False, deep: bool = False
+) -> tuple[ComponentLock, ...]:
+    """Lock those of the components whose lock does not match, or all with `upgrade` or `deep`.
+
+    `deep` also downloads every archive. A component that fails keeps its old lock and does not stop the others.
+    """
+    workspace = settings.workspace()
+    manifests = load_manifests(workspace).release_assets
+    made = []
+    for name in names:
+        before = component_state(workspace, name, manifests[name])
+        if before.state == "current" and not upgrade and not deep:
+            made.append(before)
+            continue
+        settings.progress.say(f"locking {name}: {manifests[name].repository}@{manifests[name].tag}")
+        try:
+            made.append(_lock(settings, workspace, before, manifests[name], deep=deep))
+        except BundleError as error:
+            made.append(ComponentLock(name, "failed", before.lock, error=error))
+    return tuple(made)
+
+
+def _lock(
+    settings: Settings, workspace: Workspace, before: ComponentLock, manifest: ReleaseAsset, *, deep: bool
+) -> ComponentLock:
+    store = settings.store()
+    with settings.github(manifest.repository) as github:
+        release = _release(github, manifest)
+        commit = github.tag_commit(release.tag_name)
+        if commit is None:
+            raise IntegrityError(f"{manifest.repository}@{release.tag_name} has no git tag")
+        listing = Listing.of(store, github, release)
+        bring = partial(_bring, store, github)
+        if listing.faults:
+            where = f"{manifest.repository}@{release.tag_name}"
+            raise IntegrityError(f"{where}: {listing.faults[0]}", "a release that is whole can be locked")
+        made = lock_assets(manifest, release, commit, Offered(listing.assets, listing.listed), bring)
+        text = made.render()
+        try:
+            AssetLock.parse(text, "")  # what came from outside must be fit to stand in a lock
+        except LockError as error:
+            raise IntegrityError(f"{manifest.repository}@{release.tag_name}: {error.message}") from error
+        _same_bytes(before.lock, made)
+        if deep:
+            _look_inside(settings, store, github, listing, made)
+    if text == workspace.asset_lock_text(before.name):
+        return ComponentLock(before.name, "unchanged", made)
+    workspace.write_asset_lock(before.name, text)
+    return ComponentLock(before.name, "locked", made)
+
+
+def _release(github: GitHub, manifest: ReleaseAsset) -> Release:
+    """The release that a manifest's tag means now; `latest-runtime` is the newest runtime one, as consumers take it."""
+    tag = newest_runtime(github) if manifest.tag == CHANNEL else manifest.tag
+    release = github.published(tag) if tag else None
+    if release is None:
+        what = f"release {tag}" if tag else "runtime release"
+        raise UnreachableError(f"{manifest.repository} has no published {what}", "is the manifest's tag right?")
+    return release
+
+
+def _bring(store: Store, github: GitHub, asset: Asset, sha256: str) -> Path:
+    with Silent().task("", 0) as task:
+        blob = Blob(asset.name, sha256, asset.size)
+        return store.fetch(blob, iter([github.asset_address(asset)]), github, task)
+
+
+def _same_bytes(before: AssetLock | None, after: AssetLock) -> None:
+    """Refuse a release whose assets were replaced under the tag that was locked."""
+    if before is None or (before.repository, before.tag) != (after.repository, after.tag):
+        return
+    if before.commit != after.commit:
+        raise IntegrityError(
+            f"{after.repository}@{after.tag}: the tag was moved since it was locked\n"
+            f"  expected {before.commit}\n  actual   {after.commit}",
+            "ask who releases it; to accept it, remove the component's lock and lock again",
+        )
+    old = {asset.name: asset.sha256 for asset in before.assets}
+    for asset in after.assets:
+        if old.get(asset.name, asset.sha256) != asset.sha256:
+            raise IntegrityError(
+                f"{after.repository}@{after.tag}: {asset.name} was replaced since it was locked\n"
+                f"  expected {old[asset.name]}\n  actual   {asset.sha256}",
+                "ask who releases it; to accept it, remove the component's lock and lock again",
+            )
+
+
+def _look_inside(settings: Settings, store: Store, github: GitHub, listing: Listing, lock: AssetLock) -> None:
+    """Download every archive and check it. Raises IntegrityError."""
+    for asset in lock.assets:
+        with settings.progress.task(asset.name, asset.size) as task:
+            for file in asset.files:
+                blob = Blob(file.name, file.sha256, file.size)
+                store.fetch(blob, iter([github.asset_address(listing.assets[file.name])]), github, task)
+        archive_of(store, lock, asset)
+
+
+def archive_of(store: Store, lock: AssetLock, asset: LockedAsset) -> Path:
+    """Put an archive together from the store, and check that it is what its name says. Raises IntegrityError."""
+    whole = Blob(asset.name, asset.sha256, asset.size)
+    files = [store.path(file.sha256) for file in asset.files]
+    path = files[0] if len(files) == 1 else store.join(whole, files)
+    verdict = verify_component(path, asset.name, Expected(lock.component, asset.platform))
+    if not verdict.good:
+        raise IntegrityError(
+            f"{asset.name} of {lock.repository}@{lock.tag} is not what it should be:\n  "
+            + "\n  ".join(verdict.integrity),
+            "ask who releases it",
+        )
+    return path

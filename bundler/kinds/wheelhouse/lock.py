@@ -1,0 +1,272 @@
+"""Locks: every version, file name, size and SHA-256 of a target's wheelhouse, as a PEP 751 `pylock.<target>.toml`.
+
+A lock names no index. Each wheel has `name`, `path` (its bare file name), `size` and `hashes`; where to fetch it is
+found when it is fetched. What PEP 751 has no place for stands in the `tool.aiws-bundle` tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, ClassVar
+
+import tomli_w
+from packaging.markers import Marker
+from packaging.pylock import Package, PackageWheel, Pylock, PylockValidationError
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+
+from bundler.errors import LockError
+from bundler.kinds.wheelhouse.request import Request, parse_versions
+from bundler.model.locked_wheel import LockedWheel, Source
+from bundler.model.needs import PARSING
+from bundler.model.paths import is_plain_name
+from bundler.model.toml import parse_toml
+from bundler.model.wheel_name import parse_wheel_name
+from bundler.payloads.prisma.pins import LockedDatabase
+from bundler.words import PythonVersion, Spec, Wanted
+
+TOOL = "aiws-bundle"
+# The public index files a wheel below the BLAKE2b-256 digest of its bytes (Warehouse); any index may do the same.
+_HINT = re.compile(r"packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LARGEST_WHEEL = 1 << 31
+_DATABASE_TABLE = f"\n[tool.{TOOL}.database]\n"
+
+
+class MalformedLockError(LockError):
+    """A lock file that aiws-bundle did not write; `line` counts from 1, 0 if unknown."""
+
+    def __init__(self, name: str, reason: str, line: int) -> None:
+        target = re.search(r"pylock\.(.+)\.toml$", name)
+        hint = f"run `aiws-bundle lock {target.group(1)}`" if target else ""
+        super().__init__(f"{name} is not a lock that aiws-bundle wrote: {reason}", hint)
+        self.reason, self.line = f"not a lock that aiws-bundle wrote: {reason}", line
+
+
+def _chosen(versions: dict[str, str]) -> dict[str, str]:
+    if parse_versions(tuple(f"{name}={version}" for name, version in versions.items())) != versions:
+        raise ValueError("not names and versions as `lock --set` writes them")
+    return versions
+
+
+@dataclass(frozen=True)
+class LockFacts:
+    """The `tool.aiws-bundle` table: what the lock was made from and by, and what database support needs, if pinned."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", alias_generator=lambda name: name.replace("_", "-")
+    )
+    target: str
+    manifest_sha256: str
+    requirement: Spec
+    requirements: tuple[Wanted, ...]
+    python: PythonVersion
+    portable: bool
+    glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
+    resolver: str
+    exclude_newer: str
+    set: Annotated[dict[str, str], AfterValidator(_chosen)] = field(default_factory=dict)
+    database: LockedDatabase | None = None
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A resolved wheelhouse: what it is for, and its wheels sorted by project."""
+
+    facts: LockFacts
+    wheels: tuple[LockedWheel, ...]
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> Lock:
+        """Parse a lock; `name` is what errors call it. Raises LockError."""
+        try:
+            document = parse_toml(text)
+            with PARSING:
+                pylock = Pylock.from_dict(document)
+            facts = _facts_adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
+            return cls(facts, tuple(_wheel(package) for package in pylock.packages))
+        except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
+            place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as the parser says it
+            raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0) from error
+
+    def render(self, folder: str = "") -> str:
+        """Return the lock's text; wheel paths start with `folder`."""
+        pylock = Pylock(
+            lock_version=Version("1.0"),
+            environments=[Marker(self._environment())],
+            requires_python=SpecifierSet(f">={self.facts.python},=={_minor(self.facts.python)}.*"),
+            created_by=TOOL,
+            packages=[_package(wheel, folder) for wheel in self.wheels],
+            tool={TOOL: _facts_adapter().dump_python(self.facts, by_alias=True, exclude_defaults=True)},
+        )
+        pylock.validate()
+        header = "# Written by `aiws-bundle lock`; edit the manifests instead.\n"
+        return header + tomli_w.dumps(dict(pylock.to_dict()))
+
+    def _environment(self) -> str:
+        machine = "aarch64" if self.facts.target.endswith("arm64") else "x86_64"
+        return f"sys_platform == 'linux' and platform_machine == '{machine}' and implementation_name == 'cpython'"
+
+    def staleness(self, request: Request) -> str | None:
+        """Say why this lock does not serve `request`, or None if it does."""
+        if self.facts.target != request.target.name:
+            return f"it was made for {self.facts.target}"
+        if self.source != _source_of(request) and self.facts.manifest_sha256 == request.digest():
+            return "its marks of what is built from source were changed"
+        if self.facts.manifest_sha256 != request.digest():
+            return f"the manifests changed: {_difference(self, request)}"
+        if (pins := self.facts.database) and not (request.database and pins.serves(request.database, request.target)):
+            return "its database pins are for other choices"
+        return None
+
+    def effective(self, request: Request) -> Request:
+        """`request` with what this lock decided: the versions of `lock --set`, and whether there is a database."""
+        chosen = request.with_database() if self.facts.database else request
+        return chosen.with_versions(self.facts.set)
+
+    def digests(self) -> set[str]:
+        """The SHA-256 of every file that this lock pins."""
+        digests = {wheel.sha256 for wheel in self.wheels}
+        if pins := self.facts.database:
+            digests |= {engine.sha256 for engine in pins.engines} | {package.sha256 for package in pins.npm}
+        return digests
+
+    @property
+    def built(self) -> LockedWheel | None:
+        """The wheel that is built from source, or None."""
+        return next((wheel for wheel in self.wheels if wheel.source), None)
+
+    @property
+    def source(self) -> Source | None:
+        """What the component's own wheel is built from; None: it comes from an index."""
+        return self.built.source if self.built else None
+
+    def lacks_database(self, request: Request) -> bool:
+        """Say whether `request` asks for database support that is not locked."""
+        return request.database is not None and self.facts.database is None
+
+
+def holds_database(text: str) -> bool:
+    """Say whether a lock's text, unparsed, has database support."""
+    return _DATABASE_TABLE in text
+
+
+def _difference(lock: Lock, request: Request) -> str:
+    facts = lock.facts
+    pairs = {
+        "Python": (facts.python, request.python.version),
+        "glibc": (facts.glibc, f"2.{request.python.glibc_minor}"),
+        "portable": (str(facts.portable).lower(), str(request.portable).lower()),
+    }
+    pairs["source"] = (_named(lock.source), _named(_source_of(request)))
+    changed = [f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new]
+    old, new = facts.requirements, lock.effective(request).requirements
+    changed += [f"{text} is no longer asked for" for text in old if text not in new]
+    changed += [f"{text} is asked for" for text in new if text not in old]
+    return "; ".join(changed) or "another choice"
+
+
+def _source_of(request: Request) -> Source | None:
+    return Source(request.source.commit, request.source.sha256) if request.source else None
+
+
+def _named(source: Source | None) -> str:
+    return f"commit {source.commit[:12]} (sha256 {source.sha256[:12]})" if source else "the index"
+
+
+def _wheel(package: Package) -> LockedWheel:
+    wheels = list(package.wheels or ())
+    if len(wheels) != 1 or package.version is None:
+        raise ValueError(f"{package.name}: exactly one wheel and a version are expected")
+    (wheel,) = wheels
+    digest = wheel.hashes.get("sha256", "")
+    if not is_plain_name(wheel.filename) or not _SHA256.fullmatch(digest):
+        raise ValueError(f"{package.name}: a plain file name and a SHA-256 are expected")
+    parse_wheel_name(wheel.filename)
+    if wheel.size is None or not 0 < wheel.size < _LARGEST_WHEEL:
+        raise ValueError(f"{package.name}: a size from 1 byte to 2 GiB is expected")
+    tool = (package.tool or {}).get(TOOL, {})
+    hint = tool.get("hint") if isinstance(tool, Mapping) else tool
+    if hint is not None and not (isinstance(hint, str) and _HINT.fullmatch(hint)):
+        raise ValueError(f"{package.name}: a hint is a folder below packages/")
+    source = _source_adapter().validate_python(tool["source"]) if "source" in tool else None
+    return LockedWheel(package.name, str(package.version), wheel.filename, wheel.size, digest, hint, source)
+
+
+def _package(wheel: LockedWheel, folder: str) -> Package:
+    return Package(
+        name=canonicalize_name(wheel.project),
+        version=Version(wheel.version),
+        wheels=[
+            PackageWheel(
+                name=wheel.filename,
+                path=folder + wheel.filename,
+                size=wheel.size,
+                hashes={"sha256": wheel.sha256},
+            )
+        ],
+        tool=_package_table(wheel),
+    )
+
+
+def _package_table(wheel: LockedWheel) -> dict[str, dict[str, str | dict[str, str]]] | None:
+    if wheel.source:
+        return {TOOL: {"source": {"commit": wheel.source.commit, "sha256": wheel.source.sha256}}}
+    return {TOOL: {"hint": wheel.hint}} if wheel.hint else None
+
+
+def hint_of(address: str) -> str | None:
+    """Return the folder of a wheel's address if it is one that names the content, whatever the host; else None."""
+    match = re.search(r"/(packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60})/[^/]+$", address)
+    return match.group(1) if match else None
+
+
+@cache
+def _facts_adapter() -> TypeAdapter[LockFacts]:
+    return TypeAdapter(LockFacts)
+
+
+@cache
+def _source_adapter() -> TypeAdapter[Source]:
+    return TypeAdapter(Source)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _plain(error: Exception) -> str:
+    """An error in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"tool.{TOOL}.{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)
+
+
+def facts_for(
+    request: Request,
+    resolver: str,
+    exclude_newer: str,
+    versions: Mapping[str, str],
+    database: LockedDatabase | None = None,
+) -> LockFacts:
+    """Return the facts of a lock about to be written for `request` (as the manifests have it) and `--set` versions."""
+    effective = (request.with_database() if database else request).with_versions(versions)
+    return LockFacts(
+        target=request.target.name,
+        manifest_sha256=request.digest(),
+        requirement=effective.requirement,
+        requirements=effective.requirements,
+        python=request.python.version,
+        portable=request.portable,
+        glibc=f"2.{request.python.glibc_minor}",
+        resolver=resolver,
+        exclude_newer=exclude_newer,
+        set=dict(versions),
+        database=database,
+    )

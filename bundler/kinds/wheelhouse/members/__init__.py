@@ -1,0 +1,1 @@
+"""What stands inside a wheelhouse's archive beside its payloads: one format a file."""

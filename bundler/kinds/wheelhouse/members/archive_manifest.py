@@ -1,0 +1,170 @@
+"""manifest.json: what an archive is, what it was made from, and every other file in it with size and SHA-256."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, ConfigDict, FailFast, Field, StringConstraints, TypeAdapter, ValidationError
+
+from bundler.adapters.read_archive import read_member
+from bundler.errors import BundleError, IntegrityError
+from bundler.model.bundle import MANIFEST, Entry, File, Link
+from bundler.model.interpreter import Interpreter
+from bundler.model.json_text import limited
+from bundler.model.paths import path_fault
+from bundler.model.target import MACHINES
+from bundler.words import Arch, ComponentName, DistroName, DistroVersion, PlainPath, PythonVersion, Sha256, Spec, Wanted
+
+_CONFIG = ConfigDict(extra="ignore", strict=False)
+_MOST_REQUIREMENTS = 1000
+LARGEST = 8 << 20
+
+
+@dataclass(frozen=True)
+class PythonFacts:
+    """The Python that the wheels are for: its version, whether the archive carries it, and the host's glibc."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    version: PythonVersion
+    source: Literal["system", "portable"]
+    glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """Whether the archive supports a database, and why not; else the CLI, the engines and whose Node.js it takes.
+
+    `generate` is the schema to generate a client from, below site-packages.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    supported: bool
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+    prisma_cli: str = ""
+    engines: str = ""
+    platform: str = ""
+    node: Literal["wheel", "host", ""] = ""
+    generate: PlainPath | Literal[""] = ""
+
+
+def _path(value: str) -> str:
+    if fault := path_fault(value):
+        raise ValueError(f"not a safe path: {fault}")
+    return value
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """One file of the archive: regular (size, SHA-256) or a symbolic link (its target)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    path: Annotated[str, AfterValidator(_path)]
+    size: int | None = None
+    sha256: Sha256 | None = None
+    executable: bool = False
+    link: Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] | None = None
+
+
+@dataclass(frozen=True)
+class ArchiveManifest:
+    """The file's facts. `inputs` is the digest of all that decided the archive's bytes."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    component: ComponentName
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    distro: DistroName
+    version: DistroVersion
+    arch: Arch
+    inputs: Sha256
+    requirement: Spec
+    requirements: Annotated[tuple[Wanted, ...], Field(max_length=_MOST_REQUIREMENTS), FailFast()]
+    python: PythonFacts
+    database: DatabaseFacts
+    files: Annotated[tuple[ListedFile, ...], FailFast()] = ()
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The Python that will serve the wheels on the host."""
+        glibc_minor = int(self.python.glibc.removeprefix("2."))
+        return Interpreter(self.python.version, MACHINES[self.arch], glibc_minor)
+
+
+def render(facts: ArchiveManifest, entries: Sequence[Entry]) -> bytes:
+    """Return manifest.json's bytes for the other entries of the archive."""
+    return _text(facts, [listed for entry in entries if (listed := _listed(entry))])
+
+
+def differs(content: bytes, facts: ArchiveManifest) -> bool:
+    """Say whether the file is anything but what `render` would write for what was read of it.
+
+    Readers differ in what they make of a key that is there twice, and of numbers and truth in quotes.
+    """
+    paths = [file.path for file in facts.files]
+    return paths != sorted(set(paths)) or content != _text(facts, [_words(file) for file in facts.files])
+
+
+def _text(facts: ArchiveManifest, files: list[dict[str, str | int | bool]]) -> bytes:
+    document = {
+        "component": facts.component,
+        "commit": facts.commit,
+        "distro": facts.distro,
+        "version": facts.version,
+        "arch": facts.arch,
+        "inputs": facts.inputs,
+        "requirement": facts.requirement,
+        "requirements": list(facts.requirements),
+        "python": {
+            "version": facts.python.version,
+            "source": facts.python.source,
+            "glibc": facts.python.glibc,
+        },
+        "database": {name: value for name, value in asdict(facts.database).items() if value != ""},
+        "files": files,
+    }
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def parse(content: bytes) -> ArchiveManifest:
+    """Parse manifest.json. Raises IntegrityError."""
+    try:
+        return _adapter().validate_json(limited(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise IntegrityError(f"manifest.json: {where}: {first['msg']}") from error
+    except ValueError as error:
+        raise IntegrityError(f"manifest.json: {error}") from error
+
+
+def _listed(entry: Entry) -> dict[str, str | int | bool] | None:
+    if isinstance(entry, Link):
+        return _words(ListedFile(entry.path, link=entry.target))
+    if not isinstance(entry, File):
+        return None
+    return _words(ListedFile(entry.path, entry.size, entry.sha256, entry.executable))
+
+
+def _words(file: ListedFile) -> dict[str, str | int | bool]:
+    if file.link is not None:
+        return {"path": file.path, "link": file.link}
+    words: dict[str, str | int | bool] = {"path": file.path, "size": file.size or 0, "sha256": file.sha256 or ""}
+    return {**words, "executable": True} if file.executable else words
+
+
+def inputs_of(archive: Path) -> str:
+    """The inputs that an archive says it was made from; "" if it does not say. The file is among its first."""
+    try:
+        content = read_member(archive, archive.name, MANIFEST, LARGEST)
+        return parse(content).inputs if content else ""
+    except BundleError:
+        return ""
+
+
+@cache
+def _adapter() -> TypeAdapter[ArchiveManifest]:
+    return TypeAdapter(ArchiveManifest)

@@ -1,0 +1,71 @@
+"""A recipe: all that decides one archive's bytes, known before anything is fetched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from bundler.errors import LockError
+from bundler.kinds.wheelhouse.lock import Lock, holds_database
+from bundler.kinds.wheelhouse.request import Request
+from bundler.model.portable_python import PortablePython, PythonPin
+from bundler.payloads.prisma.pins import missing_reason
+
+# Raise it when the same inputs shall give other bytes.
+_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One archive to be made. `request` is as the manifests have it, `epoch` the time of every file (s since 1970).
+
+    `installer` is the script that the archive carries for operators.
+    """
+
+    request: Request
+    asset: str
+    lock_name: str
+    lock_text: str
+    python: PortablePython
+    installer: bytes
+    epoch: int
+
+    @property
+    def lock_sha256(self) -> str:
+        """SHA-256 (hex) of the lock's text."""
+        return hashlib.sha256(self.lock_text.encode()).hexdigest()
+
+    @property
+    def python_pin(self) -> PythonPin | None:
+        """The portable Python that the archive carries, or None."""
+        return self.python.pins[self.request.target.arch] if self.request.portable else None
+
+    @property
+    def lacking(self) -> str:
+        """Why the archive will be without the database support that the manifest asks for; "" if it will not."""
+        asked = self.request.database is not None and not holds_database(self.lock_text)
+        return missing_reason(self.request.target) if asked else ""
+
+    def inputs(self) -> str:
+        """SHA-256 (hex) of all that decides the archive's bytes; computed without parsing the lock."""
+        facts: dict[str, object] = {
+            "format": _FORMAT,
+            "request": self.request.digest(),
+            "environment": self.request.environment,
+            "installer": hashlib.sha256(self.installer).hexdigest(),
+            "lock": self.lock_sha256,
+            "epoch": self.epoch,
+        }
+        if pin := self.python_pin:
+            facts["python"] = [self.python.version, pin.sha256, *self.python.leave_out]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def lock(self) -> Lock:
+        """Parse the lock. Raises LockError if it is malformed or was made for other choices."""
+        lock = Lock.parse(self.lock_text, self.lock_name)
+        if reason := lock.staleness(self.request):
+            raise LockError(
+                f"{self.lock_name} is stale: {reason}", f"run `aiws-bundle lock {self.request.target.name}`"
+            )
+        return lock

@@ -1,0 +1,130 @@
+"""From a request to its lock: uv resolves, packaging picks each package's wheel, the closure is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from packaging.markers import Environment
+from packaging.pylock import Package, PackageWheel, Pylock, PylockSelectError, PylockValidationError
+from packaging.requirements import Requirement
+from packaging.tags import Tag, create_compatible_tags_selector
+from packaging.utils import canonicalize_name
+
+from bundler.adapters.resolver import Resolver
+from bundler.errors import LockError, ProofError
+from bundler.kinds.wheelhouse.lock import Lock, facts_for, hint_of
+from bundler.kinds.wheelhouse.request import CONSUMERS_PIP, Request
+from bundler.model.closure import Wheel, describe, prove
+from bundler.model.locked_wheel import LockedWheel
+from bundler.model.toml import MOST_PARTS_OF_UV, parse_toml
+from bundler.model.wheel_name import parse_wheel_name
+from bundler.payloads.prisma.pins import LockedDatabase
+
+MetadataOf = Callable[[Sequence[tuple[LockedWheel, str]]], list[Wheel]]
+
+
+def resolve(
+    request: Request,
+    resolver: Resolver,
+    metadata_of: MetadataOf,
+    *,
+    versions: Mapping[str, str],
+    exclude_newer: str,
+    previous: Lock | None,
+    database: LockedDatabase | None = None,
+    built: tuple[LockedWheel, Path] | None = None,
+) -> Lock:
+    """Return a new lock for `request`. `versions` are pinned (`--set`); `previous` versions are kept where they fit.
+
+    With `database`, the lock has it, and whatever else supporting it asks for. `built` is the wheel that is built from
+    source for the request's own requirement, and where it is.
+
+    Raises LockError if no set of wheels fits, ProofError if the set does not close on the target.
+    """
+    wanted = (request.with_database() if database else request).with_versions(versions)
+    preferences = previous.render() if previous else None
+    if built and built[0].version not in Requirement(wanted.requirement).specifier:
+        raise LockError(
+            f"{request.target.name}: the source makes {built[0].project} {built[0].version}, "
+            f"{wanted.requirement} is asked for"
+        )
+    with _named(built) as own:
+        constraints = [*_constraints(wanted, versions), *own]
+        text = resolver.resolve(
+            request.target.name, wanted.requirements, wanted.python, constraints, exclude_newer, preferences
+        )
+    chosen = _choose(text, request, built[0] if built else None)
+    facts = facts_for(request, resolver.version(), exclude_newer, versions, database)
+    lock = Lock(facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)))
+    if findings := prove((*wanted.requirements, CONSUMERS_PIP), metadata_of(chosen), request.python):
+        raise ProofError(request.target.name, findings)
+    return lock
+
+
+def _constraints(request: Request, versions: Mapping[str, str]) -> list[str]:
+    """`--set` for projects that no requirement of ours names: they are reached through others."""
+    named = {canonicalize_name(Requirement(text).name) for text in request.requirements}
+    return [f"{name}=={version}" for name, version in versions.items() if name not in named]
+
+
+@contextmanager
+def _named(built: tuple[LockedWheel, Path] | None) -> Iterator[list[str]]:
+    """A constraint by which uv takes the built wheel and no other, while it is there under its own name."""
+    if built is None:
+        yield []
+        return
+    wheel, path = built
+    with TemporaryDirectory(prefix="aiws-bundle-built-") as folder:
+        named = Path(folder) / wheel.filename
+        named.symlink_to(path.absolute())
+        yield [f"{wheel.project} @ {named.as_uri()}"]
+
+
+def _choose(text: str, request: Request, built: LockedWheel | None) -> Sequence[tuple[LockedWheel, str]]:
+    """Pick the wheel of each package for the target's own markers and tags, with the address it was seen at."""
+    environment: Environment = request.python.environment()
+    tags: Sequence[Tag] = request.python.tags
+    try:
+        pylock = Pylock.from_dict(parse_toml(text, MOST_PARTS_OF_UV))
+        picked = list(pylock.select(environment=environment, tags=tags))
+    except PylockSelectError as error:
+        raise LockError(f"{request.target.name}: {error}{_wheels_there(pylock, request)}") from error
+    except (PylockValidationError, ValueError, RecursionError) as error:
+        raise LockError(f"{request.target.name}: uv wrote a lock that cannot be read: {error}") from error
+    own = built.project if built else None
+    found = [_locked(package, source, request) for package, source in picked if package.name != own]
+    return [*found, (built, "")] if built else found
+
+
+def _locked(package: Package, source: object, request: Request) -> tuple[LockedWheel, str]:
+    """Name exactly one wheel. Raises LockError if the package comes as anything else."""
+    if not isinstance(source, PackageWheel) or package.version is None:
+        raise LockError(f"{request.target.name}: {package.name} does not come as a wheel")
+    if source.size is None or "sha256" not in source.hashes:
+        raise LockError(f"{request.target.name}: the index tells neither size nor SHA-256 of {source.filename}")
+    address = source.url or ""
+    wheel = LockedWheel(
+        project=package.name,
+        version=str(package.version),
+        filename=source.filename,
+        size=source.size,
+        sha256=source.hashes["sha256"],
+        hint=hint_of(address),
+    )
+    return wheel, address
+
+
+def _wheels_there(pylock: Pylock, request: Request) -> str:
+    """List the packages that have wheels, but none for the target, with the tags that exist."""
+    select = create_compatible_tags_selector(request.python.tags)
+    lines = []
+    for package in pylock.packages:
+        names = [wheel.filename for wheel in package.wheels or ()]
+        if names and not list(select((name, parse_wheel_name(name)[3]) for name in names)):
+            tags = sorted({"-".join(name.removesuffix(".whl").split("-")[-3:]) for name in names})
+            lines.append(f"{package.name} {package.version} has no wheel for {describe(request.python)}; there are:")
+            lines += [f"  {tag}" for tag in tags]
+    return "".join(f"\n{line}" for line in lines)

@@ -1,0 +1,144 @@
+"""A component's own wheel, built from source: locked once a run, built once and kept in the store under its digest."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bundler.adapters.own_folder import private_folder
+from bundler.adapters.pip_compile import PipCompile
+from bundler.adapters.process import run
+from bundler.adapters.store import Blob
+from bundler.errors import BundleError, LockError, UnreachableError
+from bundler.fetch import addresses_of, blob_of, from_store, hinted
+from bundler.kinds.wheelhouse.build_lock import LOCK_AGAIN, BuildLock
+from bundler.kinds.wheelhouse.build_state import read_build_lock
+from bundler.kinds.wheelhouse.build_wheel import Means, build_wheel, identity, lock_build
+from bundler.kinds.wheelhouse.manifest import SourceArchive
+from bundler.kinds.wheelhouse.request import Request
+from bundler.model.locked_wheel import LockedWheel
+from bundler.model.pin import Pin
+from bundler.progress import Silent
+from bundler.session import Network, Settings
+
+
+class Sources:
+    """Locks and builds the wheels of components from their sources. Threads may share it; one builds at a time.
+
+    With `renew`, build requirements are resolved anew. Without a network, everything must be in the store.
+    """
+
+    def __init__(self, settings: Settings, network: Network | None, *, renew: bool = False) -> None:
+        self._settings, self._network, self._renew = settings, network, renew
+        self._workspace, self._store = settings.workspace(), settings.store()
+        self._locked: dict[str, BuildLock | BundleError] = {}
+        self._unwritten: dict[str, str] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def lock(self, request: Request) -> tuple[LockedWheel, Path] | None:
+        """Return the wheel built for `request`, and where it is; a build lock that changed waits for `write`.
+
+        None if the wheel comes from the index. Raises LockError, IntegrityError, UnreachableError.
+        """
+        if request.source is None:
+            return None
+        with self._one_at_a_time:
+            if request.component not in self._locked:
+                try:
+                    self._locked[request.component] = self._lock(request, request.source)
+                except BundleError as error:  # the next target would fail as this one did
+                    self._locked[request.component] = error
+            lock = self._locked[request.component]
+            if isinstance(lock, BundleError):
+                raise lock
+            identity(lock.facts.wheel.filename, request.requirement, request.component)
+            return lock.built(), self._store.path(lock.facts.wheel.sha256)
+
+    def changed(self, component: str) -> bool:
+        """Say whether a component's build lock changed and is not written yet."""
+        return component in self._unwritten
+
+    def write(self, component: str) -> None:
+        """Write a component's build lock, once every target that shares it is resolved."""
+        self._workspace.write_build_lock(component, self._unwritten.pop(component))
+
+    def make(self, wheel: LockedWheel, request: Request) -> Path:
+        """Return where the wheel that a lock for `request` has built is, building it if the store has it not."""
+        blob = Blob(wheel.filename, wheel.sha256, wheel.size)
+        with self._one_at_a_time:
+            if not self._store.has(blob):
+                lock = read_build_lock(self._workspace, request)
+                if lock is None or request.source is None or lock.built() != wheel:
+                    raise LockError(f"{wheel.filename} is not the wheel that the build lock makes", LOCK_AGAIN)
+                self._build(lock, request, request.source)
+        return self._store.path(wheel.sha256)
+
+    def _lock(self, request: Request, source: SourceArchive) -> BuildLock:
+        try:
+            before = read_build_lock(self._workspace, request)
+        except LockError:
+            before = None
+        if before and not self._renew:
+            made = before.facts.wheel
+            identity(made.filename, request.requirement, request.component)
+            if not self._store.has(Blob(made.filename, made.sha256, made.size)):
+                self._build(before, request, source)
+            return before
+        if self._network is None:
+            raise UnreachableError(f"{request.component}: build requirements cannot be locked without a network")
+        self._settings.progress.say(f"building {request.component} from its source to lock it")
+        compiler = PipCompile(run, self._settings.env, self._network.index_address)
+        archive = self._archive(request, source)
+        with self._scratch() as scratch:
+            made_file = scratch / "made"
+            lock = lock_build(
+                request.component, request.requirement, source, archive, made_file,
+                self._means(scratch), compiler, self._network.index,
+            )  # fmt: skip
+            self._keep(lock, made_file)
+        if lock != before:
+            self._unwritten[request.component] = lock.render()
+        return lock
+
+    def _build(self, lock: BuildLock, request: Request, source: SourceArchive) -> None:
+        self._settings.progress.say(f"building {lock.facts.wheel.filename} from its source")
+        archive = self._archive(request, source)
+        with self._scratch() as scratch:
+            made = scratch / "made"
+            build_wheel(lock, request.requirement, archive, made, self._means(scratch))
+            self._keep(lock, made)
+
+    def _means(self, scratch: Path) -> Means:
+        return Means(self._wheel, scratch, self._settings.cancelled.is_set)
+
+    def _keep(self, lock: BuildLock, made: Path) -> None:
+        wheel = lock.facts.wheel
+        self._store.join(Blob(wheel.filename, wheel.sha256, wheel.size), [made])
+
+    def _archive(self, request: Request, source: SourceArchive) -> Path:
+        name = f"source of {request.component} at {source.commit[:12]}"
+        return self._fetch(Pin(name, source.sha256, None, source.address))
+
+    def _wheel(self, wheel: LockedWheel) -> Path:
+        return self._fetch(Pin.of_wheel(wheel))
+
+    def _fetch(self, pin: Pin) -> Path:
+        """Fetch a file into the store, or take it from there once it is known to be whole."""
+        self._store.discard_damaged([blob_of(pin)])
+        if self._network is None:
+            return from_store(self._store)(pin)
+        network = self._network
+        addresses = addresses_of(pin, lambda: network.index, lambda: network.registry)
+        try:
+            with Silent().task("", 0) as task:
+                return self._store.fetch(blob_of(pin), addresses, network.http, task)
+        except UnreachableError as error:
+            raise hinted(error, pin) from error
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(dir=private_folder(self._settings.cache_dir, "tmp")) as folder:
+            yield Path(folder)

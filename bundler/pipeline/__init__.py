@@ -1,1 +1,0 @@
-"""Each command as a short, readable sequence of steps; this floor wires the adapters."""

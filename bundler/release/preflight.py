@@ -1,0 +1,241 @@
+"""What must hold before a release is touched: one list of everything that does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bundler.adapters.github import GitHub
+from bundler.adapters.github_answer import ForbiddenError
+from bundler.adapters.http import MissingError
+from bundler.adapters.sums import read_sums
+from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
+from bundler.kinds.manifests import Manifests, load_manifests
+from bundler.kinds.verify import verify
+from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
+from bundler.model.target import Target, select
+from bundler.release import release_notes
+from bundler.release.content import Content, content_of
+from bundler.session import Settings
+from bundler.sidecars import channel, sha256sums
+
+T = TypeVar("T")
+_LONGEST_NAME = 255
+_SHA1_DIGITS = 40
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says."""
+
+    repository: str
+    tag: str
+    targets: tuple[str, ...]
+    channel: str
+    commit: str
+    replace: bool
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What the preflight found out: the assets, the full commit, and files of the folder that are left out."""
+
+    content: Content
+    commit: str
+    left_out: tuple[str, ...]
+
+
+def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, part_size: int) -> Ready:
+    """Look at everything, change nothing. Raises PreflightError with every problem."""
+    problems: list[BundleError] = []
+
+    def caught(work: Callable[[], T], otherwise: T) -> T:
+        try:
+            return work()
+        except BundleError as error:
+            problems.extend(error.problems if isinstance(error, PreflightError) else [error])
+            return otherwise
+
+    if not folder.is_dir():
+        raise UnreachableError(f"{folder} is not a folder", "give the folder that `build` filled")
+    problems += _misnamed(order)
+    manifests = load_manifests(settings.workspace())
+    targets: tuple[Target, ...] = caught(lambda: select(manifests.targets, order.targets or ("all",)), ())
+    settings.progress.say(f"verifying {folder}")
+    problems += caught(lambda: list(_unsound(settings, folder)), [])
+    listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
+    nothing: tuple[dict[str, str], tuple[str, ...]] = ({}, ())
+    chosen, left_out = caught(lambda: _chosen(manifests, targets, listed, folder), nothing)
+    content = caught(lambda: content_of(folder, chosen, part_size), Content((), {}))
+    problems += _beyond_limits(content)
+    remote = _Remote(settings, github, order, content if chosen else None)
+    commit = caught(remote.commit, "")
+    for look in (remote.right, remote.release, remote.channel, remote.strays):
+        caught(look, None)
+    if problems:
+        raise PreflightError(f"{order.repository} {order.tag} cannot be published:", problems)
+    return Ready(content, commit, left_out)
+
+
+def _misnamed(order: Order) -> Iterator[BundleError]:
+    digits = runtime_commit(order.tag)
+    if order.commit and not _COMMIT.fullmatch(order.commit):
+        yield UsageError(f"{order.commit!r} is not a commit", "give --commit with 7 to 40 hexadecimal digits")
+    elif order.commit and digits and not _same_commit(order.commit, digits):
+        yield UsageError(f"the tag {order.tag} names another commit than {order.commit}", "they are one in a release")
+    if order.tag == CHANNEL:
+        yield UsageError(f"{CHANNEL} is a channel, not a release", f"publish a tag, with --channel {CHANNEL}")
+    if order.channel.startswith(RUNTIME_PREFIX) or (order.channel and order.channel == order.tag):
+        yield UsageError(
+            f"a channel cannot be called {order.channel}",
+            f"consumers take the newest {RUNTIME_PREFIX}* for a release; {CHANNEL} is a channel",
+        )
+
+
+def _same_commit(one: str, other: str) -> bool:
+    """Say whether the first digits of two commits agree."""
+    return one.startswith(other) or other.startswith(one)
+
+
+def immovable(order: Order) -> WorkError:
+    """What to say where a moving release cannot work."""
+    return WorkError(
+        f"releases of {order.repository} are immutable, so {order.channel} cannot move",
+        f"leave --channel out (who takes the newest {RUNTIME_PREFIX}* sees this release all the same), "
+        f"or turn off immutable releases in the repository's settings and delete an immutable {order.channel}",
+    )
+
+
+def _unsound(settings: Settings, folder: Path) -> Iterator[BundleError]:
+    report = verify([folder], settings.progress)
+    for path, verdict in report.verdicts:
+        yield from (IntegrityError(f"{path.name}: {finding}") for finding in verdict.integrity)
+        yield from (WorkError(f"{path.name}: {finding}") for finding in verdict.closure)
+    yield from (IntegrityError(finding) for finding in report.folder_findings)
+
+
+def _listed(folder: Path) -> Mapping[str, str]:
+    path = folder / sha256sums.NAME
+    return read_sums(path) if path.exists() else {}
+
+
+def _chosen(
+    manifests: Manifests, targets: tuple[Target, ...], listed: Mapping[str, str], folder: Path
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The digests of the archives to publish, and the names of what is left out. Raises PreflightError."""
+    wheelhouses = manifests.wheelhouses.values()
+    wanted = [(wheelhouse.asset_name(target), target.name) for wheelhouse in wheelhouses for target in targets]
+    known = {wheelhouse.asset_name(target) for wheelhouse in wheelhouses for target in manifests.targets}
+    known |= {released.asset_name(p) for released in manifests.release_assets.values() for p in released.targets}
+    problems: list[BundleError] = []
+    names = [name for name, _ in wanted]
+    problems += [
+        UsageError(f"{name} is the name of two archives") for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    for name, target in wanted:
+        if name not in listed or not (folder / name).is_file():
+            hint = f"run `aiws-bundle build {target}`, or name what there is with --targets"
+            problems.append(UnreachableError(f"{folder / name} is missing", hint))
+    problems += [
+        UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in listed if name not in known
+    ]
+    if problems:
+        raise PreflightError(f"{folder} is not what --targets asks for:", problems)
+    return {name: listed[name] for name in names}, tuple(name for name in listed if name not in names)
+
+
+def _beyond_limits(content: Content) -> Iterator[BundleError]:
+    pieces = content.pieces()
+    if len(pieces) > MOST_ASSETS:
+        yield UsageError(
+            f"{len(pieces)} assets are more than the {MOST_ASSETS} that a release can hold", "give --targets"
+        )
+    for piece in pieces:
+        if not piece.size:
+            yield WorkError(f"{piece.name} is empty, which GitHub does not store")
+        if len(piece.name) > _LONGEST_NAME:
+            yield UsageError(f"{piece.name}: the name is too long")
+    names = [piece.name.lower() for piece in pieces]
+    yield from (
+        UsageError(f"{name} is the name of two assets") for name in sorted({n for n in names if names.count(n) > 1})
+    )
+
+
+@dataclass(frozen=True)
+class _Remote:
+    """What GitHub says of the repository, the tag and the channel. `content` is None if it is not known."""
+
+    settings: Settings
+    github: GitHub
+    order: Order
+    content: Content | None
+
+    def commit(self) -> str:
+        """The full commit that the release is of. Raises UsageError, UnreachableError, IntegrityError."""
+        if not self.github.has_token:
+            raise ForbiddenError("no token to publish with", "set GH_TOKEN or GITHUB_TOKEN")
+        tagged, digits = self.github.tag_commit(self.order.tag), runtime_commit(self.order.tag)
+        env = self.settings.env
+        named = self.order.commit or digits or tagged
+        if not named and env.get("GITHUB_REPOSITORY") == self.order.repository:
+            named = env.get("GITHUB_SHA", "").strip().lower()
+        if not named:
+            raise UsageError(f"which commit is {self.order.tag}?", "give --commit SHA")
+        found = self._looked_up(named)
+        if found is None or not _same_commit(found, named) or (digits and not found.startswith(digits)):
+            raise UnreachableError(f"{self.order.repository} has no commit {named}", "was it pushed?")
+        if tagged and tagged != found:
+            message = f"the tag {self.order.tag} is at {tagged}, not at {found}"
+            raise IntegrityError(message, "publish under another tag, or from that commit")
+        return found
+
+    def _looked_up(self, named: str) -> str | None:
+        try:
+            return self.github.commit(named)
+        except MissingError:  # not every server that behaves like GitHub has commits to look up
+            if len(named) == _SHA1_DIGITS:
+                return named
+            raise
+
+    def right(self) -> None:
+        """Raise ForbiddenError if the token may not write. A commit is not needed to tell, so any will do."""
+        if self.github.has_token and self.github.may_write(self.order.tag, self.order.commit) is False:
+            hint = "GH_TOKEN needs write access to contents (in a workflow: `contents: write`)"
+            raise ForbiddenError(f"the token may not write to {self.order.repository}", hint)
+
+    def release(self) -> None:
+        """Raise if the tag is published with something that is not ours to change, or that nobody can change."""
+        published = self.github.published(self.order.tag) if self.github.has_token else None
+        if published is None:
+            return
+        if self.order.replace and published.immutable:
+            message = f"{published.tag_name} is immutable, so it cannot be replaced"
+            raise WorkError(message, "publish under another tag")
+        if self.content and not self.order.replace:
+            refuse_mixing(published, compare(self.github.assets(published), self.content.pieces()))
+
+    def channel(self) -> None:
+        """Raise if the channel cannot move, or is no channel."""
+        if not self.order.channel or not self.github.has_token:
+            return
+        moving = self.github.published(self.order.channel)
+        newest = next((release for release in self.github.releases() if not release.draft), None)
+        if any(one and one.immutable for one in (moving, newest)) or self.github.keeps_releases():
+            raise immovable(self.order)
+        if moving is None or self.order.channel == CHANNEL:
+            return
+        if channel.NAME not in {asset.name for asset in self.github.assets(moving)}:
+            hint = "it would be replaced as a whole; choose another name, or delete it yourself"
+            raise WorkError(f"{self.order.channel} is a release of {self.order.repository} and no channel", hint)
+
+    def strays(self) -> None:
+        """Tell of drafts that publishes of other tags left behind: only they can tell what they are good for."""
+        ours = (self.order.tag, self.order.channel)
+        for release in self.github.releases() if self.github.has_token else ():
+            mark = release_notes.mark_of(release.body) if release.draft else None
+            if mark and mark.tag not in ours:
+                self.settings.progress.say(f"note: a publish of {mark.tag} was not finished: {release.html_url}")

@@ -1,0 +1,135 @@
+"""`verify OWNER/REPO@TAG`: a published release, its checksums, its archives, and the channel that follows it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+
+from bundler.adapters.github import GitHub
+from bundler.adapters.release_listing import Listing, newest_runtime, read_small
+from bundler.adapters.store import Store
+from bundler.errors import BundleError, UnreachableError, from_os
+from bundler.kinds.prebuilt.judge import ComponentVerdict
+from bundler.kinds.wheelhouse.judge import Verdict
+from bundler.model.release import CHANNEL, Asset, Release, runtime_commit
+from bundler.release.follow import ChannelView, Following, Found
+from bundler.release.judge import Judgement, judge_release
+from bundler.release.parts import read_parts
+from bundler.session import Settings
+from bundler.sidecars import parts
+
+
+@dataclass(frozen=True)
+class ReleaseReport:
+    """A release as it was found: `assets` is name -> size and SHA-256, `findings` what disagrees.
+
+    With `error` the release could not be looked at, and nothing else is known of it.
+    """
+
+    repository: str
+    tag: str
+    commit: str = ""
+    url: str = ""
+    assets: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    verdicts: tuple[Verdict | ComponentVerdict, ...] = ()
+    channel: ChannelView | None = None
+    error: BundleError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """That of `error`; 3 if anything disagrees; 1 if only a closure fails; else 0."""
+        if self.error:
+            return self.error.exit_code
+        if self.findings or any(verdict.integrity for verdict in self.verdicts):
+            return 3
+        return 1 if any(verdict.closure for verdict in self.verdicts) else 0
+
+
+def verify_releases(
+    settings: Settings, addresses: Sequence[tuple[str, str]], *, digests_only: bool
+) -> tuple[ReleaseReport, ...]:
+    """Verify releases, each a repository and a tag; one that fails has an `error` and does not stop the others."""
+    return tuple(_attempted(settings, *address, digests_only=digests_only) for address in addresses)
+
+
+def _attempted(settings: Settings, repository: str, tag: str, *, digests_only: bool) -> ReleaseReport:
+    # What fails is cancelled, the next release is not.
+    settings = replace(settings, cancelled=threading.Event())
+    try:
+        return verify_release(settings, repository, tag, digests_only=digests_only)
+    except BundleError as error:
+        return ReleaseReport(repository, tag, error=error)
+    except OSError as error:
+        return ReleaseReport(repository, tag, error=from_os(error))
+
+
+def verify_release(settings: Settings, repository: str, tag: str, *, digests_only: bool) -> ReleaseReport:
+    """Verify a published release from what GitHub serves, or from the digests that it tells.
+
+    `latest-runtime` is verified as the release of that tag, and compared with the newest `runtime-*`; without a release
+    of that tag, the newest one is verified. Raises UnreachableError if there is no such release.
+    """
+    with settings.github(repository) as github:
+        newest = newest_runtime(github) if tag == CHANNEL else ""
+        release = _release(github, tag, newest)
+        settings.progress.say(f"verifying {repository}@{release.tag_name}")
+        store = settings.store()
+        found = Found(release.tag_name, github.tag_commit(release.tag_name) or "", Listing.of(store, github, release))
+        judgement = _judged(settings, github, found, digests_only=digests_only)
+        view, drift = Following(store, github, newest).view(found, tag)
+        findings = chain(found.listing.findings(), _tagged(found), judgement.findings, drift)
+        return ReleaseReport(
+            repository=repository,
+            tag=found.tag,
+            commit=found.commit,
+            url=release.html_url,
+            assets=found.listing.contents,
+            findings=tuple(dict.fromkeys(findings)),
+            verdicts=judgement.verdicts,
+            channel=view,
+        )
+
+
+def _release(github: GitHub, tag: str, newest: str) -> Release:
+    release = github.published(tag) or (github.published(newest) if newest else None)
+    if release is None:
+        raise UnreachableError(
+            f"{github.repository} has no published release {tag}", "is the tag right? drafts do not count"
+        )
+    return release
+
+
+def _judged(settings: Settings, github: GitHub, found: Found, *, digests_only: bool) -> Judgement:
+    """Judge what the release holds: its archives, or with `digests_only` the lists of parts alone."""
+    listing = found.listing
+    split = read_parts(listing.assets, listing.listed, partial(_list_of_parts, settings.store(), github, listing))
+    if digests_only:
+        return Judgement(findings=(*split.findings, *_undigested(listing)))
+    label = f"{github.repository}@{found.tag}"
+    judgement = judge_release(settings, github, label, listing, split.wholes)
+    return replace(judgement, findings=(*split.findings, *judgement.findings))
+
+
+def _list_of_parts(store: Store, github: GitHub, listing: Listing, asset: Asset) -> bytes:
+    return read_small(store, github, asset, listing.digest(asset), parts.LARGEST)
+
+
+def _undigested(listing: Listing) -> Iterator[str]:
+    """The assets of which GitHub tells no digest."""
+    for asset in listing.assets.values():
+        if asset.sha256 is None:
+            yield f"{asset.name}: GitHub tells no digest of it; verify without --digests-only"
+
+
+def _tagged(found: Found) -> Iterator[str]:
+    """A runtime release's tag says which commit its git tag is at."""
+    expected = runtime_commit(found.tag)
+    if expected and not found.commit.startswith(expected):
+        yield (
+            f"the git tag {found.tag} is not at the commit that it names\n"
+            f"    expected {expected}…\n    actual   {found.commit or 'missing'}"
+        )

@@ -1,1 +1,0 @@
-"""Verbs: values in, values out; effects only through the adapters that are passed in."""

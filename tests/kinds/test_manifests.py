@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bundler.errors import ManifestError
+from bundler.kinds.manifests import Manifests
+from bundler.kinds.prebuilt.manifest import ReleaseAsset
+from bundler.kinds.wheelhouse.manifest import Override, Wheelhouse
+from bundler.kinds.wheelhouse.request import request_for
+from tests.model.samples import DEBIAN_12, PROPERTY, UBUNTU_26, real_manifests, real_texts
+
+TARGETS = """\
+distros:
+  debian:
+    "12": {glibc: "2.36", python: 3.11.2}
+    "13": {glibc: "2.41", python: 3.13.5}
+arches: [amd64, arm64]
+"""
+PYTHON = """\
+version: 3.13.5
+tag: "1"
+pins: {}
+"""
+LITELLM = """\
+kind: wheelhouse
+component: litellm
+repository: example/litellm
+asset: litellm-{distro}-{version}-{arch}.tar.gz
+requirement: litellm[proxy]==1.0
+"""
+QMD = """\
+kind: release-asset
+component: qmd
+repository: example/qmd
+tag: latest-runtime
+asset: qmd-{os}-{arch}.tar.gz
+targets: [linux-amd64]
+"""
+PIN = f'{{address: "https://example.org/cpython.tar.gz", sha256: {"a" * 64}}}'
+GOOD = {"targets.yaml": TARGETS, "python.yaml": PYTHON, "litellm.yaml": LITELLM, "qmd.yaml": QMD}
+
+
+def parse(**texts: str) -> Manifests:
+    """Parse good manifests with some of them replaced, by stem."""
+    return Manifests.parse(GOOD | {f"{stem}.yaml": text for stem, text in texts.items()})
+
+
+def problems(**texts: str) -> list[str]:
+    with pytest.raises(ManifestError) as caught:
+        parse(**texts)
+    assert caught.value.exit_code == 2
+    return [str(problem) for problem in caught.value.problems]
+
+
+def with_line(text: str, key: str, value: str) -> str:
+    """The text with the value of one top-level key changed."""
+    changed, times = re.subn(rf"(?m)^{key}: .*$", lambda _: f"{key}: {value}", text)
+    assert times == 1
+    return changed
+
+
+def test_the_repositorys_manifests_hold_what_the_consumers_rely_on() -> None:
+    manifests = real_manifests()
+    distros = ["debian-11", "debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"]
+    assert [t.name for t in manifests.targets] == [f"{name}-{arch}" for name in distros for arch in ("amd64", "arm64")]
+    assert list(manifests.wheelhouses) == ["litellm"]
+    litellm = manifests.wheelhouses["litellm"]
+    assert [litellm.asset_name(t) for t in manifests.targets] == [
+        f"litellm-runtime-{t.distro}-{t.version}-{t.arch}.tar.gz" for t in manifests.targets
+    ]
+    assert {"prisma", "psycopg2-binary"} <= set(litellm.extra_requirements)
+    assert {asset.component: (asset.repository, asset.asset) for asset in manifests.release_assets.values()} == {
+        "xworkspace-console": (
+            "ai-workspace-lab/xworkspace-console",
+            "xworkspace-console-runtime-{os}-{arch}.tar.gz",
+        ),
+        "xworkmate-bridge": ("ai-workspace-lab/xworkmate-bridge", "xworkmate-bridge-{os}-{arch}.tar.gz"),
+        "qmd": ("ai-workspace-services/qmd", "qmd-runtime-{os}-{arch}.tar.gz"),
+    }
+
+
+def test_the_repositorys_manifests_pin_each_target_as_the_consumers_do() -> None:
+    manifests = real_manifests()
+    requests = {t.name: request_for(manifests, "litellm", t) for t in manifests.targets}
+    for name, request in requests.items():
+        version = "1.74.9" if name.startswith("debian-11") else "1.89.0"
+        assert request.requirement == f"litellm[proxy]=={version}"
+        assert request.portable == name.startswith("ubuntu-26.04")
+    assert requests["ubuntu-26.04-arm64"].python.minor == "3.13"
+    assert requests["debian-11-amd64"].python.version == "3.9.2"
+
+
+def test_targets_come_in_the_order_of_the_file() -> None:
+    text = (
+        "distros:\n  ubuntu: {'26.04': {glibc: '2.43', python: portable}}\n"
+        "  debian: {'12': {glibc: '2.36', python: 3.11.2}}\narches: [arm64, amd64]\n"
+    )
+    targets = parse(targets=text, python=with_line(PYTHON, "pins", f"{{amd64: {PIN}, arm64: {PIN}}}")).targets
+    assert [t.name for t in targets] == [
+        "ubuntu-26.04-arm64",
+        "ubuntu-26.04-amd64",
+        "debian-12-arm64",
+        "debian-12-amd64",
+    ]
+    assert targets[0] == UBUNTU_26
+    assert targets[3] == DEBIAN_12
+
+
+def test_values_are_what_was_written() -> None:
+    manifests = parse(
+        litellm=LITELLM + "extra-requirements: [prisma]\nbootstrap: [pip>=25.1]\nenvironment: {LITELLM_MODE: x}\n"
+        "overrides:\n- {targets: [debian-13], python: system, requirement: litellm==2.0}\n"
+    )
+    assert manifests.wheelhouses == {
+        "litellm": Wheelhouse(
+            kind="wheelhouse",
+            component="litellm",
+            repository="example/litellm",
+            asset="litellm-{distro}-{version}-{arch}.tar.gz",
+            requirement="litellm[proxy]==1.0",
+            extra_requirements=("prisma",),
+            bootstrap=("pip>=25.1",),
+            environment={"LITELLM_MODE": "x"},
+            overrides=(Override(targets=("debian-13",), requirement="litellm==2.0", python="system"),),
+        )
+    }
+    assert manifests.release_assets == {
+        "qmd": ReleaseAsset(
+            kind="release-asset",
+            component="qmd",
+            repository="example/qmd",
+            tag="latest-runtime",
+            asset="qmd-{os}-{arch}.tar.gz",
+            targets=("linux-amd64",),
+        )
+    }
+
+
+def test_every_problem_of_every_file_is_told_by_file_and_line() -> None:
+    said = problems(
+        targets=TARGETS.replace('"2.41"', "2.41").replace("arm64", "riscv"),
+        python=PYTHON.replace("3.13.5", "3.13"),
+        litellm=LITELLM + "colour: red\nbootstrap: [pip, '==']\n",
+        qmd="kind: [\n",
+        console="a: 1\na: 2\n",
+    )
+    assert [line.split(": ")[0] for line in said] == [
+        "console.yaml:2:1",
+        "litellm.yaml:6:9",
+        "litellm.yaml:7:18",
+        "python.yaml:1:10",
+        "qmd.yaml:2:1",
+        "targets.yaml:4:19",
+        "targets.yaml:5:17",
+    ]
+    assert said[2].startswith("litellm.yaml:7:18: bootstrap.1: not a requirement: ")
+
+
+def test_missing_files_are_told() -> None:
+    with pytest.raises(ManifestError) as caught:
+        Manifests.parse({"litellm.yaml": LITELLM})
+    assert [str(p) for p in caught.value.problems] == ["python.yaml: is missing", "targets.yaml: is missing"]
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "word\n", "component: x\n", "kind: cake\n", "kind: [wheelhouse]\n"])
+def test_a_file_of_no_kind_is_told(text: str) -> None:
+    (said,) = problems(console=text)
+    assert said.startswith("console.yaml:1:")
+    assert said.endswith("kind: is wheelhouse or release-asset")
+
+
+@pytest.mark.parametrize("stem", ["targets", "python"])
+@pytest.mark.parametrize("text", ["", "- 1\n", "word\n"])
+def test_targets_and_python_that_are_no_mapping_are_told(stem: str, text: str) -> None:
+    assert [line.split(": ")[0] for line in problems(**{stem: text})] == [f"{stem}.yaml:1:1"]
+
+
+def replaced(stem: str, old: str, new: str) -> dict[str, str]:
+    text = GOOD[f"{stem}.yaml"]
+    assert text.count(old) == 1
+    return {stem: text.replace(old, new)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (replaced("litellm", "asset:", "assets:"), "litellm.yaml:1:1: asset: Field required"),
+        (replaced("litellm", "component: litellm", "component: LiteLLM"), "litellm.yaml:2:12: component: "),
+        (replaced("litellm", "component: litellm", "component: a.b"), "litellm.yaml:2:12: component: "),
+        (replaced("litellm", "component: litellm", "component: 9router"), "litellm.yaml:2:12: component: "),
+        (replaced("litellm", "example/litellm", "litellm"), "litellm.yaml:3:13: repository: "),
+        (replaced("litellm", "example/litellm", "a/b/c"), "litellm.yaml:3:13: repository: "),
+        (replaced("targets", '"2.36"', '"3.0"'), "targets.yaml:3:19: distros.debian.12.glibc: "),
+        (replaced("targets", "3.11.2", "3.11"), "targets.yaml:3:35: distros.debian.12.python"),
+        (replaced("targets", "debian:", "Debian:"), "targets.yaml:3:5: distros.Debian: "),
+        (replaced("targets", '"12":', '"12.":'), "targets.yaml:3:12: distros.debian.12.: "),
+        (replaced("targets", "[amd64, arm64]", "[]"), "targets.yaml:5:9: arches: "),
+        (replaced("targets", "[amd64, arm64]", "[amd64, amd64]"), "targets.yaml:5:9: arches: amd64 is there twice"),
+        (replaced("python", "pins: {}", "pins: {x86: 1}"), "python.yaml:3:13: pins.x86: "),
+        (replaced("python", "pins: {}", f"pins: {{amd64: {PIN.replace('https', 'http')}}}"), "python.yaml:3:25: "),
+        (replaced("python", "pins: {}", f"pins: {{amd64: {PIN.replace('a' * 64, 'A' * 64)}}}"), "python.yaml:3:71: "),
+        (replaced("qmd", "[linux-amd64]", "[windows-amd64]"), "qmd.yaml:6:11: targets.0: "),
+        (replaced("qmd", "[linux-amd64]", "[linux-amd64, linux-amd64]"), "qmd.yaml:6:10: targets: linux-amd64 is"),
+        (replaced("qmd", "[linux-amd64]", "[]"), "qmd.yaml:6:10: targets: "),
+        (replaced("qmd", "tag: latest-runtime", "tag: ../x"), "qmd.yaml:4:6: tag: "),
+    ],
+)
+def test_a_wrong_value_is_told_where_it_stands(changed: dict[str, str], said: str) -> None:
+    assert said in [line[: len(said)] for line in problems(**changed)]
+
+
+def test_a_manifest_without_a_distro_is_told() -> None:
+    assert problems(targets="distros: {}\narches: [amd64]\n")[0].startswith("targets.yaml:1:10: distros: ")
+
+
+@pytest.mark.parametrize("stem", ["targets", "python", "litellm", "qmd"])
+def test_unknown_keys_are_told(stem: str) -> None:
+    text = GOOD[f"{stem}.yaml"] + "colour: red\n"
+    number = len(text.splitlines())
+    assert problems(**{stem: text}) == [f"{stem}.yaml:{number}:9: colour: unknown key"]
+
+
+@pytest.mark.parametrize("key", ["extra_requirements", "leave_out"])
+def test_keys_are_spelled_with_hyphens(key: str) -> None:
+    stem = "litellm" if key == "extra_requirements" else "python"
+    assert "unknown key" in problems(**{stem: GOOD[f"{stem}.yaml"] + f"{key}: []\n"})[0]
+    parse(**{stem: GOOD[f"{stem}.yaml"] + f"{key.replace('_', '-')}: []\n"})
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("x-{distro}-{version}.tar.gz", "{arch} is missing"),
+        ("x.tar.gz", "{distro} is missing"),
+        ("x-{os}-{distro}-{version}-{arch}", "unknown field {os}; there are {distro}, {version}, {arch}"),
+        ("{}-{distro}-{version}-{arch}", "unknown field {}"),
+        ("{0}-{distro}-{version}-{arch}", "unknown field {0}"),
+        ("{distro.name}-{distro}-{version}-{arch}", "unknown field {distro.name}"),
+        ("{distro[0]}-{distro}-{version}-{arch}", "unknown field {distro[0]}"),
+        ("{distro!r}-{distro}-{version}-{arch}", "unknown field {distro!r}"),
+        ("{distro:>9}-{distro}-{version}-{arch}", "unknown field {distro:>9}"),
+        ("{distro:{arch}}-{distro}-{version}-{arch}", "unknown field {distro:{arch}}"),
+        ("x-{distro-{version}-{arch}", "not a template"),
+        ("x-}-{distro}-{version}-{arch}", "not a template"),
+        ("a/{distro}-{version}-{arch}", "letters, digits"),
+        ("a b-{distro}-{version}-{arch}", "letters, digits"),
+        ("-{distro}-{version}-{arch}", "letters, digits"),
+        ("{{x}}-{distro}-{version}-{arch}", "letters, digits"),
+        ("ü-{distro}-{version}-{arch}", "letters, digits"),
+    ],
+)
+def test_a_template_names_every_target_apart_and_plainly(template: str, words: str) -> None:
+    (said,) = problems(litellm=with_line(LITELLM, "asset", f"'{template}'"))
+    assert said.startswith("litellm.yaml:4:8: asset: ")
+    assert words in said
+
+
+def test_a_release_assets_template_has_fields_of_its_own() -> None:
+    (said,) = problems(qmd=with_line(QMD, "asset", "'qmd-{distro}-{arch}'"))
+    assert said == "qmd.yaml:5:8: asset: unknown field {distro}; there are {os}, {arch}"
+
+
+@pytest.mark.parametrize("form", ["x", "x>=1", "x>=1,<2", "x[a]", "x[a,b]~=1.4", "x == 1.0", "x!=1.5"])
+def test_extra_requirements_are_names_and_versions(form: str) -> None:
+    assert parse(litellm=LITELLM + f"extra-requirements: ['{form}']\n").wheelhouses["litellm"].extra_requirements == (
+        form,
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("", "at least 1"),
+        ("==1", "not a requirement"),
+        ("-r other.txt", "not a requirement"),
+        ("--index-url=x", "not a requirement"),
+        ("x y", "not a requirement"),
+        ("x>>1", "not a requirement"),
+        ("x @ https://example.org/x.whl", "no address, no marker"),
+        ("x; python_version<'3.9'", "no address, no marker"),
+        pytest.param("x" * 201, "at most 200", id="long"),
+    ],
+)
+@pytest.mark.parametrize("key", ["extra-requirements", "bootstrap"])
+def test_other_forms_of_requirement_are_told(key: str, form: str, words: str) -> None:
+    (said,) = problems(litellm=LITELLM + f'{key}: [x, "{form}"]\n')
+    assert said.startswith(f"litellm.yaml:6:{len(key) + 7}: {key}.1: ")
+    assert words in said
+
+
+@pytest.mark.parametrize("spec", ["litellm==1.0", "litellm[proxy]==1.89.0", "a[b,c]==1.0+local", "a.b_c-d==1rc1"])
+def test_the_components_requirement_is_pinned(spec: str) -> None:
+    assert parse(litellm=with_line(LITELLM, "requirement", spec)).wheelhouses["litellm"].requirement == spec
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "litellm", "litellm>=1", "litellm==1.*", "litellm == 1", "litellm ==1", "litellm==1,==1", "litellm===1",
+        "litellm[]==1", "litellm[a,]==1", "litellm[a b]==1", "-litellm==1", "litellm==", "litellm==1!2", "==1",
+        "litellm==1 ; x", "litellm==1;x", "$(touch x)==1", "litellm==`x`", "litellm==~", "lite*==1", "litellm==1&",
+        "litellm==1\\n", "litellm==1\\nx", "\\tlitellm==1", "litellm=='1'", "lit{a,b}==1", "litellm==1#", "litellm==é",
+    ],
+)  # fmt: skip
+def test_a_requirement_that_is_not_one_plain_pin_is_told(spec: str) -> None:
+    (said,) = problems(litellm=with_line(LITELLM, "requirement", f'"{spec}"'))
+    assert said.startswith("litellm.yaml:5:14: requirement: ")
+
+
+@pytest.mark.parametrize(
+    "pair", [
+        "a: x", "1A: x", "A-B: x", "LITELLM_LOG: ''", "LITELLM_LOG: $x", "LITELLM_LOG: 'x y'", "LITELLM_LOG: ~x",
+        "LITELLM_LOG: 1", "LITELLM_LOG: -x", "LITELLM_LOG: /x", "LITELLM_LOG: 'x;y'", "LITELLM_LOG: 'x*'",
+        "PATH: x", "LITELLM_PACKAGE_SPEC: x", "ANSIBLE_BECOME_FLAGS: -A", "PRISMA_BINARY_CACHE_DIR: /a/../b",
+    ],
+)  # fmt: skip
+def test_a_variable_that_bash_could_misread_is_told(pair: str) -> None:
+    (said,) = problems(litellm=LITELLM + f"environment: {{{pair}}}\n")
+    assert said.startswith("litellm.yaml:6:")
+    assert ": environment" in said
+
+
+@PROPERTY
+@given(st.dictionaries(st.sampled_from([*GOOD, "x.yaml"]), st.text(max_size=40)))
+def test_no_text_raises_anything_but_a_manifest_error(texts: dict[str, str]) -> None:
+    try:
+        Manifests.parse(GOOD | texts)
+    except ManifestError as error:
+        assert error.problems
+
+
+@PROPERTY
+@given(st.data())
+def test_the_real_manifests_with_a_line_changed_parse_or_are_told(data: st.DataObject) -> None:
+    texts = real_texts()
+    name = data.draw(st.sampled_from(sorted(texts)))
+    lines = texts[name].splitlines()
+    number = data.draw(st.integers(0, len(lines) - 1))
+    lines[number] = data.draw(st.sampled_from(["", "  - x", "x: y", lines[number] + " x", lines[number][:-1], "}"]))
+    try:
+        Manifests.parse(texts | {name: "\n".join(lines)})
+    except ManifestError as error:
+        assert {problem.file for problem in error.problems} <= {name, "litellm.yaml", "python.yaml"}
+
+
+# What only several values together show.
+
+PORTABLE = TARGETS.replace("python: 3.13.5", "python: portable")
+
+
+@pytest.mark.parametrize(
+    ("targets", "pins", "missing"),
+    [
+        (PORTABLE, "{}", "amd64"),
+        (PORTABLE, f"{{amd64: {PIN}}}", "arm64"),
+        (PORTABLE, f"{{arm64: {PIN}}}", "amd64"),
+        (PORTABLE.replace("[amd64, arm64]", "[arm64]"), "{}", "arm64"),
+    ],
+)
+def test_a_portable_python_must_be_pinned_for_every_architecture(targets: str, pins: str, missing: str) -> None:
+    said = problems(targets=targets, python=with_line(PYTHON, "pins", pins), other=LITELLM)
+    assert said == [f"python.yaml: pins: none for {missing}, which a target needs"]
+
+
+def test_an_override_to_portable_needs_pins_too() -> None:
+    text = LITELLM + "overrides: [{targets: [debian-12], python: portable}]\n"
+    assert problems(litellm=text) == ["python.yaml: pins: none for amd64, which a target needs"]
+    parse(litellm=text, python=with_line(PYTHON, "pins", f"{{amd64: {PIN}, arm64: {PIN}}}"))
+
+
+def test_pins_are_enough_for_the_architectures_there_are() -> None:
+    parse(
+        targets=PORTABLE.replace("[amd64, arm64]", "[arm64]"),
+        python=with_line(PYTHON, "pins", f"{{arm64: {PIN}}}"),
+    )
+
+
+def test_an_override_that_selects_nothing_is_told_with_the_nearest() -> None:
+    text = LITELLM + "overrides:\n- targets: [debian-12]\n- targets: [debain-13]\n- targets: [windows]\n"
+    nearest, none = problems(litellm=text)
+    assert nearest.startswith("litellm.yaml:8:12: overrides.1.targets: unknown target 'debain-13'; did you mean ")
+    assert "debian-13" in nearest
+    assert none.startswith("litellm.yaml:9:12: overrides.2.targets: unknown target 'windows'; one of: ")
+
+
+def test_an_override_to_a_system_python_that_there_is_not_is_told() -> None:
+    (said,) = problems(
+        targets=PORTABLE,
+        python=with_line(PYTHON, "pins", f"{{amd64: {PIN}, arm64: {PIN}}}"),
+        litellm=LITELLM + "overrides:\n- targets: [debian]\n  python: system\n",
+    )
+    assert said == "litellm.yaml:8:11: debian-13-amd64 has no system Python to use (targets.yaml)"
+
+
+def test_an_override_without_targets_is_told() -> None:
+    (said,) = problems(litellm=LITELLM + "overrides: [{targets: []}]\n")
+    assert said.startswith("litellm.yaml:6:23: overrides.0.targets: ")

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from bundler.kinds.wheelhouse.members.installer import render
+from bundler.kinds.wheelhouse.request import Request
+from bundler.model.interpreter import Interpreter
+from tests.model.samples import REQUEST, UBUNTU_26
+
+PORTABLE = replace(REQUEST, target=UBUNTU_26, python=Interpreter("3.13.9", "aarch64", 43), portable=True)
+both = pytest.mark.parametrize("request_", [REQUEST, PORTABLE], ids=lambda request: request.target.name)
+
+
+@both
+def test_the_script_is_whole_and_a_shell_can_read_it(request_: Request) -> None:
+    script = render(request_)
+    assert script.startswith(b"#!/bin/sh\n")
+    assert not re.search(rb"@[A-Z_]+@", script)
+    assert subprocess.run(["sh", "-n"], input=script, capture_output=True, check=True).stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("request_", "facts"),
+    [
+        (REQUEST, ["litellm", "debian 12 amd64", "x86_64", "3.11", "2", "system"]),
+        (PORTABLE, ["litellm", "ubuntu 26.04 arm64", "aarch64", "3.13", "9", "portable"]),
+    ],
+)
+def test_the_script_is_made_for_its_host(request_: Request, facts: list[str]) -> None:
+    names = ["component", "host", "machine", "python_minor", "python_patch", "python_source"]
+    lines = render(request_).decode().splitlines()
+    for name, fact in zip(names, facts, strict=True):
+        assert f"{name}='{fact}'" in lines
+
+
+def test_only_without_a_portable_python_the_host_must_have_one() -> None:
+    assert b"base system with Python 3.11." in render(REQUEST)
+    assert b"base system." in render(PORTABLE)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from bundler.errors import ManifestError, UsageError
+from bundler.kinds.manifests import Manifests
+from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for, holds_database
+from bundler.kinds.wheelhouse.request import request_for
+from bundler.model.target import Target
+from bundler.payloads.prisma.choice import Database, Engines
+from bundler.payloads.prisma.pins import NODE_WHEEL, LockedDatabase, LockedEngine, NpmPackage, platform_of
+from tests.model.samples import DEBIAN_12, REQUEST, WHEEL, real_manifests, real_texts
+
+COMMIT = "3" * 40
+ENGINES = Engines(COMMIT, "https://engines.test/{commit}/{platform}/{engine}.gz")
+CHOICE = Database("5.17.0", ENGINES, "wheel", "litellm/proxy/schema.prisma")
+TARGET = replace(DEBIAN_12, openssl="3.0.x")
+ASKED = replace(REQUEST, target=TARGET, database=CHOICE)
+INTEGRITY = f"sha512-{'A' * 86}=="
+CLI = NpmPackage("prisma", "5.17.0", "node_modules/prisma", "prisma/-/prisma-5.17.0.tgz", 9, "a" * 64, INTEGRITY)
+DEBUG = NpmPackage("@x/debug", "1.0.0", "node_modules/@x/debug", "@x/debug/-/debug-1.0.0.tgz", 8, "b" * 64, INTEGRITY)
+PLATFORM = "debian-openssl-3.0.x"
+PINS = LockedDatabase(
+    "5.17.0",
+    COMMIT,
+    PLATFORM,
+    (
+        LockedEngine("query-engine", ENGINES.address_of(PLATFORM, "query-engine"), 5, "c" * 64),
+        LockedEngine("schema-engine", ENGINES.address_of(PLATFORM, "schema-engine"), 6, "d" * 64),
+    ),
+    (DEBUG, CLI),
+)
+
+
+def lock(pins: LockedDatabase | None) -> Lock:
+    return Lock(facts_for(ASKED, "uv 0.9", "2026-11-24T00:00:00Z", {}, pins), (WHEEL,))
+
+
+@pytest.mark.parametrize(
+    ("arch", "openssl", "platform"),
+    [
+        ("amd64", "1.1.x", "debian-openssl-1.1.x"),
+        ("amd64", "3.0.x", "debian-openssl-3.0.x"),
+        ("arm64", "1.1.x", "linux-arm64-openssl-1.1.x"),
+        ("arm64", "3.0.x", "linux-arm64-openssl-3.0.x"),
+    ],
+)
+def test_platforms_are_named_as_prisma_names_them(arch: str, openssl: str, platform: str) -> None:
+    assert platform_of(Target("debian", "12", arch, 36, None, openssl)) == platform  # type: ignore[arg-type]
+
+
+def test_a_target_without_openssl_has_no_platform() -> None:
+    with pytest.raises(UsageError, match="debian-12-amd64"):
+        platform_of(DEBIAN_12)
+
+
+def test_every_real_target_has_a_platform_and_only_debian_11_the_old_openssl() -> None:
+    platforms = {t.name: platform_of(t) for t in real_manifests().targets}
+    assert {name for name, platform in platforms.items() if platform.endswith("1.1.x")} == {
+        "debian-11-amd64",
+        "debian-11-arm64",
+    }
+
+
+def test_the_real_manifest_asks_for_what_the_locked_prisma_wants() -> None:
+    manifests = real_manifests()
+    chosen = request_for(manifests, "litellm", manifests.targets[0]).database
+    assert chosen is not None
+    assert (chosen.prisma_cli, chosen.engines.commit[:8]) == ("5.17.0", "393aa359")
+
+
+def test_a_lock_with_database_comes_back_the_same() -> None:
+    text = lock(PINS).render()
+    assert Lock.parse(text, "x") == lock(PINS)
+    assert Lock.parse(text, "x").render() == text
+    assert holds_database(text)
+    assert not holds_database(lock(None).render())
+
+
+def test_only_a_lock_with_database_asks_for_node() -> None:
+    assert NODE_WHEEL in lock(PINS).facts.requirements
+    assert NODE_WHEEL in lock(PINS).effective(ASKED).requirements
+    assert NODE_WHEEL not in lock(None).facts.requirements
+    assert NODE_WHEEL not in lock(None).effective(ASKED).requirements
+    on_host = replace(ASKED, database=replace(CHOICE, node="host"))
+    assert on_host.with_database() == on_host
+
+
+def test_a_lock_without_database_is_not_stale_but_lacks_it() -> None:
+    assert lock(None).staleness(ASKED) is None
+    assert lock(None).lacks_database(ASKED)
+    assert not lock(PINS).lacks_database(ASKED)
+    assert not lock(None).lacks_database(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(CHOICE, prisma_cli="5.18.0"),
+        replace(CHOICE, engines=replace(ENGINES, commit="4" * 40)),
+        replace(CHOICE, engines=replace(ENGINES, address="https://other.test/{commit}/{platform}/{engine}.gz")),
+        replace(CHOICE, node="host"),
+        None,
+    ],
+)
+def test_another_choice_makes_the_lock_stale(other: Database | None) -> None:
+    assert lock(PINS).staleness(ASKED) is None
+    assert lock(PINS).staleness(replace(ASKED, database=other)) is not None
+    assert lock(None).staleness(replace(ASKED, database=other)) is not None
+
+
+def test_another_openssl_makes_the_lock_stale() -> None:
+    assert lock(PINS).staleness(replace(ASKED, target=replace(TARGET, openssl="1.1.x"))) is not None
+
+
+def test_every_pinned_file_has_a_digest_that_the_store_keeps() -> None:
+    assert lock(PINS).digests() == {WHEEL.sha256, "a" * 64, "b" * 64, "c" * 64, "d" * 64}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("node_modules/@x/debug", "node_modules/../../../etc"),
+        ("node_modules/@x/debug", "/etc"),
+        ("node_modules/@x/debug", "node_modules/.bin"),
+        ("node_modules/@x/debug", "node_modules/prisma"),
+        ("@x/debug/-/debug-1.0.0.tgz", "https://elsewhere.test/x.tgz"),
+        ("@x/debug/-/debug-1.0.0.tgz", "../x.tgz"),
+        ("sha512-A", "sha1-A"),
+        ('prisma-cli = "5.17.0"', 'prisma-cli = "5.18.0"'),
+        ('name = "schema-engine"', 'name = "query-engine"'),
+        ("size = 6", "size = 0"),
+        ("size = 6", "size = 99999999999"),
+    ],
+)
+def test_a_lock_that_was_tampered_with_is_refused(old: str, new: str) -> None:
+    text = lock(PINS).render()
+    assert old in text
+    with pytest.raises(MalformedLockError):
+        Lock.parse(text.replace(old, new), "pylock.x.toml")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://x.test/{commit}/{platform}.gz",
+        "https://x.test/{commit}/{platform}/{engine}/{}",
+        "https://x.test/{commit}/{platform}/{engine}/{:x}",
+        "https://x.test/{commit}/{platform}/{engine}/{engine}",
+        "https://x.test/{commit}/{platform}/{engine!r}",
+        "https://x.test/{commit}/{platform}/{engine}/{",
+        "http://x.test/{commit}/{platform}/{engine}",
+    ],
+)
+def test_an_address_names_commit_platform_and_engine(address: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Engines).validate_python({"commit": COMMIT, "address": address})
+
+
+def test_a_database_needs_to_know_every_targets_openssl() -> None:
+    texts = real_texts()
+    texts["targets.yaml"] = texts["targets.yaml"].replace(", openssl: 1.1.x", "")
+    with pytest.raises(ManifestError) as caught:
+        Manifests.parse(texts)
+    (problem,) = caught.value.problems
+    assert problem.file == "litellm.yaml"
+    assert problem.line > 1
+    assert problem.message == "database: targets.yaml tells no openssl of debian-11-amd64"
