@@ -11,11 +11,9 @@ import click
 
 from bundler.cli import Options, complain
 from bundler.cli.output import error_json, print_findings
-from bundler.kinds.prebuilt.judge import ComponentVerdict
 from bundler.kinds.verify import VerifyReport, verify_each
-from bundler.kinds.wheelhouse.judge import Verdict
-from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.model.release import parse_address
+from bundler.model.verdict import Verdict
 from bundler.terminal import Json, say, say_block, say_json
 
 if TYPE_CHECKING:
@@ -73,21 +71,13 @@ def _show(report: VerifyReport) -> None:
         say_block(f"NOT ok  {finding}", "    ")
 
 
-def _show_verdicts(verdicts: Iterable[tuple[str, Verdict | ComponentVerdict]]) -> None:
+def _show_verdicts(verdicts: Iterable[tuple[str, Verdict]]) -> None:
     for name, verdict in verdicts:
         if verdict.good:
-            say(f"ok      {name}: {_summary(verdict)}")
+            say(f"ok      {name}: {verdict.summary}")
         else:
             say(f"NOT ok  {name}")
             print_findings((*verdict.integrity, *verdict.closure))
-
-
-def _summary(verdict: Verdict | ComponentVerdict) -> str:
-    if isinstance(verdict, ComponentVerdict):
-        return f"{verdict.facts.component} for {verdict.facts.platform}" if verdict.facts else ""
-    if verdict.facts is None or verdict.contents is None:
-        return ""
-    return f"{verdict.facts.requirement}, {len(verdict.contents.wheels)} wheels close on {_host(verdict.facts)}"
 
 
 def _show_release(report: ReleaseReport) -> None:
@@ -106,10 +96,6 @@ def _show_release(report: ReleaseReport) -> None:
         say(f"        {view.name}: {followed}" + (f"; the newest release is {view.newest}" if view.newest else ""))
 
 
-def _host(facts: ArchiveManifest) -> str:
-    return f"{facts.distro} {facts.version} {facts.arch} ({facts.python.source} Python {facts.python.version})"
-
-
 def _json(local: VerifyReport, remote: Sequence[ReleaseReport]) -> Json:
     return {
         "ok": _gravest(local, remote) == 0,
@@ -120,14 +106,13 @@ def _json(local: VerifyReport, remote: Sequence[ReleaseReport]) -> Json:
     }
 
 
-def _archive(path: str, verdict: Verdict | ComponentVerdict) -> Json:
-    contents = verdict.contents if isinstance(verdict, Verdict) else None
+def _archive(path: str, verdict: Verdict) -> Json:
     return {
         "path": path,
         "ok": verdict.good,
         "integrity": list(verdict.integrity),
         "closure": list(verdict.closure),
-        "tar_sha256": contents.tar_sha256 if contents else None,
+        "tar_sha256": verdict.tar_sha256,
     }
 
 

@@ -10,10 +10,11 @@ from bundler.adapters.own_folder import private_folder
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import opened
 from bundler.errors import UnreachableError, UsageError
-from bundler.kinds.wheelhouse.judge import Verdict, verify_archive
+from bundler.kinds.wheelhouse.judge import examine
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.rehearse import Rehearsal, Rehearsing, Step
 from bundler.model.target import MACHINES
+from bundler.model.verdict import Verdict
 from bundler.session import Settings
 
 _LARGEST_RELEASE = 1 << 16
@@ -45,13 +46,13 @@ def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalR
     if not archive.is_file():
         raise UnreachableError(f"{archive} is not a file", "give an archive that `build` made")
     place = root or Path("/")
-    verdict = verify_archive(archive)
-    if not verdict.good or verdict.facts is None or verdict.contents is None:
+    judged = examine(archive)
+    verdict, facts, contents = judged.verdict, judged.facts, judged.contents
+    if not verdict.good or facts is None or contents is None:
         return RehearsalReport(archive, place, verdict, None)
-    facts = verdict.facts
     _check_root(place, facts)
     with opened(place, MACHINES[facts.arch], private_folder(settings.cache_dir, "rehearsal"), archive) as sandbox:
-        rehearsing = Rehearsing(sandbox, facts, verdict.contents.top, lambda step: _tell(settings, step))
+        rehearsing = Rehearsing(sandbox, facts, contents.top, lambda step: _tell(settings, step))
         return RehearsalReport(archive, place, verdict, rehearsing.rehearse())
 
 

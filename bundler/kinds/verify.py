@@ -10,8 +10,9 @@ from pathlib import Path
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, UnreachableError, UsageError, gravest
-from bundler.kinds.prebuilt.judge import ComponentVerdict, Expected, is_component, verify_component
-from bundler.kinds.wheelhouse.judge import Verdict, verify_archive
+from bundler.kinds.prebuilt import judge as prebuilt
+from bundler.kinds.wheelhouse import judge as wheelhouse
+from bundler.model.verdict import Verdict
 from bundler.progress import Progress
 from bundler.sidecars import sha256sums
 
@@ -22,7 +23,7 @@ _AT_ONCE = 2
 class VerifyReport:
     """Verdicts by path, what is wrong with the folders around the archives, and `errors` of what could not be read."""
 
-    verdicts: tuple[tuple[Path, Verdict | ComponentVerdict], ...]
+    verdicts: tuple[tuple[Path, Verdict], ...]
     folder_findings: tuple[str, ...]
     errors: tuple[BundleError, ...] = ()
 
@@ -71,12 +72,12 @@ def _gathered(path: Path) -> tuple[list[Path], list[str]]:
     raise UnreachableError(f"{path} is not there", "give an archive or a folder of archives")
 
 
-def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Verdict | ComponentVerdict, ...]:
+def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Verdict, ...]:
     """Verify archives, each a file and what it is called; several at a time."""
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
         running = [pool.submit(_judge, path, name) for path, name in archives]
-        verdicts: list[Verdict | ComponentVerdict] = []
+        verdicts: list[Verdict] = []
         for (_, name), future in zip(archives, running, strict=True):
             verdict = future.result()
             progress.say(f"verified {name}: {'ok' if verdict.good else 'NOT ok'}")
@@ -86,9 +87,9 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Ver
         pool.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for an archive's end
 
 
-def _judge(path: Path, name: str) -> Verdict | ComponentVerdict:
+def _judge(path: Path, name: str) -> Verdict:
     """Verify a runtime archive, or a component that another repository releases."""
-    return verify_component(path, name, Expected()) if is_component(path, name) else verify_archive(path, name)
+    return prebuilt.judge(path, name) if prebuilt.is_component(path, name) else wheelhouse.judge(path, name)
 
 
 def _folder(folder: Path) -> tuple[list[Path], list[str]]:

@@ -14,10 +14,9 @@ from bundler.adapters.regular import open_regular
 from bundler.adapters.release_listing import Listing
 from bundler.adapters.store import Blob
 from bundler.errors import IntegrityError
-from bundler.kinds.prebuilt.judge import ComponentVerdict
 from bundler.kinds.verify import judge
-from bundler.kinds.wheelhouse.judge import Verdict
 from bundler.model.release import Asset, disagreement
+from bundler.model.verdict import Verdict
 from bundler.progress import Task
 from bundler.session import Settings
 from bundler.sidecars import parts
@@ -29,7 +28,7 @@ _CHUNK = 1 << 20
 class Judgement:
     """The verdicts on a release's archives, and what disagrees on the way to them."""
 
-    verdicts: tuple[Verdict | ComponentVerdict, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     findings: tuple[str, ...] = ()
 
     @property

@@ -12,9 +12,8 @@ from bundler.adapters.github import GitHub
 from bundler.adapters.release_listing import Listing, newest_runtime, read_small
 from bundler.adapters.store import Store
 from bundler.errors import BundleError, UnreachableError, from_os
-from bundler.kinds.prebuilt.judge import ComponentVerdict
-from bundler.kinds.wheelhouse.judge import Verdict
 from bundler.model.release import CHANNEL, Asset, Release, runtime_commit
+from bundler.model.verdict import Verdict
 from bundler.release.follow import ChannelView, Following, Found
 from bundler.release.judge import Judgement, judge_release
 from bundler.release.parts import read_parts
@@ -35,7 +34,7 @@ class ReleaseReport:
     url: str = ""
     assets: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
-    verdicts: tuple[Verdict | ComponentVerdict, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     channel: ChannelView | None = None
     error: BundleError | None = None
 

@@ -19,9 +19,9 @@ from bundler.adapters.source_archive import unpack_source
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.prebuilt.asset_lock import AssetLock
-from bundler.kinds.prebuilt.judge import Expected, verify_component
+from bundler.kinds.prebuilt.judge import judge
 from bundler.kinds.wheelhouse.build_lock import BuildLock
-from bundler.kinds.wheelhouse.judge import verify_archive
+from bundler.kinds.wheelhouse.judge import examine
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.members import archive_manifest, runtime_env
 from bundler.model.closure import prove
@@ -105,7 +105,7 @@ def _wheel() -> bytes:
 
 
 def _component_of(path: Path) -> object:
-    return verify_component(path, path.name, Expected())
+    return judge(path, path.name)
 
 
 def _unpack(path: Path) -> object:
@@ -215,12 +215,12 @@ Provides-Extra: proxy
 
 READERS: Mapping[str, Reader] = {
     "archive": Reader(
-        _packed(_on_disk(verify_archive, _ARCHIVE)),
+        _packed(_on_disk(examine, _ARCHIVE)),
         lambda: (gzip.decompress(_bundle()),),
         (b"0000644\0", b"./", b"x/"),
         60,
     ),
-    "archive-gzip": Reader(_on_disk(verify_archive, _ARCHIVE), lambda: (_bundle(),), (b"\x1f\x8b\x08\x1c",), 60),
+    "archive-gzip": Reader(_on_disk(examine, _ARCHIVE), lambda: (_bundle(),), (b"\x1f\x8b\x08\x1c",), 60),
     "component": Reader(
         _packed(_on_disk(_component_of, "demo-linux-amd64.tar.gz")),
         lambda: (_component(),),

@@ -15,6 +15,7 @@ from bundler.model.bundle import MANIFEST
 from bundler.model.executable import HEAD, platform_of
 from bundler.model.json_text import parse_json
 from bundler.model.paths import link_fault
+from bundler.model.verdict import Finding, Verdict
 
 _LARGEST_MANIFEST = 1 << 20
 
@@ -25,21 +26,6 @@ class Expected:
 
     component: str = ""
     platform: str = ""
-
-
-@dataclass(frozen=True)
-class ComponentVerdict:
-    """What an archive says it is, and what is wrong with it. It carries all that it needs: `closure` stays empty."""
-
-    name: str
-    facts: ComponentManifest | None
-    integrity: tuple[str, ...]
-    closure: tuple[str, ...] = ()
-
-    @property
-    def good(self) -> bool:
-        """Nothing was found."""
-        return not self.integrity
 
 
 def is_component(path: Path, name: str) -> bool:
@@ -58,21 +44,22 @@ class _Reading:
     heads: dict[str, tuple[bool, bytes]] = field(default_factory=dict)
 
 
-def verify_component(path: Path, name: str, expected: Expected) -> ComponentVerdict:
-    """Verify one archive, called `name`; what is wrong is in the verdict.
+def judge(path: Path, name: str, expected: Expected = Expected()) -> Verdict:
+    """Judge one archive, called `name`; what is wrong is in the verdict. Raises OSError if it cannot be read at all.
 
-    Raises OSError if it cannot be read at all.
+    It carries all that it needs, so nothing is found of its closure.
     """
     try:
         reading = _read(path, name)
         if len(reading.tops) != 1:
-            return ComponentVerdict(name, None, (f"one top folder is expected, there are {len(reading.tops)}",))
+            return Verdict(name, (Finding(f"one top folder is expected, there are {len(reading.tops)}"),))
         if reading.manifest is None:
-            return ComponentVerdict(name, None, (f"missing: {MANIFEST}",))
+            return Verdict(name, (Finding(f"missing: {MANIFEST}"),))
         facts = component_manifest.parse(reading.manifest)
     except BundleError as error:
-        return ComponentVerdict(name, None, (error.message,))
-    return ComponentVerdict(name, facts, tuple(_findings(reading, facts, name, expected)))
+        return Verdict(name, (Finding(error.message),))
+    findings = tuple(map(Finding, _findings(reading, facts, name, expected)))
+    return Verdict(name, findings, f"{facts.component} for {facts.platform}")
 
 
 def _read(path: Path, name: str) -> _Reading:

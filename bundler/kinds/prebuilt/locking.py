@@ -13,7 +13,7 @@ from bundler.adapters.workspace import Workspace
 from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError
 from bundler.kinds.manifests import load_manifests
 from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset
-from bundler.kinds.prebuilt.judge import Expected, verify_component
+from bundler.kinds.prebuilt.judge import Expected, judge
 from bundler.kinds.prebuilt.lock_assets import Offered, lock_assets
 from bundler.kinds.prebuilt.manifest import ReleaseAsset
 from bundler.kinds.prebuilt.state import ComponentLock, component_state
@@ -125,7 +125,7 @@ def archive_of(store: Store, lock: AssetLock, asset: LockedAsset) -> Path:
     whole = Blob(asset.name, asset.sha256, asset.size)
     files = [store.path(file.sha256) for file in asset.files]
     path = files[0] if len(files) == 1 else store.join(whole, files)
-    verdict = verify_component(path, asset.name, Expected(lock.component, asset.platform))
+    verdict = judge(path, asset.name, Expected(lock.component, asset.platform))
     if not verdict.good:
         raise IntegrityError(
             f"{asset.name} of {lock.repository}@{lock.tag} is not what it should be:\n  "

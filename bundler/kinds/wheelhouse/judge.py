@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
@@ -36,6 +36,7 @@ from bundler.model.bundle import (
 )
 from bundler.model.closure import Wheel, prove
 from bundler.model.paths import link_fault
+from bundler.model.verdict import Finding, Verdict
 from bundler.payloads.prisma import database_env
 from bundler.payloads.prisma.pins import CLI_PROGRAM, ENGINES, NODE_WHEEL, LockedDatabase
 
@@ -70,19 +71,12 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """`integrity`: what disagrees with what the archive says of itself; `closure`: what a host would miss."""
+class Judged:
+    """The verdict on an archive, and what was read of it on the way; None for what could not be read."""
 
-    name: str
-    facts: ArchiveManifest | None
-    contents: Contents | None
-    integrity: tuple[str, ...] = ()
-    closure: tuple[str, ...] = ()
-
-    @property
-    def good(self) -> bool:
-        """Nothing was found."""
-        return not self.integrity and not self.closure
+    verdict: Verdict
+    facts: ArchiveManifest | None = None
+    contents: Contents | None = None
 
 
 @dataclass
@@ -149,16 +143,18 @@ def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str)
     reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)
 
 
-def verify_archive(path: Path, name: str = "") -> Verdict:
-    """Verify one archive; what is wrong is in the verdict. Raises OSError if it cannot be read at all.
+def judge(path: Path, name: str) -> Verdict:
+    """Judge one archive, called `name`; what is wrong is in the verdict. Raises OSError if it cannot be read at all."""
+    return examine(path, name).verdict
 
-    `name` is the asset's name where the file is called otherwise.
-    """
+
+def examine(path: Path, name: str = "") -> Judged:
+    """Judge one archive as `judge` does, and return what was read of it too."""
     name, facts, contents = name or path.name, None, None
     try:
         contents = read_contents(path, name)
         if MANIFEST not in contents.texts:
-            return Verdict(name, None, contents, (f"missing: {MANIFEST}",))
+            return Judged(_verdict(name, None, contents, (f"missing: {MANIFEST}",)), None, contents)
         facts = archive_manifest.parse(contents.texts[MANIFEST])
         integrity = _told(
             chain(
@@ -170,9 +166,25 @@ def verify_archive(path: Path, name: str = "") -> Verdict:
             )
         )
     except BundleError as error:
-        return Verdict(name, facts, contents, (error.message,))
+        return Judged(_verdict(name, facts, contents, (error.message,)), facts, contents)
     closure = prove((*facts.requirements, CONSUMERS_PIP), contents.wheels, facts.interpreter)
-    return Verdict(name, facts, contents, integrity, closure)
+    return Judged(_verdict(name, facts, contents, integrity, closure), facts, contents)
+
+
+def _verdict(
+    name: str,
+    facts: ArchiveManifest | None,
+    contents: Contents | None,
+    integrity: Sequence[str],
+    closure: Sequence[str] = (),
+) -> Verdict:
+    findings = (*map(Finding, integrity), *(Finding(message, "closure") for message in closure))
+    summary = ""
+    if facts and contents and not findings:
+        python = f"{facts.python.source} Python {facts.python.version}"
+        host = f"{facts.distro} {facts.version} {facts.arch} ({python})"
+        summary = f"{facts.requirement}, {len(contents.wheels)} wheels close on {host}"
+    return Verdict(name, findings, summary, contents.tar_sha256 if contents else None)
 
 
 def _told(findings: Iterator[str]) -> tuple[str, ...]:
