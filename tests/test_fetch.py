@@ -44,7 +44,8 @@ WHEELS = tuple(LockedWheel(f"demo{n}", "1.0", f"demo{n}-1.0-py3-none-any.whl", n
 
 
 def recipe(*, portable: bool) -> Recipe:
-    return Recipe(replace(REQUEST, portable=portable), "demo.tar.gz", "pylock.toml", "", PYTHON, b"", 0)
+    python = Interpreter(PYTHON.version, "x86_64", 36) if portable else REQUEST.python
+    return Recipe(replace(REQUEST, portable=portable, python=python), "demo.tar.gz", "pylock.toml", "", PYTHON, b"", 0)
 
 
 def lock(*wheels: LockedWheel) -> Lock:

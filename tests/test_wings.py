@@ -34,7 +34,8 @@ def imports_of(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                is_module = (ROOT.parent / inner.replace(".", "/")).with_suffix(".py").is_file()
+                place = ROOT.parent / inner.replace(".", "/")
+                is_module = place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
                 yield inner if is_module else node.module
 
 

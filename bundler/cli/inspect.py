@@ -9,9 +9,9 @@ import click
 from bundler.cli import Options
 from bundler.cli.output import print_table
 from bundler.commands.inspect import inspect
-from bundler.kinds.wheelhouse.judge import Contents
-from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, DatabaseFacts
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.model.bundle import PYTHON, WHEELS
+from bundler.model.contents import Contents
 from bundler.model.wheel_name import parse_wheel_name
 from bundler.terminal import Json, say, say_json
 
@@ -66,7 +66,8 @@ def _show(archive: Path, facts: ArchiveManifest, contents: Contents) -> None:
     say(f"  component     {facts.component}, commit {facts.commit}")
     say(f"  host          {facts.distro} {facts.version} {facts.arch}, glibc {facts.python.glibc}")
     say(f"  Python        {python}")
-    say(f"  database      {_database(facts.database)}")
+    for name, section in facts.sections.items():
+        say(f"  {name:<14}{section.summary()}")
     say(f"  requirement   {facts.requirement}")
     say(f"  all asked for {' '.join(facts.requirements)}")
     say(f"  tar           {contents.tar_size} bytes, SHA-256 {contents.tar_sha256}")
@@ -76,13 +77,6 @@ def _show(archive: Path, facts: ArchiveManifest, contents: Contents) -> None:
     say()
     say(f"{len(packages)} packages, {sum(size for _, _, size in packages) / 1e6:.1f} MB:")
     print_table([(name, version, f"{size / 1e3:.0f} kB") for name, version, size in packages], right=(2,))
-
-
-def _database(facts: DatabaseFacts) -> str:
-    if not facts.supported:
-        return f"not supported: {facts.reason}"
-    node = "a wheel" if facts.node == "wheel" else "the host"
-    return f"Prisma {facts.prisma_cli}, engines for {facts.platform}, Node.js from {node}"
 
 
 def _json(archive: Path, facts: ArchiveManifest, contents: Contents) -> Json:
@@ -102,7 +96,7 @@ def _json(archive: Path, facts: ArchiveManifest, contents: Contents) -> Json:
             "source": facts.python.source,
             "size": _python_size(contents),
         },
-        "database": {"supported": facts.database.supported, "reason": facts.database.reason},
+        **{name: section.words() for name, section in facts.sections.items()},
         "tar": {"size": contents.tar_size, "sha256": contents.tar_sha256},
         "packages": [{"name": name, "version": version, "size": size} for name, version, size in _packages(contents)],
         "biggest": [{"path": path, "size": size} for path, size in _biggest(contents)],

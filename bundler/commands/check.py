@@ -13,12 +13,11 @@ from bundler.errors import LockError, ManifestError, Problem
 from bundler.kinds.manifests import Manifests, load_manifests
 from bundler.kinds.prebuilt.state import check_components
 from bundler.kinds.wheelhouse.build_state import build_lock_fault, read_build_lock
-from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, holds_database
+from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, lacking
 from bundler.kinds.wheelhouse.request import Request, request_for
 from bundler.model.closure import describe
 from bundler.model.target import Target, select
 from bundler.model.wheel_name import parse_wheel_name
-from bundler.payloads.prisma.pins import missing_reason
 from bundler.session import Settings
 
 _RUNNERS = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
@@ -67,9 +66,9 @@ def check(settings: Settings) -> CheckReport:
         problems.append(Problem(f"locks/{path.name}", 0, 0, "belongs to no component; remove it"))
     notes = [f"{c.name} is not locked: {c.detail}" for c in components if c.state == "missing"]
     notes += [f"{c.name} is locked to {c.release}, published {c.age}" for c in components if c.state == "current"]
-    lacking = [f"{name}: {why}" for name, why in _lacking(workspace, manifests)]
-    if lacking:
-        notes.append(f"{len(lacking)} locks are without database support, such as {lacking[0]}")
+    unlocked = [f"{name}: {why}" for name, why in _lacking(workspace, manifests)]
+    if unlocked:
+        notes.append(f"{len(unlocked)} locks are without database support, such as {unlocked[0]}")
     return CheckReport(tuple(problems), tuple(notes))
 
 
@@ -77,10 +76,9 @@ def _lacking(workspace: Workspace, manifests: Manifests) -> Iterator[tuple[str, 
     """The targets whose locks lack the database support that the manifest asks for, and why."""
     for component in manifests.wheelhouses:
         for target in manifests.targets:
-            asked = request_for(manifests, component, target).database is not None
             text = workspace.lock_text(target)
-            if asked and text is not None and not holds_database(text):
-                yield target.name, missing_reason(target)
+            if text is not None and (why := lacking(text, request_for(manifests, component, target))):
+                yield target.name, why
 
 
 def _build_lock_error(workspace: Workspace, request: Request) -> LockError | None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.errors import UnreachableError
-from bundler.kinds.wheelhouse.judge import Contents, read_contents
+from bundler.kinds.wheelhouse.judge import read_contents
 from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.model.bundle import MANIFEST
+from bundler.model.contents import Contents
 
 
 @dataclass(frozen=True)

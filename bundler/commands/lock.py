@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bundler.adapters.npm import resolve_package
 from bundler.adapters.process import run
 from bundler.adapters.regular import open_regular
 from bundler.adapters.resolver import Resolver
@@ -25,15 +23,13 @@ from bundler.model.closure import Wheel
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.metadata import parse_metadata, read_wheel
 from bundler.model.target import select
-from bundler.payloads.prisma.locking import lock_database, lock_packages
-from bundler.payloads.prisma.pins import LockedDatabase, NpmPackage, missing_reason
+from bundler.payloads import SECTIONS
+from bundler.payloads.payload import Locker, Pinned
 from bundler.progress import Silent
 from bundler.session import Network, Settings
 
 _RESOLVERS = 2
 _LARGEST_METADATA = 4 << 20
-# The whole Prisma CLI is 13 MB, unpacked.
-_LARGEST_NPM_PACKAGE = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def lock(
             Resolver(run, settings.env, network.index_address),
             _Metadata(settings, network),
             versions or {},
-            _Databases(settings, network),
+            {name: section.locker(settings, network) for name, section in SECTIONS.items()},
             Sources(settings, network, renew=upgrade and _all_that_share(workspace, requests)),
             keep=not upgrade,
             newest=moment,
@@ -142,8 +138,7 @@ def _state(workspace: Workspace, request: Request) -> LockOutcome:
         return LockOutcome(name, "stale", len(parsed.wheels), fault)
     overridden = ", ".join(f"{project}={version}" for project, version in parsed.facts.set.items())
     detail = f"made with --set {overridden}" if overridden else ""
-    lacking = missing_reason(request.target) if parsed.lacks_database(request) else ""
-    return LockOutcome(name, "current", len(parsed.wheels), detail, lacking)
+    return LockOutcome(name, "current", len(parsed.wheels), detail, parsed.lacking(request))
 
 
 def _parsed(workspace: Workspace, request: Request) -> Lock | None:
@@ -165,7 +160,7 @@ class _Work:
     resolver: Resolver
     metadata: _Metadata
     versions: Mapping[str, str]
-    databases: _Databases
+    lockers: Mapping[str, Locker]
     sources: Sources
     keep: bool
     newest: str | None
@@ -178,12 +173,12 @@ class _Work:
         kept = before if self.keep else None
         newest = self.newest or (kept.facts.exclude_newer if kept else _today())
         try:
-            database, lacking = self.databases.lock(request, before.facts.database if before else None, keep=self.keep)
+            sections, lacking = self._sections(request, before)
             if lacking and before and request in self.finished:
                 return LockOutcome(name, "current", len(before.wheels), lacking=lacking)
             made = resolve(
                 request, self.resolver, self.metadata,
-                versions=self.versions, exclude_newer=newest, previous=kept, database=database,
+                versions=self.versions, exclude_newer=newest, previous=kept, sections=sections,
                 built=self.sources.lock(request),
             )  # fmt: skip
         except BundleError as error:
@@ -195,6 +190,16 @@ class _Work:
         else:
             self.workspace.write_lock(request.target, made.render())
         return LockOutcome(name, "locked", len(made.wheels), lacking=lacking, changes=_changes(before, made))
+
+    def _sections(self, request: Request, before: Lock | None) -> tuple[dict[str, Pinned], str]:
+        """The payloads that a request's sections ask for, pinned; and why some are not."""
+        old = dict(before.sections) if before else {}
+        made = {
+            name: self.lockers[name].lock(choice, request.target, old.get(name), keep=self.keep)
+            for name, choice in request.sections
+        }
+        pinned = {name: payload for name, (payload, _) in made.items() if payload is not None}
+        return pinned, "; ".join(why for _, why in made.values() if why)
 
     def settled(self, outcomes: Mapping[Request, LockOutcome]) -> dict[Request, LockOutcome]:
         """Write what waits for a changed build lock: all of it, if every target that shares it resolved, else none."""
@@ -211,43 +216,6 @@ class _Work:
                     reason = f"{request.target.name} is not locked: {failed[0]} shares its build lock, and failed"
                     result[request] = LockOutcome(request.target.name, "failed", error=LockError(reason))
         return result
-
-
-class _Databases:
-    """Locks what database support needs: npm is asked once a run, and a host that is down is not asked again."""
-
-    def __init__(self, settings: Settings, network: Network) -> None:
-        self._env, self._store, self._network = settings.env, settings.store(), network
-        self._packages: dict[tuple[str, str], tuple[NpmPackage, ...]] = {}
-        self._down: UnreachableError | None = None
-        self._one_at_a_time = threading.Lock()
-
-    def lock(self, request: Request, old: LockedDatabase | None, *, keep: bool) -> tuple[LockedDatabase | None, str]:
-        """Return the pins, or None and why there are none: something could not be reached. Raises other errors."""
-        if request.database is None:
-            return None, ""
-        if old and not old.serves(request.database, request.target):
-            old = None
-        if old and keep:
-            return old, ""
-        with self._one_at_a_time:
-            try:
-                if self._down:
-                    raise self._down
-                return lock_database(request.database, request.target, self._network.http, self._store, self._npm), ""
-            except UnreachableError as error:
-                self._down = error
-                return old, "" if old else f"{missing_reason(request.target)}: {error.message}"
-
-    def _npm(self, name: str, version: str) -> tuple[NpmPackage, ...]:
-        if (name, version) not in self._packages:
-            registry = self._network.registry_address
-            resolved = resolve_package(name, version, registry, self._env, run)
-            self._packages[name, version] = lock_packages(resolved, self._read)
-        return self._packages[name, version]
-
-    def _read(self, path: str) -> bytes:
-        return self._network.http.read(self._network.registry + path, _LARGEST_NPM_PACKAGE)
 
 
 class _Metadata:

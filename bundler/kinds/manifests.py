@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import TypeVar, cast
 
 from packaging.requirements import Requirement
-from pydantic import TypeAdapter
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import ManifestError, Problem, UsageError
 from bundler.kinds.prebuilt.manifest import ReleaseAsset
+from bundler.kinds.wheelhouse import manifest as wheelhouse
 from bundler.kinds.wheelhouse.manifest import Wheelhouse
 from bundler.model.document import Document, parse_yaml, validate
+from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target, select
 from bundler.model.targets_file import TargetsFile
@@ -25,18 +24,6 @@ from bundler.session import Settings
 
 # Work grows with the product of targets and overrides.
 _MOST_CHOICES = 120_000
-
-T = TypeVar("T")
-
-
-def adapter_of(model: type[T]) -> TypeAdapter[T]:
-    """The validator of a manifest class, made once."""
-    return cast("TypeAdapter[T]", _adapter(model))  # type: ignore[arg-type]  # any class can be hashed
-
-
-@cache
-def _adapter(model: type[object]) -> TypeAdapter[object]:
-    return TypeAdapter(model)
 
 
 @dataclass(frozen=True)
@@ -70,8 +57,8 @@ class Manifests:
             message = f"{choices} choices, of targets times overrides of all components; {_MOST_CHOICES} are the most"
             problems.append(Problem("targets.yaml", 0, 0, message))
         elif isinstance(python, PortablePython) and targets:
-            for stem, wheelhouse in wheelhouses.items():
-                problems += _cross_check(documents[f"{stem}.yaml"], wheelhouse, targets, python)
+            for stem, one in wheelhouses.items():
+                problems += _cross_check(documents[f"{stem}.yaml"], one, targets, python)
         if problems or not isinstance(python, PortablePython):
             raise ManifestError(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column)))
         return cls(targets, wheelhouses, assets, python)
@@ -84,7 +71,7 @@ def _parse_one(document: Document) -> TargetsFile | PortablePython | Wheelhouse 
         return validate(document, adapter_of(PortablePython))
     kind = document.data.get("kind") if isinstance(document.data, dict) else None
     if kind == "wheelhouse":
-        return validate(document, adapter_of(Wheelhouse))
+        return wheelhouse.parse(document)
     if kind == "release-asset":
         return validate(document, adapter_of(ReleaseAsset))
     raise ManifestError([document.problem(("kind",), "kind: is wheelhouse or release-asset")])
@@ -113,8 +100,8 @@ def _cross_check(
                 place = ("overrides", index, "python")
                 problems.append(document.problem(place, f"{lacking[0]} has no system Python to use (targets.yaml)"))
     unpinned = sorted({target.arch for target in targets} - set(python.pins))
-    if wheelhouse.database and (unknown := [target.name for target in targets if target.openssl is None]):
-        problems.append(document.problem(("database",), f"database: targets.yaml tells no openssl of {unknown[0]}"))
+    for name, choice in wheelhouse.sections.items():
+        problems += [document.problem((name,), f"{name}: {problem}") for problem in choice.problems(targets)]
     needs = any(t.system_python is None for t in targets) or any(o.python == "portable" for o in wheelhouse.overrides)
     if needs and unpinned:
         problems.append(Problem("python.yaml", 0, 0, f"pins: none for {unpinned[0]}, which a target needs"))

@@ -16,11 +16,8 @@ FILE_LIST = "metadata/files.sha256"
 INSTALLER = "install.sh"
 WHEELS = "packages/pip"
 PYTHON = "packages/python"
-# Only where the archive supports a database: what its variables are, the Prisma CLI, the engines.
-DATABASE_ENV = "metadata/database.env"
-PRISMA = "packages/prisma"
-PRISMA_CLI = f"{PRISMA}/cli"
-PRISMA_ENGINES = f"{PRISMA}/engines"
+
+
 # From the lock's place in the archive to the wheels, as PEP 751 wants relative paths.
 WHEELS_FROM_LOCK = "../packages/pip/"
 

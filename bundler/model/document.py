@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -30,6 +30,18 @@ class Document:
     name: str
     data: Tree
     marks: dict[Path, Mark]
+
+    def parted(self, keys: Container[str]) -> tuple[Document, dict[str, Document]]:
+        """Take top-level `keys` out: what is left, and what stood at each of them. Places stay those of the file."""
+        if not isinstance(self.data, dict):
+            return self, {}
+        rest = {key: value for key, value in self.data.items() if key not in keys}
+        parts = {
+            key: Document(self.name, value, {path[1:]: mark for path, mark in self.marks.items() if path[:1] == (key,)})
+            for key, value in self.data.items()
+            if key in keys and value is not None
+        }
+        return Document(self.name, rest, self.marks), parts
 
     def problem(self, path: Path, message: str) -> Problem:
         """Describe something wrong at `path`, or at the nearest enclosing value that has a place."""
@@ -140,16 +152,21 @@ def _place(mark: _HasPlace | None) -> Mark:
 T = TypeVar("T")
 
 
-def validate(document: Document, model: TypeAdapter[T]) -> T:
-    """Turn a document into the model's value. Raises ManifestError with every problem, each with its line."""
+def validate(document: Document, model: TypeAdapter[T], at: str = "") -> T:
+    """Turn a document, or what stood `at` a key of one, into the model's value.
+
+    Raises ManifestError with every problem, each with its line.
+    """
     try:
         return model.validate_python(document.data)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise ManifestError([_problem(document, item["loc"], item["type"], item["msg"]) for item in found]) from error
+        raise ManifestError(
+            [_problem(document, at, item["loc"], item["type"], item["msg"]) for item in found]
+        ) from error
 
 
-def _problem(document: Document, location: tuple[int | str, ...], kind: str, message: str) -> Problem:
-    where = ".".join(str(part) for part in location if part != "[key]")
+def _problem(document: Document, at: str, location: tuple[int | str, ...], kind: str, message: str) -> Problem:
+    where = ".".join([*([at] if at else []), *(str(part) for part in location if part != "[key]")])
     text = "unknown key" if kind == "unexpected_keyword_argument" else message.removeprefix("Value error, ")
     return document.problem(location, f"{where}: {text}" if where else text)

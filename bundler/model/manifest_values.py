@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import string
+from functools import cache
+from typing import TypeVar, cast
 
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, ConfigDict, TypeAdapter
 
 from bundler.words import ASSET_PATTERN
 
@@ -56,3 +58,16 @@ def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if twice := [value for index, value in enumerate(values) if value in values[:index]]:
         raise ValueError(f"{twice[0]} is there twice")
     return values
+
+
+T = TypeVar("T")
+
+
+def adapter_of(model: type[T]) -> TypeAdapter[T]:
+    """The validator of a manifest class, made once."""
+    return cast("TypeAdapter[T]", _adapter(model))  # type: ignore[arg-type]  # any class can be hashed
+
+
+@cache
+def _adapter(model: type[object]) -> TypeAdapter[object]:
+    return TypeAdapter(model)

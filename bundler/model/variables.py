@@ -1,54 +1,69 @@
 """What may stand in metadata/runtime.env, which shells read with `source`, and root's shells at that.
 
 A value cannot expand, split or end a word. A name is one of a list, since many variables make a shell or a program run,
-load or fetch something: PROMPT_COMMAND, BASH_ENV, LD_PRELOAD, PATH, PYTHONHOME, PIP_INDEX_URL.
+load or fetch something: PROMPT_COMMAND, BASH_ENV, LD_PRELOAD, PATH, PYTHONHOME, PIP_INDEX_URL. What a component runs
+with begins with its own name; payloads add what they need.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 VALUE_PATTERN = r"^[A-Za-z0-9/-][A-Za-z0-9._+:/-]*$"
-# What a component runs with (LITELLM_…), and what the consumers' installers, pip and Prisma need on the way to it.
-NAME_PATTERN = (
-    r"^(LITELLM_[A-Z0-9_]*[A-Z0-9]"
-    r"|PIP_(NO_(CACHE_DIR|COLOR|COMPILE|INDEX|INPUT|WARN_SCRIPT_LOCATION)|PREFER_BINARY|DISABLE_PIP_VERSION_CHECK)"
-    r"|PRISMA_(BINARY_CACHE_DIR|QUERY_ENGINE_BINARY|QUERY_ENGINE_LIBRARY|SCHEMA_ENGINE_BINARY|HIDE_UPDATE_MESSAGE)"
-    r"|ANSIBLE_BECOME_FLAGS|CHECKPOINT_DISABLE|DISABLE_SCHEMA_UPDATE)$"
-)
-# LiteLLM's variables that have one of these words name code, a program, a place or a secret (as of 1.89.0:
-# LITELLM_WORKER_STARTUP_HOOKS, _CONFIG_BUCKET_NAME, _MCP_STDIO_EXTRA_COMMANDS, _MASTER_KEY), or what the consumers'
-# roles run (LITELLM_PYTHON_EXECUTABLE) and install (LITELLM_PACKAGE_SPEC).
-REFUSED_PATTERN = (
-    r"^LITELLM_(.*_)?(API|ASSETS|BASE|BIN|BINARY|BUCKET|CALLBACKS?|CLASS|CMD|CODE|COMMANDS?|CONFIG|CREDENTIALS?|DIRS?"
-    r"|EXEC|EXECUTABLE|FILES?|HOOKS?|HOST|IMPORTS?|INDEX|KEYS?|LICENSE|MIRROR|MODULES?|PACKAGES?|PASSWORD|PATHS?|PIP|PLUGINS?"
-    r"|PRELOAD|PROGRAM|PYTHON|REDACT|SALT|SCRIPTS?|SECRETS?|SHELL|SOURCE|SPEC|STARTUP|TOKENS?|URLS?|VENV)(_.*)?$"
-)
-# Values of those that are more than switches, and of all others.
-_NARROW = {
-    "ANSIBLE_BECOME_FLAGS": r"-[EHSn]+",
-    "PRISMA_BINARY_CACHE_DIR": r"/.*",
-    "PRISMA_QUERY_ENGINE_BINARY": r"/.*",
-    "PRISMA_QUERY_ENGINE_LIBRARY": r"/.*",
-    "PRISMA_SCHEMA_ENGINE_BINARY": r"/.*",
-}
-_PLAIN = r"[A-Za-z0-9].*"
+NAME_PATTERN = r"^[A-Z][A-Z0-9_]*[A-Z0-9]$"
 LONGEST_NAME, LONGEST_VALUE = 64, 200
+_PLAIN = r"[A-Za-z0-9].*"
+# What the consumers' installers and pip need on the way to a component, and the patterns of their values.
+_OTHERS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            *("PIP_NO_CACHE_DIR", "PIP_NO_COLOR", "PIP_NO_COMPILE", "PIP_NO_INDEX", "PIP_NO_INPUT"),
+            *("PIP_NO_WARN_SCRIPT_LOCATION", "PIP_PREFER_BINARY", "PIP_DISABLE_PIP_VERSION_CHECK"),
+            "DISABLE_SCHEMA_UPDATE",
+        ),
+        _PLAIN,
+    ),
+    "ANSIBLE_BECOME_FLAGS": r"-[EHSn]+",
+}
+# A component's variables that have one of these words name code, a program, a place or a secret, or what the
+# consumers' roles run (…_PYTHON_EXECUTABLE) and install (…_PACKAGE_SPEC).
+_REFUSED_WORDS = (
+    "API|ASSETS|BASE|BIN|BINARY|BUCKET|CALLBACKS?|CLASS|CMD|CODE|COMMANDS?|CONFIG|CREDENTIALS?|DIRS?"
+    "|ENV|EXEC|EXECUTABLE|FILES?|HOME|HOOKS?|HOST|IMPORTS?|INDEX|KEYS?|LICENSE|MIRROR|MODULES?|OPTIONS?|OPTS|PACKAGES?"
+    "|PASSWORD|PATHS?|PIP|PLUGINS?|PRELOAD|PROGRAM|PROXY|PYTHON|REDACT|SALT|SCRIPTS?|SECRETS?|SHELL|SOURCE|SPEC|STARTUP"
+    "|TOKENS?|URLS?|VENV"
+)
+_REFUSED = re.compile(rf"(.*_)?({_REFUSED_WORDS})(_.*)?")
+# A component that is called as one of these would own the variables of somebody else.
+_NOT_ITS_OWN = re.compile(
+    "(ANSIBLE|AWS|BASH|CURL|DYLD|GCONV|GIT|GLIBC|GNUPG|GPG|HTTPS?|JAVA|LC|LD|MALLOC|NODE|NPM|NSS|OPENSSL|PERL[0-9A-Z]*|PIP"
+    "|PYTHON[0-9A-Z]*|READLINE|RES|RUBY[A-Z]*|SSH|SSL|SUDO|SYSTEMD|TERM|TERMINFO|UV|VIRTUAL|XDG)(_.*)?"
+)
 
 
-def name_fault(name: str) -> str:
-    """Say why runtime.env may not export a variable of this name; "" if it may."""
-    known = len(name) <= LONGEST_NAME and re.fullmatch(NAME_PATTERN, name) and not re.fullmatch(REFUSED_PATTERN, name)
-    return "" if known else f"{name[:LONGEST_NAME]!r} is no variable that runtime.env may export; README, manifests"
+def name_fault(name: str, component: str, more: Mapping[str, str]) -> str:
+    """Say why runtime.env may not export a variable of this name for `component`; "" if it may.
+
+    `more` are the names that payloads add, with the patterns of their values.
+    """
+    prefix = component.upper().replace("-", "_")
+    own = name.removeprefix(f"{prefix}_")
+    is_own = own != name and not _NOT_ITS_OWN.fullmatch(prefix) and not _REFUSED.fullmatch(own)
+    known = name in _OTHERS or name in more or is_own
+    if known and len(name) <= LONGEST_NAME and re.fullmatch(NAME_PATTERN, name):
+        return ""
+    return f"{name[:LONGEST_NAME]!r} is no variable that runtime.env may export; README, manifests"
 
 
-def fault_of(name: str, value: str) -> str:
-    """Say why runtime.env may not export `name` with `value`; "" if it may."""
-    if fault := name_fault(name):
+def fault_of(name: str, value: str, component: str, more: Mapping[str, str]) -> str:
+    """Say why runtime.env may not export `name` with `value` for `component`; "" if it may."""
+    if fault := name_fault(name, component, more):
         return fault
     shown = f"{name}={value[:LONGEST_VALUE]!r}"
     if not re.fullmatch(VALUE_PATTERN, value) or len(value) > LONGEST_VALUE:
         return f"{shown} is not a plain value: at most {LONGEST_VALUE} of letters, digits and ._+:/-"
-    if not re.fullmatch(_NARROW.get(name, _PLAIN), value) or ".." in value.split("/"):
-        return f"{shown} is not a value for it: only sudo's flags (-HSnE) begin with -, only Prisma's paths with /"
+    pattern = more.get(name) or _OTHERS.get(name, _PLAIN)
+    if not re.fullmatch(pattern, value) or ".." in value.split("/"):
+        return f"{shown} is not a value for it: only sudo's flags (-HSnE) begin with -, only paths of payloads with /"
     return ""

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from bundler.kinds.manifests import Manifests
-from bundler.payloads.prisma.pins import ENGINES
+from bundler.payloads.prisma.choice import ENGINES, Database
 from tests.acceptance.roots import debian_root
 from tests.interpreters import interpreter
 from tests.server import Reply, Server, serving
@@ -54,7 +54,8 @@ def tools() -> None:
 def server() -> Iterator[Server]:
     """Serves executable stand-ins for the engines, as their own server would: each beside its checksum."""
     texts = {path.name: path.read_text() for path in (ROOT / "manifests").glob("*.yaml")}
-    chosen = Manifests.parse(texts).wheelhouses["litellm"].database
+    chosen = Manifests.parse(texts).wheelhouses["litellm"].sections["database"]
+    assert isinstance(chosen, Database)
     assert chosen is not None
     with serving() as made:
         for engine in ENGINES:

@@ -24,8 +24,11 @@ from bundler.errors import BundleError, IntegrityError, ManifestError, Preflight
 from bundler.kinds.prebuilt.asset_lock import AssetLock
 from bundler.kinds.prebuilt.state import ComponentLock
 from bundler.kinds.verify import VerifyReport
-from bundler.kinds.wheelhouse.judge import Contents
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
+from bundler.model.contents import Contents
+from bundler.payloads.payload import Choice, Facts
+from bundler.payloads.prisma.choice import Database
+from bundler.payloads.prisma.facts import DatabaseFacts
 from bundler.progress import Lines
 from bundler.release.delivery_record import DeliveryRecord, document, markdown
 from bundler.release.verify import ReleaseReport
@@ -36,6 +39,10 @@ from tests.world import World
 FORGED = "\nok      forged\n  - forged\n::set-output name=a::b\n  ##[add-mask]x\naiws-bundle: forged\n| forged |"
 TEXT = f"::stop-commands::x{''.join(HOSTILE)}{FORGED}"
 NAME = TEXT.replace("\0", "").replace("/", "")
+
+
+# What stands for the values of payloads.
+PROTOCOLS: dict[Any, type] = {Facts: DatabaseFacts, Choice: Database}
 
 
 class Poison:
@@ -61,6 +68,8 @@ class Poison:
             if "published" in values and kind is AssetLock:  # checked when the lock is read
                 values["published"] = "2026-11-20T00:00:00Z"
             return kind(**values)
+        if kind in PROTOCOLS:
+            return self.of(PROTOCOLS[kind])
         plain = {str: TEXT, bool: self.some, int: 7, float: 1.5, bytes: b"x", Path: Path(NAME), object: TEXT}
         if kind in plain:
             return plain[kind]

@@ -91,6 +91,10 @@ def test_a_damaged_archive_is_found_without_checksums(built: World) -> None:
         (replaced("runtime.env", b"1.0", b"1.1"), "metadata/runtime.env: sha256 differs"),
         (replaced("runtime.env", b"litellm[", b"$(id)["), "is not a plain requirement"),
         (replaced("manifest.json", b'"distro": "debian"', b'"distro": "ubuntu"'), "name does not say what is inside"),
+        (
+            replaced("manifest.json", b'"database": {', b'"databasf": {'),
+            "manifest.json says nothing of database support",
+        ),
         (replaced("manifest.json", b'"3.11.2"', b'"3.12.2"'), "wrong platform: orjson"),
     ],
 )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
@@ -16,17 +14,13 @@ from bundler.adapters.wheel_reading import WheelReading
 from bundler.errors import BundleError, IntegrityError
 from bundler.kinds.wheelhouse.lock import Lock, LockFacts
 from bundler.kinds.wheelhouse.members import archive_manifest, file_list, installer, requirements, runtime_env
-from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, ListedFile
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP
 from bundler.model.bundle import (
-    DATABASE_ENV,
     FILE_LIST,
     INSTALLER,
     LOCK,
     MANIFEST,
-    PRISMA,
-    PRISMA_CLI,
-    PRISMA_ENGINES,
     PYTHON,
     REQUIREMENTS,
     RUNTIME_ENV,
@@ -35,39 +29,21 @@ from bundler.model.bundle import (
     top_of,
 )
 from bundler.model.closure import Wheel, prove
+from bundler.model.contents import Contents, ListedFile
 from bundler.model.paths import link_fault
 from bundler.model.verdict import Finding, Verdict
-from bundler.payloads.prisma import database_env
-from bundler.payloads.prisma.pins import CLI_PROGRAM, ENGINES, NODE_WHEEL, LockedDatabase
+from bundler.payloads import PAYLOADS, SECTIONS
+from bundler.payloads.payload import Parts, PythonPart
 
 _LARGEST_TEXT = 8 << 20
 _LARGEST_FILE = 1 << 31
-_LARGEST_NPM_MANIFEST = 1 << 20
-_LONGEST_WORD = 300
+_LARGEST_NOTED = 1 << 20
 _MOST_FINDINGS = 1000
-_TEXTS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
-
-
-# Each npm package's own word about what it is.
-_NPM_MANIFEST = re.compile(rf"{PRISMA_CLI}(/node_modules/(@[^/]+/)?[^/]+)+/package\.json")
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What an archive holds, as read: paths are relative to the top folder.
-
-    `npm` is what each npm package's own package.json calls it: name and version, or None if it cannot be read.
-    """
-
-    top: str
-    files: dict[str, ListedFile]
-    folders: frozenset[str]
-    texts: dict[str, bytes]
-    wheels: tuple[Wheel, ...]
-    tar_sha256: str
-    tar_size: int
-    npm: dict[str, tuple[str, str] | None]
-    unreadable: tuple[str, ...] = ()
+_MEMBERS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
+_TEXTS = (*_MEMBERS, *(text for module in PAYLOADS for text in module.TEXTS))
+_PLACES = tuple(place for module in PAYLOADS for place in module.PLACES)
+# Folders whose files may be links and executable.
+_TREES = tuple(place for module in PAYLOADS for place in module.TREES)
 
 
 @dataclass(frozen=True)
@@ -85,7 +61,7 @@ class _Reading:
     files: dict[str, ListedFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)
-    npm: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+    noted: dict[str, object] = field(default_factory=dict)
 
 
 def read_contents(path: Path, name: str = "", *, digests: bool = True) -> Contents:
@@ -107,7 +83,7 @@ def read_contents(path: Path, name: str = "", *, digests: bool = True) -> Conten
             wheels=tuple(wheel for wheel in wheels if isinstance(wheel, Wheel)),
             tar_sha256=reader.tar_sha256,
             tar_size=reader.tar_size,
-            npm=reading.npm,
+            noted=reading.noted,
             unreadable=tuple(fault.message for fault in wheels if isinstance(fault, IntegrityError)),
         )
 
@@ -124,23 +100,28 @@ def _take(reading: _Reading, reader: OwnReader, member: Member, inner: str) -> N
 
 
 def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str) -> None:
-    text = inner in _TEXTS or inner == DATABASE_ENV
-    npm = bool(_NPM_MANIFEST.fullmatch(inner))
+    text, note = inner in _TEXTS, _note_of(inner)
     if member.size > (_LARGEST_TEXT if text else _LARGEST_FILE):
         raise IntegrityError(f"refused member {member.path!r}: {member.size} bytes are too many for it")
     digest = hashlib.sha256()
     kept: list[bytes] = []
     for data in reader.read():
         digest.update(data)
-        if text or (npm and member.size <= _LARGEST_NPM_MANIFEST):
+        if text or (note and member.size <= _LARGEST_NOTED):
             kept.append(data)
     if text:
         reading.texts[inner] = b"".join(kept)
-    elif npm:
-        reading.npm[inner] = _npm_words(b"".join(kept))
+    elif note:
+        reading.noted[inner] = note(b"".join(kept))
     elif inner.startswith(f"{WHEELS}/") and inner.endswith(".whl"):
         reading.wheels.put(reader.take_copy(), PurePosixPath(inner).name)
     reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)
+
+
+def _note_of(path: str) -> Callable[[bytes], object] | None:
+    """What a payload makes of a file that says something, or None."""
+    noted = chain.from_iterable(module.NOTED.items() for module in PAYLOADS)
+    return next((note for pattern, note in noted if pattern.fullmatch(path)), None)
 
 
 def judge(path: Path, name: str) -> Verdict:
@@ -221,41 +202,22 @@ def _laid_out(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     """Compare the archive's shape with what the consumers rely on."""
     if contents.top != top_of(facts.component):
         yield f"the top folder is {contents.top}, not {top_of(facts.component)}"
-    for path in _TEXTS:
+    for path in _MEMBERS:
         if path not in contents.texts:
             yield f"missing: {path}"
-    for folder in (WHEELS, PYTHON):
-        if folder not in contents.folders:
-            yield f"missing: the folder {folder}"
-    yield from _misplaced(facts, contents)
-    for path in contents.files:
-        if path.endswith("/EXTERNALLY-MANAGED"):
-            yield f"surplus: {path} keeps pip from installing"
-    carried = [path for path in contents.files if path.startswith(f"{PYTHON}/")]
-    program = f"/bin/python{facts.interpreter.minor}"
-    runs = any(p.endswith(program) and contents.files[p].executable for p in carried)
-    if facts.python.source == "portable" and not runs:
-        yield f"missing: no executable …{program} below {PYTHON}, where the installer looks for it"
-    if facts.python.source == "system" and carried:
-        yield f"surplus: {PYTHON} is not empty, so the installer would take a Python that the wheels are not for"
+    yield from _misplaced(contents)
 
 
-def _misplaced(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
+def _misplaced(contents: Contents) -> Iterator[str]:
     """Name what stands where the format has no place for it, whatever the archive's own list says."""
     for path, file in contents.files.items():
-        if path.startswith(f"{PYTHON}/"):
-            if not path.startswith(f"{PYTHON}/cpython-{facts.python.version}/"):
-                yield f"surplus: {path}; {PYTHON} holds CPython {facts.python.version}"
-            continue
+        place = next((p for p in _PLACES if path == p or (p.endswith("/") and path.startswith(p))), None)
+        if place is None and path not in _MEMBERS:
+            yield f"surplus: {path} has no place in such an archive"
+        if place in _TREES:
+            continue  # their payloads know what stands there, and how
         if file.link is not None:
             yield f"surplus: {path} is a link"
-        elif path.startswith(f"{PRISMA}/"):
-            continue
-        elif path.startswith(f"{WHEELS}/"):
-            if path.count("/") != WHEELS.count("/") + 1 or not path.endswith(".whl"):
-                yield f"surplus: {path}; {WHEELS} holds wheels, flat"
-        elif path not in (*_TEXTS, DATABASE_ENV):
-            yield f"surplus: {path} has no place in such an archive"
         if file.executable != (path == INSTALLER):
             yield f"{path}: it is {'' if file.executable else 'not '}executable"
     needed = {str(above) for path in contents.files for above in PurePosixPath(path).parents} | {"", PYTHON}
@@ -299,14 +261,25 @@ def _lock(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     for word, locked_for, stated in _choices(facts, lock.facts):
         if locked_for != stated:
             yield f"{LOCK}: is for another {word}\n    expected {stated}\n    actual   {locked_for}"
-    locked = {f"{WHEELS}/{wheel.filename}": wheel.sha256 for wheel in lock.wheels}
-    there = {p: file.sha256 for p, file in contents.files.items() if p.startswith(f"{WHEELS}/")}
-    for path in sorted(locked.keys() | there.keys()):
-        if locked.get(path) != there.get(path):
-            yield f"{path}: the lock inside says {locked.get(path)}, the file is {there.get(path)}"
     if requirements.differs(contents.texts.get(REQUIREMENTS, b""), lock):
         yield f"{REQUIREMENTS}: is not what the lock inside makes it"
-    yield from _database(facts, contents, lock.facts.database)
+    yield from (finding.message for finding in _of_payloads(facts, lock, contents))
+
+
+def _of_payloads(facts: ArchiveManifest, lock: Lock, contents: Contents) -> Iterator[Finding]:
+    """What payloads find of themselves, and what is there of one that the lock inside does not pin."""
+    pinned = dict(lock.sections)
+    python = PythonPart(facts.python.version, facts.arch, facts.python.source == "portable")
+    parts = Parts(lock.wheels, python, pinned)
+    for name, section in SECTIONS.items():
+        yield from section.disagreements(facts.sections.get(name), pinned.get(name), facts.requirements)
+    for module in PAYLOADS:
+        if payload := module.of(parts):
+            yield from payload.findings(contents)
+            continue
+        for place in module.PLACES:
+            for path in contents.below(place):
+                yield Finding(f"surplus: {path}, but no {module.SECTION} support is locked")
 
 
 def _choices(facts: ArchiveManifest, locked: LockFacts) -> Iterator[tuple[str, str, str]]:
@@ -317,52 +290,3 @@ def _choices(facts: ArchiveManifest, locked: LockFacts) -> Iterator[tuple[str, s
     yield "glibc", locked.glibc, facts.python.glibc
     yield "requirement", locked.requirement, facts.requirement
     yield "list of requirements", ", ".join(locked.requirements), ", ".join(facts.requirements)
-
-
-def _database(facts: ArchiveManifest, contents: Contents, pins: LockedDatabase | None) -> Iterator[str]:
-    """Compare what is there for a database with what the manifest and the lock inside say of it."""
-    if facts.database.supported != (pins is not None):
-        yield f"{MANIFEST} and the lock inside disagree on database support"
-    if pins is None:
-        for path in contents.files:
-            if path == DATABASE_ENV or path.startswith(f"{PRISMA}/"):
-                yield f"surplus: {path}, but no database support is locked"
-        return
-    if (pins.prisma_cli, pins.commit, pins.platform) != (
-        facts.database.prisma_cli,
-        facts.database.engines,
-        facts.database.platform,
-    ):
-        yield f"{MANIFEST} speaks of another Prisma than the lock inside"
-    asked = [text for text in facts.requirements if text.startswith(NODE_WHEEL.partition(">")[0])]
-    if (facts.database.node == "wheel") != bool(asked):
-        yield f"{MANIFEST}: Node.js comes from {facts.database.node or 'nowhere'}, the requirements say otherwise"
-    if database_env.differs(contents.texts.get(DATABASE_ENV, b"")):
-        yield f"{DATABASE_ENV}: is not what aiws-bundle writes"
-    for engine in ENGINES:
-        file = contents.files.get(f"{PRISMA_ENGINES}/{engine}")
-        if file is None or not file.executable:
-            yield f"missing: {PRISMA_ENGINES}/{engine}, an executable file"
-    for path in (f"{PRISMA_CLI}/package.json", f"{PRISMA_CLI}/{CLI_PROGRAM}"):
-        if path not in contents.files:
-            yield f"missing: {path}, which prisma-client-py looks for"
-    places = [f"{PRISMA_CLI}/{package.at}" for package in pins.npm]
-    for package, place in zip(pins.npm, places, strict=True):
-        words, found = (package.name, package.version), contents.npm.get(f"{place}/package.json")
-        if found != words:
-            yield f"{place}: the lock inside says {' '.join(words)}, its package.json {' '.join(found or ('nothing',))}"
-    known = (*(f"{place}/" for place in places), f"{PRISMA_ENGINES}/")
-    for path in contents.files:
-        if path.startswith(f"{PRISMA}/") and path != f"{PRISMA_CLI}/package.json" and not path.startswith(known):
-            yield f"surplus: {path}, which belongs to no locked npm package or engine"
-
-
-def _npm_words(content: bytes) -> tuple[str, str] | None:
-    """What a package.json says of its package: name and version, or None if it cannot be read."""
-    try:
-        document: object = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict):
-        return None
-    return str(document.get("name"))[:_LONGEST_WORD], str(document.get("version"))[:_LONGEST_WORD]

@@ -7,7 +7,7 @@ found when it is fetched. What PEP 751 has no place for stands in the `tool.aiws
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, ClassVar
@@ -23,11 +23,13 @@ from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter,
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.request import Request, parse_versions
 from bundler.model.locked_wheel import LockedWheel, Source
+from bundler.model.manifest_values import adapter_of
 from bundler.model.needs import PARSING
 from bundler.model.paths import is_plain_name
 from bundler.model.toml import parse_toml
 from bundler.model.wheel_name import parse_wheel_name
-from bundler.payloads.prisma.pins import LockedDatabase
+from bundler.payloads import SECTIONS
+from bundler.payloads.payload import Pinned
 from bundler.words import PythonVersion, Spec, Wanted
 
 TOOL = "aiws-bundle"
@@ -35,7 +37,6 @@ TOOL = "aiws-bundle"
 _HINT = re.compile(r"packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_WHEEL = 1 << 31
-_DATABASE_TABLE = f"\n[tool.{TOOL}.database]\n"
 
 
 class MalformedLockError(LockError):
@@ -56,7 +57,7 @@ def _chosen(versions: dict[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class LockFacts:
-    """The `tool.aiws-bundle` table: what the lock was made from and by, and what database support needs, if pinned."""
+    """The `tool.aiws-bundle` table without the tables of payloads: what the lock was made from and by."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", alias_generator=lambda name: name.replace("_", "-")
@@ -71,15 +72,15 @@ class LockFacts:
     resolver: str
     exclude_newer: str
     set: Annotated[dict[str, str], AfterValidator(_chosen)] = field(default_factory=dict)
-    database: LockedDatabase | None = None
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A resolved wheelhouse: what it is for, and its wheels sorted by project."""
+    """A resolved wheelhouse: what it is for, its wheels sorted by project, and what else is pinned, by section."""
 
     facts: LockFacts
     wheels: tuple[LockedWheel, ...]
+    sections: tuple[tuple[str, Pinned], ...] = ()
 
     @classmethod
     def parse(cls, text: str, name: str) -> Lock:
@@ -88,8 +89,10 @@ class Lock:
             document = parse_toml(text)
             with PARSING:
                 pylock = Pylock.from_dict(document)
-            facts = _facts_adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
-            return cls(facts, tuple(_wheel(package) for package in pylock.packages))
+            table: object = dict(pylock.tool or {}).get(TOOL)
+            own = {k: v for k, v in table.items() if k not in SECTIONS} if isinstance(table, dict) else table
+            facts = _facts_adapter().validate_python(own)
+            return cls(facts, tuple(_wheel(package) for package in pylock.packages), tuple(_sections(table)))
         except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
             place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as the parser says it
             raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0) from error
@@ -102,11 +105,17 @@ class Lock:
             requires_python=SpecifierSet(f">={self.facts.python},=={_minor(self.facts.python)}.*"),
             created_by=TOOL,
             packages=[_package(wheel, folder) for wheel in self.wheels],
-            tool={TOOL: _facts_adapter().dump_python(self.facts, by_alias=True, exclude_defaults=True)},
+            tool={TOOL: self._table()},
         )
         pylock.validate()
         header = "# Written by `aiws-bundle lock`; edit the manifests instead.\n"
         return header + tomli_w.dumps(dict(pylock.to_dict()))
+
+    def _table(self) -> dict[str, object]:
+        table: dict[str, object] = _facts_adapter().dump_python(self.facts, by_alias=True, exclude_defaults=True)
+        for name, pinned in self.sections:
+            table[name] = adapter_of(type(pinned)).dump_python(pinned, by_alias=True, exclude_defaults=True)
+        return table
 
     def _environment(self) -> str:
         machine = "aarch64" if self.facts.target.endswith("arm64") else "x86_64"
@@ -120,21 +129,20 @@ class Lock:
             return "its marks of what is built from source were changed"
         if self.facts.manifest_sha256 != request.digest():
             return f"the manifests changed: {_difference(self, request)}"
-        if (pins := self.facts.database) and not (request.database and pins.serves(request.database, request.target)):
-            return "its database pins are for other choices"
+        for name, pinned in self.sections:
+            choice = request.choice(name)
+            if choice is None or not SECTIONS[name].serves(pinned, choice, request.target):
+                return f"its {name} pins are for other choices"
         return None
 
     def effective(self, request: Request) -> Request:
-        """`request` with what this lock decided: the versions of `lock --set`, and whether there is a database."""
-        chosen = request.with_database() if self.facts.database else request
-        return chosen.with_versions(self.facts.set)
+        """`request` with what this lock decided: the versions of `lock --set`, and which sections are pinned."""
+        return request.with_sections(dict(self.sections)).with_versions(self.facts.set)
 
     def digests(self) -> set[str]:
         """The SHA-256 of every file that this lock pins."""
-        digests = {wheel.sha256 for wheel in self.wheels}
-        if pins := self.facts.database:
-            digests |= {engine.sha256 for engine in pins.engines} | {package.sha256 for package in pins.npm}
-        return digests
+        pinned = (pin for _, one in self.sections for pin in one.pins())
+        return {wheel.sha256 for wheel in self.wheels} | {pin.sha256 for pin in pinned}
 
     @property
     def built(self) -> LockedWheel | None:
@@ -146,14 +154,27 @@ class Lock:
         """What the component's own wheel is built from; None: it comes from an index."""
         return self.built.source if self.built else None
 
-    def lacks_database(self, request: Request) -> bool:
-        """Say whether `request` asks for database support that is not locked."""
-        return request.database is not None and self.facts.database is None
+    def lacking(self, request: Request) -> str:
+        """Why an archive would be without what `request` asks for and is not locked; "" if it would not."""
+        locked = dict(self.sections)
+        return "; ".join(choice.lacking(request.target) for name, choice in request.sections if name not in locked)
 
 
-def holds_database(text: str) -> bool:
-    """Say whether a lock's text, unparsed, has database support."""
-    return _DATABASE_TABLE in text
+def lacking(text: str, request: Request) -> str:
+    """The same of a lock's text, unparsed."""
+    unlocked = [choice for name, choice in request.sections if f"\n[tool.{TOOL}.{name}]\n" not in text]
+    return "; ".join(choice.lacking(request.target) for choice in unlocked)
+
+
+def _sections(table: object) -> Iterator[tuple[str, Pinned]]:
+    for name, module in SECTIONS.items():
+        if isinstance(table, dict) and name in table:
+            try:
+                yield name, adapter_of(module.PINS).validate_python(table[name])
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                where = ".".join(map(str, (name, *first["loc"])))
+                raise ValueError(f"tool.{TOOL}.{where}: {first['msg']}") from error
 
 
 def _difference(lock: Lock, request: Request) -> str:
@@ -253,10 +274,13 @@ def facts_for(
     resolver: str,
     exclude_newer: str,
     versions: Mapping[str, str],
-    database: LockedDatabase | None = None,
+    sections: Container[str] = (),
 ) -> LockFacts:
-    """Return the facts of a lock about to be written for `request` (as the manifests have it) and `--set` versions."""
-    effective = (request.with_database() if database else request).with_versions(versions)
+    """Return the facts of a lock about to be written for `request` (as the manifests have it) and `--set` versions.
+
+    `sections` are the names of those that are pinned.
+    """
+    effective = request.with_sections(sections).with_versions(versions)
     return LockFacts(
         target=request.target.name,
         manifest_sha256=request.digest(),
@@ -268,5 +292,4 @@ def facts_for(
         resolver=resolver,
         exclude_newer=exclude_newer,
         set=dict(versions),
-        database=database,
     )

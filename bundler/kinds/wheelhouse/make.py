@@ -16,31 +16,23 @@ from bundler.adapters.store import Store
 from bundler.errors import BundleError, IntegrityError, from_os
 from bundler.fetch import Fetch, Fetching, addresses_of, blob_of, distinct, from_store
 from bundler.kinds.wheelhouse.lock import Lock
-from bundler.kinds.wheelhouse.pack import plan, prove_wheels, wheel_reader
+from bundler.kinds.wheelhouse.pack import parts_of, plan, prove_wheels, wheel_reader
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.model.bundle import Entry
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.pin import Pin
-from bundler.payloads.prisma.pins import LockedDatabase
-from bundler.payloads.prisma.tree import take_prisma
-from bundler.payloads.python import take_runtime
+from bundler.payloads import payloads_of
+from bundler.payloads.payload import Payload
 from bundler.progress import megabytes
 from bundler.session import Network, Settings
-from bundler.words import Arch
 
 _PACKERS = 2
 _DAMAGED_HINT = "the damaged copy was removed from the store; run again to fetch it anew"
 
 
 def pins_of(recipe: Recipe, lock: Lock) -> tuple[Pin, ...]:
-    """Everything that one archive is made of: the portable Python, if any, the wheels, and what a database needs."""
-    pins = [Pin.of_wheel(wheel) for wheel in lock.wheels]
-    if pin := recipe.python_pin:
-        name = f"portable CPython {recipe.python.version} for {recipe.request.target.arch}"
-        pins.insert(0, Pin(name, pin.sha256, None, pin.address))
-    if database := lock.facts.database:
-        pins += database.pins()
-    return tuple(pins)
+    """Everything that one archive is made of."""
+    return tuple(pin for payload in payloads_of(parts_of(recipe, lock)) for pin in payload.pins())
 
 
 def make_all(
@@ -71,7 +63,7 @@ class _Bench:
         self._settings, self._dist, self._store, self._fetching = settings, dist, store, fetching
         self._spool = spool
         self._read = wheel_reader(store.path)
-        self._trees: dict[Arch | LockedDatabase, tuple[Entry, ...]] = {}
+        self._entries: dict[Payload, tuple[Entry, ...]] = {}
         self._unpacking, self._placing = threading.Lock(), threading.Lock()
 
     def make(self, recipe: Recipe, lock: Lock, wanted: Sequence[Pin]) -> Written | BundleError:
@@ -90,32 +82,21 @@ class _Bench:
 
     def _pack(self, recipe: Recipe, lock: Lock) -> Written:
         prove_wheels(lock.effective(recipe.request), lock, self._read)
-        bundle = plan(recipe, lock, self._store.path, (*self._python(recipe), *self._prisma(lock)))
+        carried = [e for payload in payloads_of(parts_of(recipe, lock)) for e in self._entries_of(payload)]
+        bundle = plan(recipe, lock, carried)
         with self._dist.replacing(recipe.asset) as file:
             written = write_archive(bundle, file, recipe.epoch, self._settings.cancelled.is_set)
         with self._placing:
             self._dist.place(recipe.asset, written, recipe.inputs())
         return written
 
-    def _python(self, recipe: Recipe) -> tuple[Entry, ...]:
-        pin, arch = recipe.python_pin, recipe.request.target.arch
-        if pin is None:
-            return ()
+    def _entries_of(self, payload: Payload) -> tuple[Entry, ...]:
+        """What a payload puts into archives; what targets share is unpacked once."""
         with self._unpacking:
-            if arch not in self._trees:
-                with (self._spool / f"python-{arch}").open("wb") as spool:
-                    self._trees[arch] = take_runtime(self._store.path(pin.sha256), recipe.python, arch, spool)
-            return self._trees[arch]
-
-    def _prisma(self, lock: Lock) -> tuple[Entry, ...]:
-        pins = lock.facts.database
-        if pins is None:
-            return ()
-        with self._unpacking:
-            if pins not in self._trees:
-                with (self._spool / f"prisma-{len(self._trees)}").open("wb") as spool:
-                    self._trees[pins] = take_prisma(pins, self._store.path, spool)
-            return self._trees[pins]
+            if payload not in self._entries:
+                with (self._spool / str(len(self._entries))).open("wb") as spool:
+                    self._entries[payload] = tuple(payload.entries(self._store.path, spool))
+            return self._entries[payload]
 
 
 def _building(

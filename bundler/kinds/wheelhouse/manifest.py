@@ -1,45 +1,40 @@
-"""A component that is a folder of wheels and, where needed, a portable Python: `litellm.yaml`."""
+"""The manifest of a component that is a folder of wheels and, where needed, a portable Python."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
-from bundler.model.manifest_values import MANIFEST_CONFIG, template
+from bundler.errors import ManifestError, Problem
+from bundler.model.document import Document, validate
+from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
 from bundler.model.target import Target
 from bundler.model.variables import (
     LONGEST_NAME,
     LONGEST_VALUE,
     NAME_PATTERN,
-    REFUSED_PATTERN,
     VALUE_PATTERN,
     fault_of,
-    name_fault,
 )
-from bundler.payloads.prisma.choice import Database
+from bundler.payloads import SECTIONS, VARIABLES
+from bundler.payloads.payload import Choice
 from bundler.words import Address, Commit, ComponentName, Repository, Sha256, Spec, Wanted
 
 _MOST_OVERRIDES = 50
 
 
-def _variable_name(value: str) -> str:
-    if fault := name_fault(value):
-        raise ValueError(fault)
-    return value
-
-
-def _variables(values: dict[str, str]) -> dict[str, str]:
+def _variables(values: dict[str, str], info: ValidationInfo[object]) -> dict[str, str]:
+    component = str(info.data.get("component", ""))
     for name, value in values.items():
-        if fault := fault_of(name, value):
+        if fault := fault_of(name, value, component, VARIABLES):
             raise ValueError(fault)
     return values
 
 
-_NAMES_SCHEMA = {"maxLength": LONGEST_NAME, "pattern": NAME_PATTERN, "not": {"pattern": REFUSED_PATTERN}}
-
-VariableName: TypeAlias = Annotated[str, AfterValidator(_variable_name)]
+VariableName: TypeAlias = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 VariableValue: TypeAlias = Annotated[str, StringConstraints(pattern=VALUE_PATTERN, max_length=LONGEST_VALUE)]
 
 
@@ -72,13 +67,12 @@ class Override:
 
 
 @dataclass(frozen=True)
-class Wheelhouse:
-    """A component that is a folder of wheels and, where needed, a portable Python (`litellm.yaml`).
+class WheelhouseKeys:
+    """The keys of a wheelhouse's manifest, without the sections that payloads add.
 
     `requirement` goes to runtime.env; `extra_requirements` are what consumers install beside it; `bootstrap` is
     what the installer needs before it can install; `environment` is exported by runtime.env for the component to run;
-    `database` is what it takes to use a database; `source` is what the wheel of `requirement` is built from, unless
-    the index has it.
+    `source` is what the wheel of `requirement` is built from, unless the index has it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
@@ -92,12 +86,40 @@ class Wheelhouse:
     environment: Annotated[
         dict[VariableName, VariableValue],
         AfterValidator(_variables),
-        Field(default_factory=dict, json_schema_extra={"propertyNames": _NAMES_SCHEMA}),
+        Field(default_factory=dict),
     ] = field(default_factory=dict)
-    database: Database | None = None
     source: Annotated[SourceArchive | None, _INDEX_IS_NONE] = None
     overrides: Annotated[tuple[Override, ...], Field(max_length=_MOST_OVERRIDES)] = ()
 
     def asset_name(self, target: Target) -> str:
         """The archive's file name for `target`."""
         return self.asset.format(distro=target.distro, version=target.version, arch=target.arch)
+
+
+@dataclass(frozen=True)
+class Wheelhouse(WheelhouseKeys):
+    """A component that is a folder of wheels and, where needed, a portable Python.
+
+    `sections` are the payloads that it asks for, by the key that does so.
+    """
+
+    sections: Mapping[str, Choice] = field(default_factory=dict)
+
+
+def parse(document: Document) -> Wheelhouse:
+    """Validate a manifest. Raises ManifestError with every problem."""
+    problems: list[Problem] = []
+    own, asked = document.parted(SECTIONS)
+    sections: dict[str, Choice] = {}
+    for name, part in asked.items():
+        try:
+            sections[name] = validate(part, adapter_of(SECTIONS[name].CHOICE), name)
+        except ManifestError as error:
+            problems += error.problems
+    try:
+        keys = validate(own, adapter_of(WheelhouseKeys))
+    except ManifestError as error:
+        raise ManifestError([*error.problems, *problems]) from error
+    if problems:
+        raise ManifestError(problems)
+    return Wheelhouse(**vars(keys), sections=sections)

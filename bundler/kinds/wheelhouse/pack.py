@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from bundler.adapters.regular import open_regular
 from bundler.errors import ProofError
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.members import archive_manifest, file_list, requirements, runtime_env
-from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, DatabaseFacts, PythonFacts
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, PythonFacts
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP, Request
 from bundler.model.bundle import (
-    DATABASE_ENV,
     FILE_LIST,
     INSTALLER,
     LOCK,
     MANIFEST,
-    PYTHON,
     REQUIREMENTS,
     RUNTIME_ENV,
-    WHEELS,
     WHEELS_FROM_LOCK,
     Bundle,
     Entry,
     File,
-    Folder,
-    Slice,
     text_file,
     top_of,
 )
 from bundler.model.closure import Wheel, prove
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.metadata import read_wheel
-from bundler.payloads.prisma import database_env
-from bundler.payloads.prisma.pins import missing_reason
+from bundler.payloads import SECTIONS
+from bundler.payloads.payload import Parts, PathOf
 
-PathOf = Callable[[str], Path]
 ReadWheel = Callable[[LockedWheel], Wheel]
 
 
@@ -64,21 +57,20 @@ def wheel_reader(path_of: PathOf) -> ReadWheel:
     return read
 
 
-def plan(recipe: Recipe, lock: Lock, path_of: PathOf, trees: Sequence[Entry]) -> Bundle:
-    """Return the archive's content: wheels, trees (Python, Prisma), metadata, and the manifest that lists them."""
+def parts_of(recipe: Recipe, lock: Lock) -> Parts:
+    """What the archive consists of."""
+    return Parts(lock.wheels, recipe.python_part, dict(lock.sections))
+
+
+def plan(recipe: Recipe, lock: Lock, carried: Sequence[Entry]) -> Bundle:
+    """Return the archive's content: what its payloads put there, metadata, and the manifest that lists it all."""
     request = lock.effective(recipe.request)
     entries: list[Entry] = [
-        Folder(PYTHON),
-        *trees,
+        *carried,
         text_file(INSTALLER, recipe.installer, executable=True),
         text_file(RUNTIME_ENV, runtime_env.render(request.component, request.requirement, request.environment)),
         text_file(LOCK, lock.render(WHEELS_FROM_LOCK).encode()),
         text_file(REQUIREMENTS, requirements.render(lock)),
-    ]
-    if lock.facts.database:
-        entries.append(text_file(DATABASE_ENV, database_env.render()))
-    entries += [
-        File(f"{WHEELS}/{w.filename}", w.size, w.sha256, Slice(str(path_of(w.sha256)), 0, w.size)) for w in lock.wheels
     ]
     top = top_of(request.component)
     digests = {entry.path: entry.sha256 for entry in entries if isinstance(entry, File)}
@@ -88,6 +80,8 @@ def plan(recipe: Recipe, lock: Lock, path_of: PathOf, trees: Sequence[Entry]) ->
 
 
 def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
+    pinned = dict(lock.sections)
+    told = {name: one.facts(request.choice(name), pinned.get(name), request.target) for name, one in SECTIONS.items()}
     return ArchiveManifest(
         component=request.component,
         commit=lock.source.commit if lock.source else recipe.lock_sha256[:40],
@@ -102,21 +96,5 @@ def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
             source="portable" if request.portable else "system",
             glibc=f"2.{request.python.glibc_minor}",
         ),
-        database=_database(request, lock),
-    )
-
-
-def _database(request: Request, lock: Lock) -> DatabaseFacts:
-    chosen, pins = request.database, lock.facts.database
-    if chosen is None:
-        return DatabaseFacts(supported=False, reason="the component's manifest asks for none")
-    if pins is None:
-        return DatabaseFacts(supported=False, reason=missing_reason(request.target))
-    return DatabaseFacts(
-        supported=True,
-        prisma_cli=pins.prisma_cli,
-        engines=pins.commit,
-        platform=pins.platform,
-        node=chosen.node,
-        generate=chosen.schema,
+        sections={name: facts for name, facts in told.items() if facts is not None},
     )

@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass
 
 from bundler.errors import LockError
-from bundler.kinds.wheelhouse.lock import Lock, holds_database
+from bundler.kinds.wheelhouse.lock import Lock, lacking
 from bundler.kinds.wheelhouse.request import Request
 from bundler.model.portable_python import PortablePython, PythonPin
-from bundler.payloads.prisma.pins import missing_reason
+from bundler.payloads.payload import PythonPart
 
 # Raise it when the same inputs shall give other bytes.
 _FORMAT = 2
@@ -42,10 +42,15 @@ class Recipe:
         return self.python.pins[self.request.target.arch] if self.request.portable else None
 
     @property
+    def python_part(self) -> PythonPart:
+        """The Python that the wheels are for."""
+        python, arch, pin = self.request.python, self.request.target.arch, self.python_pin
+        return PythonPart(python.version, arch, self.request.portable, pin, self.python.leave_out if pin else ())
+
+    @property
     def lacking(self) -> str:
-        """Why the archive will be without the database support that the manifest asks for; "" if it will not."""
-        asked = self.request.database is not None and not holds_database(self.lock_text)
-        return missing_reason(self.request.target) if asked else ""
+        """Why the archive will be without something that the manifest asks for; "" if it will not."""
+        return lacking(self.lock_text, self.request)
 
     def inputs(self) -> str:
         """SHA-256 (hex) of all that decides the archive's bytes; computed without parsing the lock."""

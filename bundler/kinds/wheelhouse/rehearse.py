@@ -15,7 +15,7 @@ from bundler.adapters.sandbox import Attempt, Sandbox
 from bundler.errors import WorkError
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.model.bundle import PYTHON, RUNTIME_ENV, WHEELS
-from bundler.payloads.prisma.pins import NODE_WHEEL
+from bundler.payloads import SECTIONS
 
 # Always a file system of the sandbox's own, whoever owns the root.
 _FOLDER = "/tmp/rehearsal"  # noqa: S108
@@ -106,10 +106,7 @@ class Rehearsing:
         yield "consumers: install again, nothing changes", self._install_again
         yield "install.sh: install", self._script
         yield "install.sh: again, nothing changes", self._script_again
-        if self._facts.database.supported:
-            yield "database: generate the client", self._generate
-        else:
-            yield "database: skipped", lambda: f"not supported: {self._facts.database.reason}"
+        yield from self._payloads()
         yield "install.sh: uninstall leaves nothing", self._uninstall
 
     def _take(self, name: str, work: Callable[[], str]) -> bool:
@@ -180,7 +177,7 @@ class Rehearsing:
 
     def _install_words(self) -> tuple[str, ...]:
         # What bootstraps, and Node.js where the archive has it, is for the installers themselves.
-        others = {"pip", "setuptools", "wheel", _project(NODE_WHEEL)}
+        others = {"pip", "setuptools", "wheel", *(_project(text) for one in SECTIONS.values() for text in one.HELPERS)}
         asked = [text for text in self._facts.requirements if _project(text) not in others]
         return (*self._pip(), "install", "--retries", "5", "--resume-retries", "5", *asked)
 
@@ -238,14 +235,14 @@ class Rehearsing:
         said = _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
         return f"{said}; {self._unchanged(_PREFIX, before.digest)}"
 
-    def _generate(self) -> str:
-        """Generate the client as the roles do, with nothing but what the installer's file exports."""
-        source = f". {_PREFIX}/{self._facts.component}.env"
-        packages = "$(python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))')"
-        folder = f"{packages}/{Path(self._facts.database.generate).parent}"
-        self._run("/bin/sh", "-ec", f'{source}; cd "{folder}"; prisma generate')
-        self._run("/bin/sh", "-ec", f"{source}; python -c 'from prisma import Prisma; Prisma()'")
-        return "Node.js " + _last(self._run("/bin/sh", "-ec", f"{source}; node --version"))
+    def _payloads(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """What shows that payloads work, with nothing but what the installer's file exports."""
+
+        def run(words: str) -> str:
+            return self._run("/bin/sh", "-ec", f". {_PREFIX}/{self._facts.component}.env; {words}")
+
+        for name, section in SECTIONS.items():
+            yield from section.rehearsal(self._facts.sections.get(name), run)
 
     def _uninstall(self) -> str:
         said = self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX, "--uninstall")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -16,8 +16,7 @@ from bundler.kinds.manifests import Manifests
 from bundler.kinds.wheelhouse.manifest import SourceArchive
 from bundler.model.interpreter import Interpreter
 from bundler.model.target import Target, selects
-from bundler.payloads.prisma.choice import Database
-from bundler.payloads.prisma.pins import NODE_WHEEL, platform_of
+from bundler.payloads.payload import Choice
 
 # Consumers upgrade pip first and then call it with --resume-retries, which exists from 25.1.
 CONSUMERS_PIP = "pip>=25.1"
@@ -27,8 +26,8 @@ CONSUMERS_PIP = "pip>=25.1"
 class Request:
     """All requirements of a component on a target, the Python that will serve them, and the variables it runs with.
 
-    `database` is what the manifest chose for it; whether an archive has it, the lock decides. `source` is what the
-    wheel of `requirement` is built from; None: it comes from the index.
+    `sections` are the payloads that the manifest asks for; whether an archive has them, the lock decides. `source` is
+    what the wheel of `requirement` is built from; None: it comes from the index.
     """
 
     component: str
@@ -39,7 +38,7 @@ class Request:
     extra_requirements: tuple[str, ...]
     bootstrap: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
-    database: Database | None = None
+    sections: tuple[tuple[str, Choice], ...] = ()
     source: SourceArchive | None = None
 
     @property
@@ -59,17 +58,19 @@ class Request:
             "extra": self.extra_requirements,
             "bootstrap": self.bootstrap,
         }
-        if self.database:
-            facts["database"] = [platform_of(self.target), asdict(self.database)]
+        facts |= {name: choice.decides(self.target) for name, choice in self.sections}
         if self.source:  # not where it is: any copy is as good
             facts["source"] = [self.source.commit, self.source.sha256]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def with_database(self) -> Request:
-        """The same request with what only database support asks for: Node.js as a wheel, if that was chosen."""
-        if self.database is None or self.database.node != "wheel":
-            return self
-        return replace(self, extra_requirements=(*self.extra_requirements, NODE_WHEEL))
+    def with_sections(self, names: Container[str]) -> Request:
+        """The same request with what the payloads of these sections have installed beside it."""
+        more = [text for name, choice in self.sections if name in names for text in choice.requirements()]
+        return replace(self, extra_requirements=(*self.extra_requirements, *more))
+
+    def choice(self, section: str) -> Choice | None:
+        """What the manifest chose of a section's payload, or None."""
+        return dict(self.sections).get(section)
 
     def with_versions(self, versions: Mapping[str, str]) -> Request:
         """The same request with the requirements that `versions` names pinned to those versions."""
@@ -102,7 +103,7 @@ def request_for(manifests: Manifests, component: str, target: Target) -> Request
         extra_requirements=wheelhouse.extra_requirements,
         bootstrap=wheelhouse.bootstrap,
         environment=tuple(sorted(wheelhouse.environment.items())),
-        database=wheelhouse.database,
+        sections=tuple(sorted(wheelhouse.sections.items())),
         source=source,
     )
 
@@ -115,7 +116,7 @@ def parse_versions(words: tuple[str, ...]) -> dict[str, str]:
         try:
             result[canonicalize_name(name, validate=True)] = str(Version(version.removeprefix("=")))
         except (ValueError, InvalidVersion) as error:
-            raise UsageError(f"--set {word!r} is not NAME=VERSION", "for example --set litellm=1.90.0") from error
+            raise UsageError(f"--set {word!r} is not NAME=VERSION", "for example --set NAME=1.2.3") from error
     return dict(sorted(result.items()))
 
 

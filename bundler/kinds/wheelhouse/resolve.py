@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from packaging.markers import Environment
 from packaging.pylock import Package, PackageWheel, Pylock, PylockSelectError, PylockValidationError
@@ -21,7 +22,7 @@ from bundler.model.closure import Wheel, describe, prove
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.toml import MOST_PARTS_OF_UV, parse_toml
 from bundler.model.wheel_name import parse_wheel_name
-from bundler.payloads.prisma.pins import LockedDatabase
+from bundler.payloads.payload import Pinned
 
 MetadataOf = Callable[[Sequence[tuple[LockedWheel, str]]], list[Wheel]]
 
@@ -34,17 +35,17 @@ def resolve(
     versions: Mapping[str, str],
     exclude_newer: str,
     previous: Lock | None,
-    database: LockedDatabase | None = None,
+    sections: Mapping[str, Pinned] = MappingProxyType({}),
     built: tuple[LockedWheel, Path] | None = None,
 ) -> Lock:
     """Return a new lock for `request`. `versions` are pinned (`--set`); `previous` versions are kept where they fit.
 
-    With `database`, the lock has it, and whatever else supporting it asks for. `built` is the wheel that is built from
+    The lock pins the payloads of `sections`, and whatever else they ask for. `built` is the wheel that is built from
     source for the request's own requirement, and where it is.
 
     Raises LockError if no set of wheels fits, ProofError if the set does not close on the target.
     """
-    wanted = (request.with_database() if database else request).with_versions(versions)
+    wanted = request.with_sections(sections).with_versions(versions)
     preferences = previous.render() if previous else None
     if built and built[0].version not in Requirement(wanted.requirement).specifier:
         raise LockError(
@@ -57,8 +58,10 @@ def resolve(
             request.target.name, wanted.requirements, wanted.python, constraints, exclude_newer, preferences
         )
     chosen = _choose(text, request, built[0] if built else None)
-    facts = facts_for(request, resolver.version(), exclude_newer, versions, database)
-    lock = Lock(facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)))
+    facts = facts_for(request, resolver.version(), exclude_newer, versions, sections)
+    lock = Lock(
+        facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)), tuple(sections.items())
+    )
     if findings := prove((*wanted.requirements, CONSUMERS_PIP), metadata_of(chosen), request.python):
         raise ProofError(request.target.name, findings)
     return lock

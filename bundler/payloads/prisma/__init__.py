@@ -1,1 +1,119 @@
 """Database support through Prisma: its CLI from npm, its engines, and what lets a host use them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from bundler.model.bundle import MANIFEST
+from bundler.model.target import Target
+from bundler.model.verdict import Finding
+from bundler.payloads.payload import Choice, Facts, Locker, Parts, Payload, Pinned, RunShell
+from bundler.payloads.prisma.choice import NODE_WHEEL, Database
+from bundler.payloads.prisma.facts import DatabaseFacts
+from bundler.payloads.prisma.findings import NPM_MANIFEST, npm_words
+from bundler.payloads.prisma.pins import LockedDatabase
+from bundler.payloads.prisma.places import DATABASE_ENV, PRISMA
+from bundler.payloads.prisma.support import DatabaseSupport
+from bundler.session import Network, Settings
+from bundler.words import PATH_PART
+
+SECTION = "database"
+CHOICE = Database
+PINS = LockedDatabase
+FACTS = DatabaseFacts
+PLACES = (f"{PRISMA}/", DATABASE_ENV)
+TREES = (f"{PRISMA}/",)
+TEXTS = (DATABASE_ENV,)
+NOTED: Mapping[re.Pattern[str], Callable[[bytes], object]] = {NPM_MANIFEST: npm_words}
+HELPERS = (NODE_WHEEL,)
+VARIABLES = {
+    "PRISMA_BINARY_CACHE_DIR": r"/.*",
+    "PRISMA_QUERY_ENGINE_BINARY": r"/.*",
+    "PRISMA_QUERY_ENGINE_LIBRARY": r"/.*",
+    "PRISMA_SCHEMA_ENGINE_BINARY": r"/.*",
+    "PRISMA_HIDE_UPDATE_MESSAGE": r"[A-Za-z0-9].*",
+    "CHECKPOINT_DISABLE": r"[A-Za-z0-9].*",
+}
+_SETTING = "database_schema"
+# The script's line, if what it names is a `words.PlainPath`.
+_SCHEMA = re.compile(rf"^{_SETTING}='({PATH_PART}(/{PATH_PART})*)'$".encode(), re.MULTILINE)
+
+
+def of(parts: Parts) -> Payload | None:
+    """The database support of an archive, if its lock pins it."""
+    pinned = parts.sections.get(SECTION)
+    return DatabaseSupport(pinned) if isinstance(pinned, LockedDatabase) else None
+
+
+def serves(pinned: Pinned, choice: Choice, target: Target) -> bool:
+    """Say whether pinned engines and npm packages are what a choice means on a target."""
+    return isinstance(pinned, LockedDatabase) and isinstance(choice, Database) and pinned.serves(choice, target)
+
+
+def locker(settings: Settings, network: Network) -> Locker:
+    """What pins the engines and the npm packages, for one run."""
+    from bundler.payloads.prisma.locking import Databases  # large: loaded when something is locked
+
+    return Databases(settings, network)
+
+
+def facts(choice: Choice | None, pinned: Pinned | None, target: Target) -> DatabaseFacts:
+    """What manifest.json says: always something, since consumers ask for it."""
+    if not isinstance(choice, Database):
+        return DatabaseFacts(supported=False, reason="the component's manifest asks for none")
+    if not isinstance(pinned, LockedDatabase):
+        return DatabaseFacts(supported=False, reason=choice.lacking(target))
+    return DatabaseFacts(
+        supported=True,
+        prisma_cli=pinned.prisma_cli,
+        engines=pinned.commit,
+        platform=pinned.platform,
+        node=choice.node,
+        generate=choice.schema,
+    )
+
+
+def disagreements(facts: Facts | None, pinned: Pinned | None, requirements: Sequence[str]) -> Iterator[Finding]:
+    """Compare what manifest.json says with what the lock inside pins, and with the archive's requirements."""
+    if not isinstance(facts, DatabaseFacts):
+        yield Finding(f"{MANIFEST} says nothing of database support")
+        return
+    if facts.supported != isinstance(pinned, LockedDatabase):
+        yield Finding(f"{MANIFEST} and the lock inside disagree on database support")
+    if not isinstance(pinned, LockedDatabase):
+        return
+    if (pinned.prisma_cli, pinned.commit, pinned.platform) != (facts.prisma_cli, facts.engines, facts.platform):
+        yield Finding(f"{MANIFEST} speaks of another Prisma than the lock inside")
+    asked = [text for text in requirements if text.startswith(NODE_WHEEL.partition(">")[0])]
+    if (facts.node == "wheel") != bool(asked):
+        yield Finding(f"{MANIFEST}: Node.js comes from {facts.node or 'nowhere'}, the requirements say otherwise")
+
+
+@cache
+def setup() -> str:
+    """What generates the database client on the host."""
+    return files("bundler.payloads.prisma").joinpath("setup.sh").read_text(encoding="utf-8")
+
+
+def settings(choice: Choice | None) -> Mapping[str, str]:
+    """The schema to generate a client from."""
+    return {_SETTING: choice.schema if isinstance(choice, Database) else ""}
+
+
+def settings_in(script: bytes, facts: Facts | None) -> Mapping[str, str]:
+    """The same of an archive's script: which schema it is, only archives that support a database say elsewhere."""
+    schema = facts.generate if isinstance(facts, DatabaseFacts) else ""
+    supported = isinstance(facts, DatabaseFacts) and facts.supported
+    if not supported and (found := _SCHEMA.search(script)):
+        schema = found[1].decode()
+    return {_SETTING: schema}
+
+
+def rehearsal(facts: Facts | None, run: RunShell) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Generate the client as the consumers do."""
+    from bundler.payloads.prisma.rehearse import steps  # loaded when something is rehearsed
+
+    return steps(facts if isinstance(facts, DatabaseFacts) else None, run)

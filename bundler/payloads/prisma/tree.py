@@ -13,8 +13,10 @@ from bundler.adapters.digest import sha256_of
 from bundler.adapters.gunzip import gunzip
 from bundler.adapters.read_archive import open_archive
 from bundler.errors import IntegrityError
-from bundler.model.bundle import PRISMA_CLI, PRISMA_ENGINES, Entry, File, Slice, text_file
-from bundler.payloads.prisma.pins import CLI, CLI_PROGRAM, LockedDatabase, NpmPackage
+from bundler.model.bundle import Entry, File, Slice, text_file
+from bundler.payloads.prisma.choice import CLI, CLI_PROGRAM
+from bundler.payloads.prisma.pins import LockedDatabase, NpmPackage
+from bundler.payloads.prisma.places import PRISMA_CLI, PRISMA_ENGINES
 
 PathOf = Callable[[str], Path]
 

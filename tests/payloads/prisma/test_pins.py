@@ -7,18 +7,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from bundler.errors import ManifestError, UsageError
 from bundler.kinds.manifests import Manifests
-from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for, holds_database
+from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for, lacking
 from bundler.kinds.wheelhouse.request import request_for
 from bundler.model.target import Target
-from bundler.payloads.prisma.choice import Database, Engines
-from bundler.payloads.prisma.pins import NODE_WHEEL, LockedDatabase, LockedEngine, NpmPackage, platform_of
+from bundler.payloads.payload import Pinned
+from bundler.payloads.prisma.choice import NODE_WHEEL, Database, Engines, platform_of
+from bundler.payloads.prisma.pins import LockedDatabase, LockedEngine, NpmPackage
 from tests.model.samples import DEBIAN_12, REQUEST, WHEEL, real_manifests, real_texts
 
 COMMIT = "3" * 40
 ENGINES = Engines(COMMIT, "https://engines.test/{commit}/{platform}/{engine}.gz")
 CHOICE = Database("5.17.0", ENGINES, "wheel", "litellm/proxy/schema.prisma")
 TARGET = replace(DEBIAN_12, openssl="3.0.x")
-ASKED = replace(REQUEST, target=TARGET, database=CHOICE)
+ASKED = replace(REQUEST, target=TARGET, sections=(("database", CHOICE),))
 INTEGRITY = f"sha512-{'A' * 86}=="
 CLI = NpmPackage("prisma", "5.17.0", "node_modules/prisma", "prisma/-/prisma-5.17.0.tgz", 9, "a" * 64, INTEGRITY)
 DEBUG = NpmPackage("@x/debug", "1.0.0", "node_modules/@x/debug", "@x/debug/-/debug-1.0.0.tgz", 8, "b" * 64, INTEGRITY)
@@ -36,7 +37,8 @@ PINS = LockedDatabase(
 
 
 def lock(pins: LockedDatabase | None) -> Lock:
-    return Lock(facts_for(ASKED, "uv 0.9", "2026-11-24T00:00:00Z", {}, pins), (WHEEL,))
+    sections: dict[str, Pinned] = {"database": pins} if pins else {}
+    return Lock(facts_for(ASKED, "uv 0.9", "2026-11-24T00:00:00Z", {}, sections), (WHEEL,), tuple(sections.items()))
 
 
 @pytest.mark.parametrize(
@@ -67,8 +69,8 @@ def test_every_real_target_has_a_platform_and_only_debian_11_the_old_openssl() -
 
 def test_the_real_manifest_asks_for_what_the_locked_prisma_wants() -> None:
     manifests = real_manifests()
-    chosen = request_for(manifests, "litellm", manifests.targets[0]).database
-    assert chosen is not None
+    chosen = request_for(manifests, "litellm", manifests.targets[0]).choice("database")
+    assert isinstance(chosen, Database)
     assert (chosen.prisma_cli, chosen.engines.commit[:8]) == ("5.17.0", "393aa359")
 
 
@@ -76,8 +78,8 @@ def test_a_lock_with_database_comes_back_the_same() -> None:
     text = lock(PINS).render()
     assert Lock.parse(text, "x") == lock(PINS)
     assert Lock.parse(text, "x").render() == text
-    assert holds_database(text)
-    assert not holds_database(lock(None).render())
+    assert lacking(text, ASKED) == ""
+    assert lacking(lock(None).render(), ASKED) == f"Prisma's engines for {PLATFORM} are not locked"
 
 
 def test_only_a_lock_with_database_asks_for_node() -> None:
@@ -85,15 +87,15 @@ def test_only_a_lock_with_database_asks_for_node() -> None:
     assert NODE_WHEEL in lock(PINS).effective(ASKED).requirements
     assert NODE_WHEEL not in lock(None).facts.requirements
     assert NODE_WHEEL not in lock(None).effective(ASKED).requirements
-    on_host = replace(ASKED, database=replace(CHOICE, node="host"))
-    assert on_host.with_database() == on_host
+    on_host = replace(ASKED, sections=(("database", replace(CHOICE, node="host")),))
+    assert on_host.with_sections(["database"]) == on_host
 
 
 def test_a_lock_without_database_is_not_stale_but_lacks_it() -> None:
     assert lock(None).staleness(ASKED) is None
-    assert lock(None).lacks_database(ASKED)
-    assert not lock(PINS).lacks_database(ASKED)
-    assert not lock(None).lacks_database(REQUEST)
+    assert lock(None).lacking(ASKED)
+    assert not lock(PINS).lacking(ASKED)
+    assert not lock(None).lacking(REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +110,9 @@ def test_a_lock_without_database_is_not_stale_but_lacks_it() -> None:
 )
 def test_another_choice_makes_the_lock_stale(other: Database | None) -> None:
     assert lock(PINS).staleness(ASKED) is None
-    assert lock(PINS).staleness(replace(ASKED, database=other)) is not None
-    assert lock(None).staleness(replace(ASKED, database=other)) is not None
+    asked = replace(ASKED, sections=(("database", other),) if other else ())
+    assert lock(PINS).staleness(asked) is not None
+    assert lock(None).staleness(asked) is not None
 
 
 def test_another_openssl_makes_the_lock_stale() -> None:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, FailFast, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    FailFast,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from bundler.adapters.read_archive import read_member
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import MANIFEST, Entry, File, Link
+from bundler.model.contents import ListedFile
 from bundler.model.interpreter import Interpreter
 from bundler.model.json_text import limited
-from bundler.model.paths import path_fault
 from bundler.model.target import MACHINES
-from bundler.words import Arch, ComponentName, DistroName, DistroVersion, PlainPath, PythonVersion, Sha256, Spec, Wanted
+from bundler.payloads import SECTIONS
+from bundler.payloads.payload import Facts
+from bundler.words import Arch, ComponentName, DistroName, DistroVersion, PythonVersion, Sha256, Spec, Wanted
 
 _CONFIG = ConfigDict(extra="ignore", strict=False)
 _MOST_REQUIREMENTS = 1000
@@ -36,43 +45,8 @@ class PythonFacts:
 
 
 @dataclass(frozen=True)
-class DatabaseFacts:
-    """Whether the archive supports a database, and why not; else the CLI, the engines and whose Node.js it takes.
-
-    `generate` is the schema to generate a client from, below site-packages.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
-    supported: bool
-    reason: Annotated[str, StringConstraints(max_length=500)] = ""
-    prisma_cli: str = ""
-    engines: str = ""
-    platform: str = ""
-    node: Literal["wheel", "host", ""] = ""
-    generate: PlainPath | Literal[""] = ""
-
-
-def _path(value: str) -> str:
-    if fault := path_fault(value):
-        raise ValueError(f"not a safe path: {fault}")
-    return value
-
-
-@dataclass(frozen=True)
-class ListedFile:
-    """One file of the archive: regular (size, SHA-256) or a symbolic link (its target)."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
-    path: Annotated[str, AfterValidator(_path)]
-    size: int | None = None
-    sha256: Sha256 | None = None
-    executable: bool = False
-    link: Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] | None = None
-
-
-@dataclass(frozen=True)
-class ArchiveManifest:
-    """The file's facts. `inputs` is the digest of all that decided the archive's bytes."""
+class _Keys:
+    """The file's own keys, without what payloads say."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     component: ComponentName
@@ -84,7 +58,6 @@ class ArchiveManifest:
     requirement: Spec
     requirements: Annotated[tuple[Wanted, ...], Field(max_length=_MOST_REQUIREMENTS), FailFast()]
     python: PythonFacts
-    database: DatabaseFacts
     files: Annotated[tuple[ListedFile, ...], FailFast()] = ()
 
     @property
@@ -92,6 +65,13 @@ class ArchiveManifest:
         """The Python that will serve the wheels on the host."""
         glibc_minor = int(self.python.glibc.removeprefix("2."))
         return Interpreter(self.python.version, MACHINES[self.arch], glibc_minor)
+
+
+@dataclass(frozen=True)
+class ArchiveManifest(_Keys):
+    """The file's facts. `inputs` is the digest of all that decided the archive's bytes; `sections` tell of payloads."""
+
+    sections: Mapping[str, Facts] = field(default_factory=dict)
 
 
 def render(facts: ArchiveManifest, entries: Sequence[Entry]) -> bytes:
@@ -123,7 +103,7 @@ def _text(facts: ArchiveManifest, files: list[dict[str, str | int | bool]]) -> b
             "source": facts.python.source,
             "glibc": facts.python.glibc,
         },
-        "database": {name: value for name, value in asdict(facts.database).items() if value != ""},
+        **{name: section.words() for name, section in facts.sections.items()},
         "files": files,
     }
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
@@ -132,13 +112,15 @@ def _text(facts: ArchiveManifest, files: list[dict[str, str | int | bool]]) -> b
 def parse(content: bytes) -> ArchiveManifest:
     """Parse manifest.json. Raises IntegrityError."""
     try:
-        return _adapter().validate_json(limited(content))
+        keys = _adapter().validate_json(limited(content))
+        told = vars(_sections().validate_json(content))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise IntegrityError(f"manifest.json: {where}: {first['msg']}") from error
     except ValueError as error:
         raise IntegrityError(f"manifest.json: {error}") from error
+    return ArchiveManifest(**vars(keys), sections={name: facts for name, facts in told.items() if facts is not None})
 
 
 def _listed(entry: Entry) -> dict[str, str | int | bool] | None:
@@ -166,5 +148,12 @@ def inputs_of(archive: Path) -> str:
 
 
 @cache
-def _adapter() -> TypeAdapter[ArchiveManifest]:
-    return TypeAdapter(ArchiveManifest)
+def _adapter() -> TypeAdapter[_Keys]:
+    return TypeAdapter(_Keys)
+
+
+@cache
+def _sections() -> TypeAdapter[object]:
+    """What reads what payloads say; all else is ignored."""
+    fields = [(name, module.FACTS | None, field(default=None)) for name, module in SECTIONS.items()]
+    return TypeAdapter(make_dataclass("Sections", fields))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from bundler.errors import IntegrityError
 from bundler.model.variables import fault_of
+from bundler.payloads import VARIABLES
 from bundler.words import SPEC_PATTERN
 
 _SPEC, _COMPONENT = re.compile(SPEC_PATTERN), re.compile(r"[a-z][a-z0-9-]*")
@@ -18,11 +19,11 @@ _SPEC, _COMPONENT = re.compile(SPEC_PATTERN), re.compile(r"[a-z][a-z0-9-]*")
 def render(component: str, requirement: str, environment: Sequence[tuple[str, str]] = ()) -> bytes:
     """Return the file's bytes. Raises IntegrityError for anything that a shell could take for more than a word."""
     if not _SPEC.fullmatch(requirement):
-        raise IntegrityError(f"runtime.env: {requirement!r} is not a plain requirement such as litellm[proxy]==1.89.0")
+        raise IntegrityError(f"runtime.env: {requirement!r} is not a plain requirement such as name[extra]==1.2.3")
     if not _COMPONENT.fullmatch(component):
         raise IntegrityError(f"runtime.env: {component!r} cannot begin a variable's name")
     for name, value in environment:
-        if fault := fault_of(name, value):
+        if fault := fault_of(name, value, component, VARIABLES):
             raise IntegrityError(f"runtime.env: {fault}")
     names = [name for name, _ in environment]
     if len(set(names)) < len(names):

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from bundler.errors import IntegrityError
 from bundler.kinds.wheelhouse.members.archive_manifest import (
     ArchiveManifest,
-    DatabaseFacts,
-    ListedFile,
     PythonFacts,
     parse,
     render,
 )
 from bundler.model.bundle import Entry, File, Folder, Link, text_file
+from bundler.model.contents import ListedFile
 from bundler.model.interpreter import Interpreter
 from bundler.model.paths import path_fault
+from bundler.payloads.prisma.facts import DatabaseFacts
 from tests.model.samples import PROPERTY
 
 A, B = "a" * 64, "b" * 64
@@ -33,7 +33,7 @@ FACTS = ArchiveManifest(
     requirement="litellm[proxy]==1.0",
     requirements=("litellm[proxy]==1.0", "prisma", "pip>=25.1"),
     python=PythonFacts("3.11.2", "system", "2.36"),
-    database=DatabaseFacts(supported=False, reason="the manifest asks for none"),
+    sections={"database": DatabaseFacts(supported=False, reason="the manifest asks for none")},
 )
 ENTRIES: tuple[Entry, ...] = (
     Folder("metadata"),
@@ -149,7 +149,7 @@ def test_an_archive_that_lists_no_files_can_be_read() -> None:
     assert parse(changed(files=None)) == FACTS
 
 
-@pytest.mark.parametrize("key", [key for key in json.loads(CONTENT) if key != "files"])
+@pytest.mark.parametrize("key", [key for key in json.loads(CONTENT) if key not in ("files", "database")])
 def test_a_missing_value_is_told(key: str) -> None:
     assert refused(changed(**{key: None})) == f"manifest.json: {key}: Field required"
 

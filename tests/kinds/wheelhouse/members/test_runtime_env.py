@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from bundler.errors import IntegrityError
 from bundler.kinds.wheelhouse.manifest import VariableName, VariableValue
 from bundler.kinds.wheelhouse.members.runtime_env import parse, render
-from bundler.model.variables import VALUE_PATTERN, fault_of
+from bundler.model.variables import VALUE_PATTERN, fault_of, name_fault
+from bundler.payloads import VARIABLES
 from bundler.words import SPEC_PATTERN, Spec
 from tests.model.samples import COSTLY_PROPERTY
 
@@ -42,8 +43,8 @@ def sourced(content: bytes, *variables: str) -> tuple[list[str], str, list[str]]
 
 def test_the_file_is_exactly_these_bytes() -> None:
     assert render("litellm", SPEC) == b"LITELLM_PACKAGE_SPEC=litellm[proxy]==1.89.0\n"
-    assert render("some-app", "x==1", [("LITELLM_B", "2"), ("LITELLM_A_1", "x/y:z")]) == (
-        b"SOME_APP_PACKAGE_SPEC=x==1\nexport LITELLM_B=2\nexport LITELLM_A_1=x/y:z\n"
+    assert render("some-app", "x==1", [("SOME_APP_B", "2"), ("SOME_APP_A_1", "x/y:z")]) == (
+        b"SOME_APP_PACKAGE_SPEC=x==1\nexport SOME_APP_B=2\nexport SOME_APP_A_1=x/y:z\n"
     )
 
 
@@ -111,7 +112,7 @@ def test_bash_exports_exactly_the_variable(name: str, value: str) -> None:
     try:
         content = render("litellm", SPEC, [(name, value)])
     except IntegrityError:
-        assert fault_of(name, value) or name == "LITELLM_PACKAGE_SPEC"
+        assert fault_of(name, value, "litellm", VARIABLES) or name == "LITELLM_PACKAGE_SPEC"
         return
     assert sourced(content, "LITELLM_PACKAGE_SPEC", name) == ([SPEC, value], "", [])
     assert parse(content, "litellm") == SPEC
@@ -220,7 +221,7 @@ def test_a_variable_that_is_not_on_the_list_is_neither_written_nor_accepted(name
         render("litellm", SPEC, [(name, "x")])
     with pytest.raises(IntegrityError, match=r"^runtime\.env: "):
         parse(render("litellm", SPEC) + f"export {name}=x\n".encode(), "litellm")
-    assert not _accepted(VariableName, name)
+    assert name_fault(name, "litellm", VARIABLES)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import zstandard
@@ -19,10 +20,10 @@ from bundler.errors import IntegrityError
 from bundler.kinds.manifests import Manifests
 from bundler.model.bundle import Bundle, Entry, File, Link, Slice
 from bundler.model.portable_python import PortablePython, PythonPin
-from bundler.payloads.python import take_runtime
+from bundler.payloads.python.tree import take_runtime
 from bundler.words import Arch
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 STANDINS = ROOT.parent / "shared" / "fixtures" / "portable-python"
 ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00"
 PROGRAM = ELF + (62).to_bytes(2, "little") + b"the interpreter"
@@ -51,6 +52,10 @@ def leave_out() -> tuple[str, ...]:
     return Manifests.parse(texts).python.leave_out
 
 
+def taken(archive: Path, python: PortablePython, arch: Arch, spool: BinaryIO) -> tuple[Entry, ...]:
+    return take_runtime(archive, python.version, python.leave_out, arch, spool)
+
+
 def pinned() -> PortablePython:
     pin = PythonPin("https://example.org/x.tar.gz", "0" * 64)
     return PortablePython("3.13.5", "1", {"amd64": pin, "arm64": pin}, leave_out())
@@ -76,7 +81,7 @@ def take(folder: Path, specs: Sequence[Spec], python: PortablePython | None = No
     path = folder / "python.tar.zst"
     path.write_bytes(zstandard.compress(tar_of(specs)))
     with (folder / "spool").open("wb") as spool:
-        entries = take_runtime(path, python or pinned(), "amd64", spool)
+        entries = taken(path, python or pinned(), "amd64", spool)
     return {entry.path.removeprefix(f"{FOLDER}/"): entry for entry in entries}
 
 
@@ -106,7 +111,7 @@ def test_modes_are_made_plain_and_bytes_are_kept(tmp_path: Path) -> None:
 def test_gzip_and_zstandard_are_read_alike(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(tar_of(GOOD)))
     with (tmp_path / "other").open("wb") as spool:
-        gzipped = take_runtime(tmp_path / "x.tar.gz", pinned(), "amd64", spool)
+        gzipped = taken(tmp_path / "x.tar.gz", pinned(), "amd64", spool)
     assert {entry.path for entry in gzipped} == {entry.path for entry in take(tmp_path, GOOD).values()}
 
 
@@ -241,9 +246,9 @@ def test_each_machine_has_its_own_program(tmp_path: Path) -> None:
     specs: list[Spec] = [("file", GOOD[0][1], ARM_PROGRAM, 0o755), *without("bin/python3.13")]
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(tar_of(specs)))
     with (tmp_path / "spool").open("wb") as spool:
-        assert take_runtime(tmp_path / "x.tar.gz", pinned(), "arm64", spool)
+        assert taken(tmp_path / "x.tar.gz", pinned(), "arm64", spool)
         with pytest.raises(IntegrityError, match=r"portable CPython 3\.13\.5 for amd64: .* for amd64"):
-            take_runtime(tmp_path / "x.tar.gz", pinned(), "amd64", spool)
+            taken(tmp_path / "x.tar.gz", pinned(), "amd64", spool)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +257,7 @@ def test_each_machine_has_its_own_program(tmp_path: Path) -> None:
 def test_what_is_no_whole_archive_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
     with (tmp_path / "spool").open("wb") as spool, pytest.raises(IntegrityError, match="portable CPython"):
-        take_runtime(tmp_path / "x", pinned(), "amd64", spool)
+        taken(tmp_path / "x", pinned(), "amd64", spool)
 
 
 def test_an_archive_of_nothing_is_no_python(tmp_path: Path) -> None:
@@ -268,7 +273,7 @@ def test_the_stand_in_is_trimmed_and_still_a_python(arch: Arch, machine: str, tm
     if archive is None:
         pytest.skip("no stand-in for the portable CPython beside the project")
     with (tmp_path / "spool").open("wb") as spool:
-        entries = take_runtime(archive, pinned(), arch, spool)
+        entries = taken(archive, pinned(), arch, spool)
     paths = [entry.path for entry in entries]
     assert not [path for path in paths if path.endswith((".a", ".pyc", "EXTERNALLY-MANAGED")) or "/idlelib/" in path]
     with (tmp_path / "x.tar.gz").open("wb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,6 @@ from bundler.adapters.tar_reader import Member, Reader
 from bundler.errors import IntegrityError
 from bundler.model.bundle import PYTHON, Entry, File, Link, Slice
 from bundler.model.paths import link_fault
-from bundler.model.portable_python import PortablePython
 from bundler.words import Arch
 
 # ELF header, e_machine (System V ABI): what the interpreter must have been built for.
@@ -25,19 +24,23 @@ _ELF_MACHINE: dict[Arch, int] = {"amd64": 62, "arm64": 183}
 _NEVER = ("EXTERNALLY-MANAGED",)
 
 
-def take_runtime(archive: Path, python: PortablePython, arch: Arch, spool: BinaryIO) -> tuple[Entry, ...]:
+def take_runtime(
+    archive: Path, version: str, left_out: Sequence[str], arch: Arch, spool: BinaryIO
+) -> tuple[Entry, ...]:
     """Return the bundle's entries for the CPython in `archive`; their bytes are written to the file `spool`.
+
+    `left_out` are gitignore patterns, matched below the archive's top folder.
 
     Raises IntegrityError if the archive is unsafe, for another machine, or no Python that can make a venv.
     """
-    leave_out = GitIgnoreSpec.from_lines([*python.leave_out, *_NEVER])
-    folder = f"{PYTHON}/cpython-{python.version}"
-    name = f"portable CPython {python.version} for {arch}"
+    leave_out = GitIgnoreSpec.from_lines([*left_out, *_NEVER])
+    folder = f"{PYTHON}/cpython-{version}"
+    name = f"portable CPython {version} for {arch}"
     with open_archive(archive, name, zstd=True) as reader:
         entries = list(_kept(reader, name, folder, leave_out.match_file, spool))
     spool.flush()
     entries = _without_dangling(entries)
-    _check(entries, name, folder, python.version, arch)
+    _check(entries, name, folder, version, arch)
     return tuple(entries)
 
 
