@@ -34,8 +34,9 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "nox", "--noxfile", str(checkout / "noxfile.py"), *words]
+    kept = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR" and not name.startswith("NOX")}
+    env = {**kept, "PATH": f"{checkout / '.venv/bin'}{os.pathsep}{kept['PATH']}"}
+    command = [sys.executable, "-m", "nox", "--nocolor", "--noxfile", str(checkout / "noxfile.py"), *words]
     return subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True, check=False)
 
 
