@@ -23,6 +23,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bundler.adapters.store import Store
 from bundler.cli import _SHARED, _shared_first, cli
 
 ROOT = Path(__file__).parent.parent
@@ -210,6 +211,12 @@ class Shell:
         return self.noted("aiws-bundle")
 
 
+def pip_settings() -> dict[str, str]:
+    """Where pip finds an index on this machine, by variables or the user's own file."""
+    names = {name for name in os.environ if name.startswith("PIP_")} - {"PIP_NO_BUILD_ISOLATION"}
+    return {name: os.environ[name] for name in (*names, "HOME") if name in os.environ}
+
+
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
@@ -267,6 +274,98 @@ def test_the_cooldown_is_a_date(shell: Shell) -> None:
 def test_the_action_takes_a_word_a_line(shell: Shell) -> None:
     (call,) = shell.run(script("action.yml", "Run"), ARGS="build\n\ndebian-12\n--out\nmy folder; $(touch evil)\n")
     assert call == ["build", "debian-12", "--out", "my folder; $(touch evil)"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ("build debian-12-amd64", ["build", "debian-12-amd64"]),
+        ("\n  build  \tdebian-12-amd64 \n\n", ["build", "debian-12-amd64"]),
+        ("check", ["check"]),
+        ("build * $(touch evil) `id` ; \\n", ["build", "*", "$(touch", "evil)", "`id`", ";", "\\n"]),
+    ],
+    ids=["one line", "blanks around it", "one word", "nothing is expanded"],
+)
+def test_the_action_splits_one_line_at_blanks(shell: Shell, args: str, words: list[str]) -> None:
+    assert shell.run(script("action.yml", "Run"), ARGS=args) == [words]
+    assert not (shell.folder / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "folder"),
+    [
+        ("build all", "dist"),
+        ("build all --out some/where", "some/where"),
+        ("--json build --out=where all", "where"),
+        ("build\nall\n--out\nmy folder\n", "my folder"),
+    ],
+)
+def test_the_action_tells_the_folder_and_its_sums(shell: Shell, args: str, folder: str) -> None:
+    (shell.folder / folder).mkdir(parents=True)
+    (shell.folder / folder / "SHA256SUMS").touch()
+    shell.run(script("action.yml", "Run"), ARGS=args)
+    assert (shell.folder / "output").read_text() == f"folder={folder}\nsums={folder}/SHA256SUMS\n"
+    outputs = load(ACTION)["outputs"]
+    assert {name: output["value"] for name, output in outputs.items()} == {
+        name: f"${{{{ steps.run.outputs.{name} }}}}" for name in ("folder", "sums")
+    }
+    assert [step.name for step in steps() if step.data.get("id") == "run"] == ["Run"]
+
+
+@pytest.mark.slow
+def test_the_action_installs_a_tool_that_runs(shell: Shell) -> None:
+    env = {"PYTHON": sys.executable, "GITHUB_ACTION_PATH": str(ROOT), "GITHUB_PATH": str(shell.folder / "path")}
+    done = shell.process(script("action.yml", "Install"), **{**pip_settings(), **env})
+    assert done.returncode == 0, done.stderr
+    added = (shell.folder / "path").read_text().strip()
+    assert [path.name for path in Path(added).iterdir()] == ["aiws-bundle"]
+    text = f'PATH="{added}:$PATH"; ' + script("action.yml", "Run")
+    done = shell.process(text, ROOT, ARGS="check --help")
+    assert (done.returncode, done.stdout.split("\n")[0]) == (0, "Usage: aiws-bundle check [OPTIONS]")
+
+
+@pytest.mark.parametrize("args", ["check", "build all --out", "report dist --out record.md"])
+def test_the_action_tells_no_folder_that_holds_no_sums(shell: Shell, args: str) -> None:
+    shell.run(script("action.yml", "Run"), ARGS=args)
+    assert not (shell.folder / "output").exists()
+
+
+def test_the_action_fails_as_the_tool_does(shell: Shell) -> None:
+    (shell.folder / "dist").mkdir()
+    (shell.folder / "dist" / "SHA256SUMS").touch()
+    failing = "aiws-bundle() { return 4; }\n" + script("action.yml", "Run")
+    assert shell.process(failing, ARGS="build all").returncode == 4
+    assert not (shell.folder / "output").exists()
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{}, {"XDG_CACHE_HOME": "{0}/xdg"}, {"XDG_CACHE_HOME": "{0}/xdg", "AIWS_CACHE_DIR": "{0}/own"}],
+    ids=["home", "XDG_CACHE_HOME", "AIWS_CACHE_DIR"],
+)
+def test_what_the_action_caches_is_the_tool_s_own_store(shell: Shell, env: dict[str, str]) -> None:
+    env = {name: value.format(shell.folder) for name, value in env.items()}
+    done = shell.process("umask 002\n" + script("action.yml", "Find the store"), ARGS="build all", **env)
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split("=", 1) for line in (shell.folder / "output").read_text().splitlines())
+    words = [sys.executable, "-m", "bundler", "cache", "path"]
+    made = {"HOME": str(shell.folder), "PATH": os.environ["PATH"], **env}
+    asked = subprocess.run(words, env=made, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert told["folder"] == asked
+    assert Path(asked).stat().st_mode & 0o077 == 0, "a folder that others may write to is refused"
+    (cache,) = [step for step in steps() if "actions/cache@" in step.data.get("uses", "")]
+    assert cache.data["with"]["path"] == "${{ steps.store.outputs.folder }}/sha256"
+    assert Store(Path(asked)).path("0" * 64).is_relative_to(f"{asked}/sha256")
+
+
+def test_each_command_line_of_the_action_has_a_cache_of_its_own(shell: Shell) -> None:
+    """A cache never changes, so that of another command line would lack files for ever."""
+    keys = set()
+    for args in ("build debian-12", "build debian-13", "build\ndebian-13"):
+        shell.run(script("action.yml", "Find the store"), ARGS=args)
+        keys.add((shell.folder / "output").read_text().splitlines()[-1])
+    assert len(keys) == 3
+    assert all(re.fullmatch(r"key=aiws-bundle-[0-9a-f]{64}", key) for key in keys)
 
 
 def test_the_pull_request_tells_alike_changes_once(tmp_path: Path) -> None:
@@ -405,8 +504,19 @@ def test_exactly_the_listed_files_are_signed() -> None:
 
 def test_no_job_unpacks_a_cache() -> None:
     """Its extraction is not confined, and a build from the index takes seconds."""
-    assert not [step for step in steps() if "actions/cache" in step.data.get("uses", "")]
-    assert not [step for step in steps() if "cache" in step.data.get("with", {})]
+    ours = [step for step in steps() if step.file != ACTION.name]
+    assert not [step for step in ours if "actions/cache" in step.data.get("uses", "")]
+    assert not [step for step in ours if "cache" in step.data.get("with", {})]
+    assert not [step for step in ours if step.data.get("uses") == "./" and "args" in step.data.get("with", {})]
+
+
+def test_the_action_unpacks_a_cache_only_with_args_and_before_it_installs_the_tool() -> None:
+    names = [step.name for step in steps() if step.file == ACTION.name]
+    assert names == ["Set up Python", "Find the store", "Restore the store", "Install", "Run"]
+    for step in steps():
+        if step.file == ACTION.name and step.name in ("Find the store", "Restore the store"):
+            assert step.data["if"] == "inputs.args != '' && inputs.cache == 'true'"
+    assert load(ACTION)["inputs"]["args"]["default"] == ""
 
 
 def test_everything_that_is_installed_is_pinned_by_digest() -> None:
