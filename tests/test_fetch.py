@@ -19,7 +19,7 @@ from bundler.adapters.store import Store
 from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.fetch import Fetch, Fetching, addresses_of, blob_of, distinct, from_store
 from bundler.kinds.wheelhouse.lock import Lock, facts_for
-from bundler.kinds.wheelhouse.make import pins_of
+from bundler.kinds.wheelhouse.order import WheelhouseJob
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
@@ -95,11 +95,11 @@ def http(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Http]:
 
 
 def test_an_archive_wants_its_wheels_by_size_and_digest() -> None:
-    assert pins_of(recipe(portable=False), lock(*WHEELS)) == tuple(wanted(wheel) for wheel in WHEELS)
+    assert WheelhouseJob(recipe(portable=False), lock(*WHEELS)).pins() == [wanted(wheel) for wheel in WHEELS]
 
 
 def test_a_portable_archive_wants_its_python_first() -> None:
-    first, *others = pins_of(recipe(portable=True), lock(*WHEELS))
+    first, *others = WheelhouseJob(recipe(portable=True), lock(*WHEELS)).pins()
     assert first.origin == "https://files.test/a/python.tar.gz"
     assert first.sha256 == "f" * 64
     assert first.size is None

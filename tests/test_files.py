@@ -26,7 +26,7 @@ REASONS = {
     "adapters/pip_compile.py": "what pip-compile wrote in a folder of this run",
     "adapters/wheel_file.py": "the wheel that a build left, taken out of its sandbox",
     "adapters/source_archive.py": "a file that this run writes",
-    "kinds/wheelhouse/make.py": "a file that this run writes",
+    "bench.py": "a file that this run writes",
     "kinds/wheelhouse/build_wheel.py": "a file that this run writes",
     "cli/report.py": "GITHUB_STEP_SUMMARY, to append to it",
     "kinds/wheelhouse/members/installer.py": "a file of this package",

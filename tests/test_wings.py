@@ -13,7 +13,7 @@ import bundler
 ROOT = Path(bundler.__file__).parent
 WINGS = (
     *("terminal", "words", "errors", "progress", "platforms", "model", "sidecars", "adapters", "fetch", "session"),
-    *("payloads", "kinds", "release", "commands", "cli", "__main__"),
+    *("payloads", "bench", "kinds", "make", "release", "commands", "cli", "__main__"),
 )
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from bundler.adapters.regular import read_regular
 from bundler.errors import UsageError
-from bundler.model.target import Target
 
 # What parses the texts is stricter: see model/document and model/toml.
 _LARGEST_TEXT = 16 << 20
@@ -39,54 +38,26 @@ class Workspace:
             raise UsageError(f"{self.folder} holds {len(paths)} manifests, {_MOST_MANIFESTS} are the most")
         return {path.name: _read(path) for path in paths}
 
-    def lock_path(self, target: Target) -> Path:
-        """Where a target's lock stands, or would."""
-        return self.folder / "locks" / f"pylock.{target.slug}.toml"
+    def lock_path(self, name: str) -> Path:
+        """Where a lock stands, or would."""
+        return self.folder / "locks" / name
 
-    def lock_text(self, target: Target) -> str | None:
-        """A target's lock, or None if there is none."""
-        path = self.lock_path(target)
+    def lock_text(self, name: str) -> str | None:
+        """A lock's text, or None if there is no such lock."""
+        path = self.lock_path(name)
         return _read(path) if path.exists() else None
 
-    def asset_lock_path(self, name: str) -> Path:
-        """Where the lock of a component that is released elsewhere stands, or would."""
-        return self.folder / "locks" / f"assets.{name}.toml"
+    def locks(self) -> list[str]:
+        """The names of all locks."""
+        return sorted(path.name for path in (self.folder / "locks").glob("[!.]*.toml"))
 
-    def asset_lock_text(self, name: str) -> str | None:
-        """A component's lock, or None if there is none."""
-        path = self.asset_lock_path(name)
-        return _read(path) if path.exists() else None
-
-    def stray_asset_locks(self, names: Iterable[str]) -> list[Path]:
-        """Locks of components that are none of `names`."""
-        known = {self.asset_lock_path(name) for name in names}
-        return [path for path in sorted((self.folder / "locks").glob("assets.*.toml")) if path not in known]
-
-    def write_asset_lock(self, name: str, text: str) -> None:
-        """Put a component's lock in place at once."""
-        _write(self.asset_lock_path(name), text)
-
-    def build_lock_path(self, component: str) -> Path:
-        """Where the lock of what a component is built from and with stands, or would."""
-        return self.folder / "locks" / f"pylock.build-{component}.toml"
-
-    def build_lock_text(self, component: str) -> str | None:
-        """A component's build lock, or None if there is none."""
-        path = self.build_lock_path(component)
-        return _read(path) if path.exists() else None
-
-    def write_build_lock(self, component: str, text: str) -> None:
-        """Put a build lock in place at once."""
-        _write(self.build_lock_path(component), text)
-
-    def stray_locks(self, targets: Sequence[Target], built: Sequence[str] = ()) -> list[Path]:
-        """Locks that belong to none of `targets`, nor to the components `built` from source."""
-        known = {self.lock_path(target) for target in targets} | {self.build_lock_path(name) for name in built}
-        return [path for path in sorted((self.folder / "locks").glob("pylock.*.toml")) if path not in known]
-
-    def write_lock(self, target: Target, text: str) -> None:
+    def write_lock(self, name: str, text: str) -> None:
         """Put a lock in place at once."""
-        _write(self.lock_path(target), text)
+        _write(self.lock_path(name), text)
+
+    def remove_lock(self, name: str) -> None:
+        """Remove a lock, if it is there."""
+        self.lock_path(name).unlink(missing_ok=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from bundler.terminal import Json, say, say_json, warn
 
 @click.command("build")
 @click.argument("selectors", metavar="SELECTOR...", nargs=-1, required=True)
-@click.option("--component", "components", multiple=True, default=["litellm"], help="What to build. [default: litellm]")
+@click.option("--component", "components", multiple=True, help="What to build. [default: the only wheelhouse]")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("dist"), help="Folder for the archives."
 )
@@ -57,10 +57,10 @@ def _show(report: BuildReport) -> None:
     rows = [("target", "state", "MB", "archive")]
     for outcome in report.outcomes:
         size = f"{outcome.size / 1e6:.1f}" if outcome.size else "-"
-        rows.append((outcome.target, outcome.state, size, str(report.folder / outcome.asset)))
+        rows.append((outcome.label, outcome.state, size, str(report.folder / outcome.asset)))
     print_table(rows, right=(2,))
     if lacking := [outcome for outcome in report.outcomes if outcome.lacking]:
-        named = ", ".join(outcome.target for outcome in lacking)
+        named = ", ".join(outcome.label for outcome in lacking)
         say()
         say(f"without database support: {named}")
         say(f"  {lacking[0].lacking}; `aiws-bundle lock` says why")
@@ -68,7 +68,7 @@ def _show(report: BuildReport) -> None:
         if outcome.error:
             sys.stdout.flush()
             warn()
-            warn(f"{outcome.target} failed:")
+            warn(f"{outcome.label} failed:")
             complain(outcome.error)
 
 
@@ -77,7 +77,7 @@ def _json(report: BuildReport) -> Json:
         "folder": str(report.folder),
         "archives": [
             {
-                "target": outcome.target,
+                "target": outcome.label,
                 "asset": outcome.asset,
                 "state": outcome.state,
                 "size": outcome.size or None,

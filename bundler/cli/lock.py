@@ -8,18 +8,16 @@ import click
 
 from bundler.cli import Options, complain
 from bundler.cli.output import component_json, error_json, print_table
-from bundler.commands.lock import LockOutcome, LockReport, check_locks, lock
-from bundler.errors import UsageError, gravest
-from bundler.kinds.manifests import part_components
-from bundler.kinds.prebuilt.locking import lock_components
-from bundler.kinds.prebuilt.state import ComponentLock, check_components, errors_of
-from bundler.kinds.wheelhouse.request import parse_versions
+from bundler.commands.lock import check_locks, lock
+from bundler.errors import UsageError
+from bundler.model.outcome import Outcome, age_of, named
+from bundler.model.versions import parse_versions
 from bundler.terminal import Json, say, say_json
 
 
 @click.command("lock")
 @click.argument("selectors", metavar="[SELECTOR]...", nargs=-1)
-@click.option("--component", "components", multiple=True, default=["litellm"], help="What to lock. [default: litellm]")
+@click.option("--component", "components", multiple=True, help="What to lock. [default: the only wheelhouse]")
 @click.option("--check", is_flag=True, help="Only say whether the locks match the manifests; asks no network.")
 @click.option("--upgrade", is_flag=True, help="Resolve anew instead of keeping the versions that are locked.")
 @click.option("--exclude-newer", metavar="DATE", help="Ignore files uploaded after DATE (UTC).")
@@ -45,30 +43,32 @@ def command(
         raise UsageError("--check only compares: it takes no --upgrade, --exclude-newer, --deep or --set")
     settings = options.settings()
     selectors = selectors or ("all",)
-    wheelhouses, released = part_components(settings, components)
     if check:
-        report = check_locks(settings, selectors, wheelhouses)
-        locked = check_components(settings, released)
+        report = check_locks(settings, selectors, components)
     else:
         report = lock(
-            settings, selectors, wheelhouses,
-            upgrade=upgrade, exclude_newer=exclude_newer, versions=parse_versions(versions),
+            settings, selectors, components,
+            upgrade=upgrade, exclude_newer=exclude_newer, versions=parse_versions(versions), deep=deep,
         )  # fmt: skip
-        locked = lock_components(settings, released, upgrade=upgrade, deep=deep)
+    hosts = [one for one in report.outcomes if one.target]
+    locked = [one for one in report.outcomes if not one.target]
     if options.json:
-        say_json(_json(report, locked))
+        say_json({"components": [component_json(one) for one in locked], "locks": [_json(one) for one in hosts]})
     else:
-        _show(report)
+        _show(hosts)
         _show_components(locked)
-    return gravest([*report.errors(), *errors_of(locked)])
+    return report.exit_code
 
 
-def _show_components(locked: Sequence[ComponentLock]) -> None:
+def _show_components(locked: Sequence[Outcome]) -> None:
     if not locked:
         return
     rows = [("component", "lock", "archives", "release", "published")]
     rows += [
-        (o.name, o.state, str(len(o.lock.assets)) if o.lock else "-", o.release or "-", o.age or "-") for o in locked
+        (o.component, o.state, str(len(o.release.archives)), named(o.release), age_of(o.release))
+        if o.release
+        else (o.component, o.state, "-", "-", "-")
+        for o in locked
     ]
     print_table(rows, right=(2,))
     for one in locked:
@@ -76,52 +76,47 @@ def _show_components(locked: Sequence[ComponentLock]) -> None:
             complain(one.error)
         elif one.detail:
             say()
-            say(f"{one.name}: {one.detail}")
+            say(f"{one.component}: {one.detail}")
 
 
-def _show(report: LockReport) -> None:
-    if not report.outcomes:
+def _show(outcomes: Sequence[Outcome]) -> None:
+    if not outcomes:
         return
     rows = [("target", "lock", "packages", "")]
-    rows += [(o.target, o.state, str(o.packages or "-"), _detail(o)) for o in report.outcomes]
+    rows += [(o.target, o.state, str(o.packages or "-"), _detail(o)) for o in outcomes]
     print_table(rows, right=(2,))
     seen: set[tuple[str, ...]] = set()
-    for outcome in report.outcomes:
+    for outcome in outcomes:
         if 0 < len(outcome.changes) < outcome.packages and outcome.changes not in seen:
             seen.add(outcome.changes)
             say()
             say(f"{outcome.target}:")
             for change in outcome.changes:
                 say(f"  {change}")
-    if lacking := [o for o in report.outcomes if o.lacking]:
+    if lacking := [o for o in outcomes if o.lacking]:
         say()
         say(f"without database support ({len(lacking)}): {lacking[0].lacking}")
         say("  `aiws-bundle lock` adds it where that can be reached, or through AIWS_MIRRORS")
-    if stale := [o.target for o in report.outcomes if o.state in ("stale", "missing")]:
+    if stale := [o.target for o in outcomes if o.state in ("stale", "missing")]:
         say()
         say(f"run `aiws-bundle lock {' '.join(stale)}`")
-    for outcome in report.outcomes:
+    for outcome in outcomes:
         if outcome.error:
             complain(outcome.error)
 
 
-def _detail(outcome: LockOutcome) -> str:
+def _detail(outcome: Outcome) -> str:
     return "; ".join(filter(None, (outcome.detail, "without database support" if outcome.lacking else "")))
 
 
-def _json(report: LockReport, locked: Sequence[ComponentLock]) -> Json:
+def _json(outcome: Outcome) -> Json:
     return {
-        "components": [component_json(one) for one in locked],
-        "locks": [
-            {
-                "target": outcome.target,
-                "state": outcome.state,
-                "packages": outcome.packages,
-                "detail": outcome.detail,
-                "lacking": outcome.lacking,
-                "changes": list(outcome.changes),
-                "error": error_json(outcome.error),
-            }
-            for outcome in report.outcomes
-        ],
+        "component": outcome.component,
+        "target": outcome.target,
+        "state": outcome.state,
+        "packages": outcome.packages,
+        "detail": outcome.detail,
+        "lacking": outcome.lacking,
+        "changes": list(outcome.changes),
+        "error": error_json(outcome.error),
     }

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from bundler.errors import BundleError
+from bundler.model.outcome import Outcome, document_of
 from bundler.terminal import Json, one_line, say, say_block
-
-if TYPE_CHECKING:
-    from bundler.kinds.prebuilt.state import ComponentLock
 
 _MOST_FINDINGS = 50
 
@@ -43,17 +40,6 @@ def error_json(error: BundleError | None) -> Json:
     return {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
 
 
-def component_json(one: ComponentLock) -> Json:
+def component_json(one: Outcome) -> Json:
     """What a component that another repository releases is locked to."""
-    lock = one.lock
-    return {
-        "component": one.name,
-        "state": one.state,
-        "detail": one.detail,
-        "repository": lock.repository if lock else None,
-        "tag": lock.tag if lock else None,
-        "commit": lock.commit if lock else None,
-        "published": lock.published if lock else None,
-        "archives": [{"name": a.name, "size": a.size, "sha256": a.sha256} for a in lock.assets] if lock else [],
-        "error": error_json(one.error),
-    }
+    return {**document_of(one), "error": error_json(one.error)}

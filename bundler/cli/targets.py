@@ -5,11 +5,9 @@ from __future__ import annotations
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import component_json, print_table
-from bundler.commands.check import TargetFacts, targets
-from bundler.kinds.manifests import part_components
-from bundler.kinds.prebuilt.state import check_components
-from bundler.terminal import Json, say, say_json
+from bundler.cli.output import print_table
+from bundler.commands.targets import targets
+from bundler.terminal import say, say_json
 
 
 @click.command("targets")
@@ -18,39 +16,17 @@ from bundler.terminal import Json, say, say_json
 @click.pass_obj
 def command(options: Options, selectors: tuple[str, ...], github_matrix: bool) -> int:
     """List the targets, and what each needs; without SELECTOR, all."""
-    settings = options.settings()
-    found = targets(settings, selectors or ("all",))
-    components = check_components(settings, part_components(settings, None)[1])
+    found = targets(options.settings(), selectors or ("all",))
+    hosts = [one for one in found if one.matrix is not None]
+    components = [one for one in found if one.matrix is None]
     if github_matrix:
-        say_json({"include": [facts.matrix() for facts in found]}, indent=None)
+        say_json({"include": [dict(one.matrix or {}) for one in hosts]}, indent=None)
     elif options.json:
-        say_json({"targets": [_json(facts) for facts in found], "components": [component_json(c) for c in components]})
+        say_json({"targets": [dict(o.document) for o in hosts], "components": [dict(o.document) for o in components]})
     else:
-        rows = [("target", "glibc", "Python", "requirement", "lock")]
-        rows += [(f.target.name, _glibc(f), _python(f), f.request.requirement, f.lock) for f in found]
-        print_table(rows)
-        if components:
-            say()
-            released = [(c.name, c.release or c.detail, c.age or "-", c.state) for c in components]
-            print_table([("component", "release", "published", "lock"), *released])
+        for number, some in enumerate(filter(None, (hosts, components))):
+            if number:
+                say()
+            headings = [heading for heading, _ in some[0].columns]
+            print_table([headings, *([text for _, text in one.columns] for one in some)])
     return 0
-
-
-def _glibc(facts: TargetFacts) -> str:
-    return f"2.{facts.target.glibc_minor}"
-
-
-def _python(facts: TargetFacts) -> str:
-    return f"{facts.request.python.version}{' portable' if facts.request.portable else ''}"
-
-
-def _json(facts: TargetFacts) -> Json:
-    return {
-        **facts.matrix(),
-        "glibc": _glibc(facts),
-        "python": facts.request.python.version,
-        "portable": facts.request.portable,
-        "requirement": facts.request.requirement,
-        "requirements": list(facts.request.requirements),
-        "lock": facts.lock,
-    }

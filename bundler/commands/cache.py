@@ -7,8 +7,6 @@ from pathlib import Path
 
 from bundler.errors import LockError
 from bundler.kinds.manifests import load_manifests
-from bundler.kinds.wheelhouse.build_lock import BuildLock
-from bundler.kinds.wheelhouse.lock import Lock
 from bundler.session import Settings
 
 
@@ -39,17 +37,12 @@ def _named(settings: Settings) -> set[str]:
     """Every digest that the manifests and their locks name. Raises LockError rather than guess at a broken lock."""
     workspace = settings.workspace()
     manifests = load_manifests(workspace)
-    digests = {pin.sha256 for pin in manifests.python.pins.values()}
-    for wheelhouse in manifests.wheelhouses.values():
-        text = workspace.build_lock_text(wheelhouse.component)
-        if text is not None:
-            digests |= BuildLock.parse(text, workspace.build_lock_path(wheelhouse.component).name).digests()
-    for target in manifests.targets:
-        text = workspace.lock_text(target)
-        if text is None:
-            continue
-        try:
-            digests |= Lock.parse(text, workspace.lock_path(target).name).digests()
-        except LockError as error:
-            raise LockError(error.message, f"{error.hint}, or prune with --all") from error
+    digests = {pin.sha256 for pin in manifests.hosts.python.pins.values()}
+    for component in manifests.components.values():
+        for lock in component.locks(manifests.hosts):
+            if (text := workspace.lock_text(lock.name)) is not None:
+                try:
+                    digests |= lock.digests(text)
+                except LockError as error:
+                    raise LockError(error.message, f"{error.hint}, or prune with --all") from error
     return digests

@@ -10,7 +10,7 @@ from bundler.adapters.own_folder import private_folder
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import opened
 from bundler.errors import UnreachableError, UsageError
-from bundler.kinds.wheelhouse.judge import examine
+from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.rehearse import Rehearsal, Rehearsing, Step
 from bundler.model.target import MACHINES

@@ -1,1 +1,33 @@
-"""The kinds of components that a manifest may describe."""
+"""The kinds of components that a manifest may describe. `KINDS` is the only place that lists them: a line an entry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundler.adapters.read_archive import read_member
+from bundler.errors import BundleError
+from bundler.kinds import prebuilt, wheelhouse
+from bundler.kinds.kind import Kind
+from bundler.model.bundle import MANIFEST
+from bundler.model.json_text import parse_json
+
+KINDS: tuple[Kind, ...] = (
+    wheelhouse,
+    prebuilt,
+)
+_LARGEST_MANIFEST = 8 << 20
+
+
+def kind_of(path: Path, name: str) -> Kind:
+    """The kind of an archive, called `name`, as its manifest.json tells; the first of the table if nothing does."""
+    try:
+        facts = parse_json(read_member(path, name, MANIFEST, _LARGEST_MANIFEST) or b"null", _LARGEST_MANIFEST)
+    except (BundleError, ValueError):
+        return KINDS[0]
+    words = facts if isinstance(facts, dict) else {}
+    return next((kind for kind in KINDS if kind.claims(words)), KINDS[0])
+
+
+def inputs_of(path: Path) -> str:
+    """The inputs that an archive of any kind says it was made from; "" if it does not say."""
+    return next((inputs for kind in KINDS if (inputs := kind.inputs_of(path))), "")

@@ -10,8 +10,7 @@ from pathlib import Path
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, UnreachableError, UsageError, gravest
-from bundler.kinds.prebuilt import judge as prebuilt
-from bundler.kinds.wheelhouse import judge as wheelhouse
+from bundler.kinds import kind_of
 from bundler.model.verdict import Verdict
 from bundler.progress import Progress
 from bundler.sidecars import sha256sums
@@ -76,7 +75,7 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Ver
     """Verify archives, each a file and what it is called; several at a time."""
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
-        running = [pool.submit(_judge, path, name) for path, name in archives]
+        running = [pool.submit(kind_of(path, name).judge, path, name) for path, name in archives]
         verdicts: list[Verdict] = []
         for (_, name), future in zip(archives, running, strict=True):
             verdict = future.result()
@@ -85,11 +84,6 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Ver
         return tuple(verdicts)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for an archive's end
-
-
-def _judge(path: Path, name: str) -> Verdict:
-    """Verify a runtime archive, or a component that another repository releases."""
-    return prebuilt.judge(path, name) if prebuilt.is_component(path, name) else wheelhouse.judge(path, name)
 
 
 def _folder(folder: Path) -> tuple[list[Path], list[str]]:

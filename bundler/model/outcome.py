@@ -1,23 +1,74 @@
-"""What became of one archive that was asked for."""
+"""What became of one thing that was asked for: an archive, or a lock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bundler.errors import BundleError
+from bundler.terminal import Json
+
+
+@dataclass(frozen=True)
+class PinnedRelease:
+    """A release that a lock pins: when it was published (RFC 3339), and its archives by name, size and SHA-256."""
+
+    repository: str
+    tag: str
+    commit: str
+    published: str
+    archives: tuple[tuple[str, int, str], ...]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one order, a target or a platform: `state` is built, unchanged or failed; size in bytes.
+    """What became of it. `component` is the manifest's file stem; `target` is "" for what serves every target.
 
-    `lacking` says why the archive is without the database support that the manifest asks for; "" if it is not.
+    `state` of an archive: built, unchanged or failed; of a lock: current, stale, missing, locked, unchanged, renamed or
+    failed. `size` is in bytes. `lacking` says why something that the manifest asks for is not there; "" if all is.
+    `changes` are the versions that a new lock changes, a line each.
     """
 
+    component: str
     target: str
-    asset: str
     state: str
+    label: str = ""
+    asset: str = ""
     size: int = 0
     sha256: str = ""
-    error: BundleError | None = None
+    packages: int = 0
+    detail: str = ""
     lacking: str = ""
+    changes: tuple[str, ...] = ()
+    release: PinnedRelease | None = None
+    error: BundleError | None = None
+
+
+def named(release: PinnedRelease) -> str:
+    """A release in one line: `OWNER/REPO@TAG (commit)`."""
+    return f"{release.repository}@{release.tag} ({release.commit[:12]})"
+
+
+def age_of(release: PinnedRelease) -> str:
+    """When a release was published: `2026-11-20, 4 days ago`."""
+    days = (datetime.now(UTC).date() - datetime.fromisoformat(release.published).date()).days
+    return f"{release.published[:10]}, {days} days ago"
+
+
+def document_of(outcome: Outcome) -> dict[str, Json]:
+    """What a component is locked to, as `--json` prints it."""
+    release = outcome.release
+    archives: list[Json] = [
+        {"name": name, "size": size, "sha256": sha256} for name, size, sha256 in (release.archives if release else ())
+    ]
+    return {
+        "component": outcome.component,
+        "state": outcome.state,
+        "detail": outcome.detail,
+        "repository": release.repository if release else None,
+        "tag": release.tag if release else None,
+        "commit": release.commit if release else None,
+        "published": release.published if release else None,
+        "archives": archives,
+        "error": None,
+    }

@@ -6,7 +6,7 @@ A payload is a frozen value. The module that it stands in is its entry of the ta
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -27,8 +27,8 @@ RunShell = Callable[[str], str]
 PathOf = Callable[[str], Path]
 
 
-class Payload(Protocol):
-    """One part of an archive."""
+class Payload(Hashable, Protocol):
+    """One part of an archive: a frozen value."""
 
     def pins(self) -> Iterable[Pin]:
         """What is fetched for it."""

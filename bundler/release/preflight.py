@@ -127,10 +127,10 @@ def _chosen(
     manifests: Manifests, targets: tuple[Target, ...], listed: Mapping[str, str], folder: Path
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The digests of the archives to publish, and the names of what is left out. Raises PreflightError."""
-    wheelhouses = manifests.wheelhouses.values()
-    wanted = [(wheelhouse.asset_name(target), target.name) for wheelhouse in wheelhouses for target in targets]
-    known = {wheelhouse.asset_name(target) for wheelhouse in wheelhouses for target in manifests.targets}
-    known |= {released.asset_name(p) for released in manifests.release_assets.values() for p in released.targets}
+    released = [one for name, one in manifests.components.items() if manifests.kinds[name].IMPLIED]
+    selectors = [target.name for target in targets]
+    wanted = [pair for one in released if selectors for pair in one.assets(manifests.hosts, selectors)]
+    known = {name for one in manifests.components.values() for name, _ in one.assets(manifests.hosts, ["all"])}
     problems: list[BundleError] = []
     names = [name for name, _ in wanted]
     problems += [

@@ -24,6 +24,7 @@ from bundler.kinds.manifests import Manifests
 from bundler.payloads.prisma.choice import ENGINES, Database
 from tests.acceptance.roots import debian_root
 from tests.interpreters import interpreter
+from tests.model.samples import wheelhouse_of
 from tests.server import Reply, Server, serving
 
 pytestmark = pytest.mark.slow
@@ -54,7 +55,7 @@ def tools() -> None:
 def server() -> Iterator[Server]:
     """Serves executable stand-ins for the engines, as their own server would: each beside its checksum."""
     texts = {path.name: path.read_text() for path in (ROOT / "manifests").glob("*.yaml")}
-    chosen = Manifests.parse(texts).wheelhouses["litellm"].sections["database"]
+    chosen = wheelhouse_of(Manifests.parse(texts)).sections["database"]
     assert isinstance(chosen, Database)
     assert chosen is not None
     with serving() as made:
@@ -151,7 +152,7 @@ def test_what_npm_packs_is_what_npm_installs(built: Path, server: Server, tmp_pa
 
 def test_an_engine_that_was_replaced_fails_lock_and_build(built: Path, server: Server, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
-    lock = (built / "manifests" / "locks" / f"pylock.{TARGET}.toml").read_text()
+    lock = (built / "manifests" / "locks" / f"pylock.litellm-{TARGET}.toml").read_text()
     commit = facts_of(built / "dist" / ASSET)["database"]["engines"]
     folder = mirror / "all_commits" / commit / PLATFORM
     folder.mkdir(parents=True)
@@ -162,7 +163,7 @@ def test_an_engine_that_was_replaced_fails_lock_and_build(built: Path, server: S
     words = ("--cache-dir", str(tmp_path / "cache"))
     done = aiws(*words, "lock", TARGET, cwd=fresh, mirror=f"file://{mirror}", code=3)
     assert "SHA-256 mismatch" in done.stderr
-    (fresh / "manifests" / "locks" / f"pylock.{TARGET}.toml").write_text(lock)
+    (fresh / "manifests" / "locks" / f"pylock.litellm-{TARGET}.toml").write_text(lock)
     done = aiws(*words, "build", TARGET, cwd=fresh, mirror=f"file://{mirror}", code=3)
     assert "query-engine.gz: " in done.stderr or "schema-engine.gz: " in done.stderr
     assert not (fresh / "dist" / ASSET).exists()

@@ -12,10 +12,9 @@ import pytest
 from bundler.adapters import workspace as workspace_module
 from bundler.adapters.workspace import Workspace
 from bundler.errors import UsageError
-from bundler.model.target import Target
 
-TARGET = Target("ubuntu", "24.04", "amd64", 39, "3.12.3")
-OTHER = Target("debian", "12", "amd64", 36, "3.11.2")
+LOCK = "pylock.demo-ubuntu-24-04-amd64.toml"
+OTHER = "assets.demo.toml"
 
 
 @pytest.fixture
@@ -65,63 +64,66 @@ def test_a_manifest_of_absurd_size_is_refused(folder: Path, monkeypatch: pytest.
         Workspace(folder).manifest_texts()
 
 
-def test_locks_are_named_by_target_without_dots(folder: Path) -> None:
+def test_a_lock_is_text_below_locks(folder: Path) -> None:
     workspace = Workspace(folder)
-    assert workspace.lock_path(TARGET) == folder / "locks" / "pylock.ubuntu-24-04-amd64.toml"
-    assert workspace.lock_text(TARGET) is None
-    workspace.write_lock(TARGET, "text ü\n")
-    assert workspace.lock_text(TARGET) == "text ü\n"
-    assert workspace.lock_path(TARGET).read_bytes() == "text ü\n".encode()
+    assert workspace.lock_path(LOCK) == folder / "locks" / LOCK
+    assert workspace.lock_text(LOCK) is None
+    workspace.write_lock(LOCK, "text ü\n")
+    assert workspace.lock_text(LOCK) == "text ü\n"
+    assert workspace.lock_path(LOCK).read_bytes() == "text ü\n".encode()
 
 
 def test_a_lock_may_be_read_by_all_whatever_the_umask(folder: Path) -> None:
     before = os.umask(0o077)
     try:
-        Workspace(folder).write_lock(TARGET, "text")
+        Workspace(folder).write_lock(LOCK, "text")
     finally:
         os.umask(before)
-    assert stat.S_IMODE(Workspace(folder).lock_path(TARGET).stat().st_mode) == 0o644
+    assert stat.S_IMODE(Workspace(folder).lock_path(LOCK).stat().st_mode) == 0o644
 
 
 def test_a_lock_is_replaced_at_once(folder: Path) -> None:
     workspace, texts = Workspace(folder), [letter * 100_000 for letter in "abcdefgh"]
-    workspace.write_lock(TARGET, texts[0])
+    workspace.write_lock(LOCK, texts[0])
     seen: set[str | None] = set()
     done = threading.Event()
 
     def read() -> None:
         while not done.is_set():
-            seen.add(workspace.lock_text(TARGET))
+            seen.add(workspace.lock_text(LOCK))
 
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(20):
         for text in texts:
-            workspace.write_lock(TARGET, text)
+            workspace.write_lock(LOCK, text)
     done.set()
     reader.join()
     assert seen <= set(texts)
     assert len(seen) > 1
-    assert [path.name for path in (folder / "locks").iterdir()] == ["pylock.ubuntu-24-04-amd64.toml"]
+    assert [path.name for path in (folder / "locks").iterdir()] == [LOCK]
 
 
 def test_a_lock_that_cannot_be_put_in_place_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(folder)
-    workspace.write_lock(TARGET, "old")
+    workspace.write_lock(LOCK, "old")
     with pytest.raises(UnicodeEncodeError):
-        workspace.write_lock(TARGET, "\udc80")
+        workspace.write_lock(LOCK, "\udc80")
     monkeypatch.setattr(Path, "replace", lambda self, target: (_ for _ in ()).throw(PermissionError("no")))
     with pytest.raises(PermissionError):
-        workspace.write_lock(TARGET, "new")
-    assert workspace.lock_text(TARGET) == "old"
+        workspace.write_lock(LOCK, "new")
+    assert workspace.lock_text(LOCK) == "old"
     assert len(list((folder / "locks").iterdir())) == 1
 
 
-def test_locks_of_no_target_are_strays(folder: Path) -> None:
+def test_locks_are_listed_by_name(folder: Path) -> None:
     workspace = Workspace(folder)
-    assert workspace.stray_locks([TARGET]) == []
-    for target in (TARGET, OTHER):
-        workspace.write_lock(target, "text")
+    assert workspace.locks() == []
+    for name in (LOCK, OTHER):
+        workspace.write_lock(name, "text")
     (folder / "locks" / "README.md").touch()
-    assert workspace.stray_locks([TARGET, OTHER]) == []
-    assert workspace.stray_locks([TARGET]) == [workspace.lock_path(OTHER)]
+    (folder / "locks" / ".pylock.half.toml").touch()
+    assert workspace.locks() == sorted([LOCK, OTHER])
+    workspace.remove_lock(LOCK)
+    workspace.remove_lock(LOCK)
+    assert workspace.locks() == [OTHER]

@@ -14,7 +14,7 @@ from tests.archives import Entries, repack
 from tests.limits import Limited, limited
 from tests.world import World, make_wheel
 
-LOCK = "manifests/locks/pylock.debian-12-amd64.toml"
+LOCK = "manifests/locks/pylock.litellm-debian-12-amd64.toml"
 Place = Callable[[Path], object]
 
 

@@ -42,7 +42,7 @@ def test_the_archive_is_laid_out_as_the_consumers_expect(locked: World) -> None:
     assert {k: manifest[k] for k in ("component", "distro", "version", "arch")} == {
         "component": "litellm", "distro": "debian", "version": "12", "arch": "amd64",
     }  # fmt: skip
-    lock = locked.root / "manifests" / "locks" / "pylock.debian-12-amd64.toml"
+    lock = locked.root / "manifests" / "locks" / "pylock.litellm-debian-12-amd64.toml"
     assert manifest["commit"] == digest(lock)[:40]
     assert runtime_env.decode().splitlines()[0] == "LITELLM_PACKAGE_SPEC=litellm[proxy]==1.0"
     listed = {f"litellm-runtime/{file['path']}" for file in manifest["files"]}
@@ -118,7 +118,7 @@ def test_a_replaced_wheel_is_an_integrity_error_naming_both_digests(locked: Worl
 
 def test_a_wheel_whose_metadata_needs_more_fails_the_proof_with_the_chain(unlocked: World) -> None:
     assert unlocked.run("lock", "debian-12-amd64").code == 0
-    lock = unlocked.root / "manifests" / "locks" / "pylock.debian-12-amd64.toml"
+    lock = unlocked.root / "manifests" / "locks" / "pylock.litellm-debian-12-amd64.toml"
     hungry = make_wheel(unlocked.root / "other", "aiohttp", "3.0", ["left-pad>=1", "async-timeout"])
     polite = unlocked.index.folder / hungry.name
     text = lock.read_text().replace(digest(polite), digest(hungry))
@@ -165,7 +165,7 @@ def test_wrong_usage_says_what_to_do(locked: World, words: tuple[str, ...], code
 
 def test_missing_and_stale_locks_are_refused_before_anything_is_written(locked: World) -> None:
     locks = locked.root / "manifests" / "locks"
-    (locks / "pylock.debian-13-arm64.toml").unlink()
+    (locks / "pylock.litellm-debian-13-arm64.toml").unlink()
     done = locked.run("build", "all")
     assert (done.code, "not locked: debian-13-arm64" in done.err) == (2, True)
     targets = (locked.root / "manifests" / "targets.yaml").read_text()

@@ -30,14 +30,14 @@ def test_check_names_every_problem_with_file_and_line(locked: World) -> None:
 
 def test_check_finds_broken_and_stray_locks(locked: World) -> None:
     locks = locked.root / "manifests" / "locks"
-    (locks / "pylock.debian-12-amd64.toml").write_text('lock-version = "1.0"\nnonsense\n')
+    (locks / "pylock.litellm-debian-12-amd64.toml").write_text('lock-version = "1.0"\nnonsense\n')
     (locks / "pylock.plan9.toml").write_text("")
-    wrong = (locks / "pylock.debian-13-amd64.toml").read_text().replace("cp313-cp313-many", "cp312-cp312-many")
-    (locks / "pylock.debian-13-amd64.toml").write_text(wrong)
+    wrong = (locks / "pylock.litellm-debian-13-amd64.toml").read_text().replace("cp313-cp313-many", "cp312-cp312-many")
+    (locks / "pylock.litellm-debian-13-amd64.toml").write_text(wrong)
     done = locked.run("check")
     assert done.code == 2
-    assert "locks/pylock.debian-12-amd64.toml:2: not a lock" in done.out
-    assert "locks/pylock.plan9.toml: belongs to no target" in done.out
+    assert "locks/pylock.litellm-debian-12-amd64.toml:2: not a lock" in done.out
+    assert "locks/pylock.plan9.toml: belongs to no component and target" in done.out
     assert "does not run on CPython 3.13.5" in done.out
 
 
@@ -62,7 +62,7 @@ def test_cache_tells_and_tidies(locked: World) -> None:
     locked.run("build", "all")
     assert locked.run("--json", "cache", "info").json()["files"] == 9
     for name in ("debian-12-arm64", "debian-13-arm64", "debian-13-amd64"):
-        (locked.root / "manifests" / "locks" / f"pylock.{name}.toml").unlink()
+        (locked.root / "manifests" / "locks" / f"pylock.litellm-{name}.toml").unlink()
     assert locked.run("--json", "cache", "prune").json()["files"] == 3
     assert locked.run("build", "debian-12-amd64", "--offline", "--force").code == 0
     locked.run("cache", "prune", "--all")

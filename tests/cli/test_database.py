@@ -63,7 +63,7 @@ class Supplied:
 
     @property
     def lock(self) -> Path:
-        return self.world.root / "manifests" / "locks" / "pylock.debian-12-amd64.toml"
+        return self.world.root / "manifests" / "locks" / "pylock.litellm-debian-12-amd64.toml"
 
     @property
     def archive(self) -> Path:

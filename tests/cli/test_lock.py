@@ -9,7 +9,7 @@ from tests.world import WHEELHOUSE, World, make_wheel
 
 
 def lock_of(world: World, target: str) -> Path:
-    return world.root / "manifests" / "locks" / f"pylock.{target}.toml"
+    return world.root / "manifests" / "locks" / f"pylock.litellm-{target}.toml"
 
 
 def versions(world: World, target: str) -> dict[str, str]:

@@ -13,19 +13,18 @@ from typing import Any
 import pytest
 
 from bundler import cli
-from bundler.cli import build, check, complain, inspect, lock, publish, rehearse, targets, verify
+from bundler.cli import build, check, complain, inspect, lock, publish, rehearse, verify
 from bundler.cli.output import component_json
 from bundler.commands.build import BuildReport
-from bundler.commands.check import CheckReport, TargetFacts
+from bundler.commands.check import CheckReport
 from bundler.commands.lock import LockReport
 from bundler.commands.publish import PublishReport
 from bundler.commands.rehearse import RehearsalReport
 from bundler.errors import BundleError, IntegrityError, ManifestError, PreflightError, Problem, ProofError, from_os
+from bundler.kinds.kind import Inspection
 from bundler.kinds.prebuilt.asset_lock import AssetLock
-from bundler.kinds.prebuilt.state import ComponentLock
 from bundler.kinds.verify import VerifyReport
-from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
-from bundler.model.contents import Contents
+from bundler.model.outcome import Outcome, PinnedRelease
 from bundler.payloads.payload import Choice, Facts
 from bundler.payloads.prisma.choice import Database
 from bundler.payloads.prisma.facts import DatabaseFacts
@@ -65,7 +64,7 @@ class Poison:
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             hints = typing.get_type_hints(kind)
             values = {field.name: self.of(hints[field.name]) for field in dataclasses.fields(kind) if field.init}
-            if "published" in values and kind is AssetLock:  # checked when the lock is read
+            if "published" in values and kind in (AssetLock, PinnedRelease):  # checked when the lock is read
                 values["published"] = "2026-11-20T00:00:00Z"
             return kind(**values)
         if kind in PROTOCOLS:
@@ -93,20 +92,25 @@ def harmless(out: str, err: str = "") -> None:
     assert "  - forged" not in out.split("\n")
 
 
-def _inspect(poison: Poison) -> tuple[Any, ...]:
-    return (Path(NAME), poison.of(ArchiveManifest), poison.of(Contents))
+def _inspect(poison: Poison) -> Inspection:
+    lines, packages, files = ((TEXT, TEXT),), ((TEXT, TEXT, 7),), {TEXT: 7}
+    return Inspection(Path(NAME), lines, packages, files, {"component": TEXT, "python": {"version": TEXT}})
 
 
 REPORTS: dict[str, tuple[Callable[[Any], object], Callable[[Any], Json], Callable[[Poison], Any]]] = {
     "build": (build._show, build._json, lambda p: p.of(BuildReport)),
     "check": (check._show, check._json, lambda p: p.of(CheckReport)),
-    "lock": (lock._show, lambda r: lock._json(r, []), lambda p: p.of(LockReport)),
-    "components": (lambda r: lock._show_components([r]), component_json, lambda p: p.of(ComponentLock)),
+    "lock": (
+        lambda r: lock._show(r.outcomes),
+        lambda r: [lock._json(o) for o in r.outcomes],
+        lambda p: p.of(LockReport),
+    ),
+    "components": (lambda r: lock._show_components([r]), component_json, lambda p: p.of(Outcome)),
     "publish": (publish._show, publish._json, lambda p: p.of(PublishReport)),
     "rehearse": (rehearse._show, rehearse._json, lambda p: p.of(RehearsalReport)),
     "verify": (verify._show, lambda r: verify._json(r, []), lambda p: p.of(VerifyReport)),
     "verify release": (verify._show_release, verify._release, lambda p: p.of(ReleaseReport)),
-    "inspect": (lambda r: inspect._show(*r), lambda r: inspect._json(*r), _inspect),
+    "inspect": (inspect._show, inspect._json, _inspect),
     "report": (lambda r: say_document(markdown(r)), document, lambda p: p.of(DeliveryRecord)),
 }
 
@@ -179,7 +183,7 @@ def test_a_group_without_a_command_shows_its_help(unlocked: World, words: list[s
 def test_no_name_in_a_checkout_is_obeyed(unlocked: World) -> None:
     name = NAME[:60]
     unlocked.write(f"{name}.yaml", f"kind: wheelhouse\n{json.dumps(TEXT)}: 1\ncomponent: {json.dumps(TEXT)}\n")
-    unlocked.write("locks/pylock.debian-12-amd64.toml", f"{json.dumps(TEXT)} = 1\n")
+    unlocked.write("locks/pylock.litellm-debian-12-amd64.toml", f"{json.dumps(TEXT)} = 1\n")
     unlocked.write(f"locks/assets.{name}.toml", f"{json.dumps(TEXT)} = 1\n")
     for words in (["check"], ["lock", "--check"], ["targets"], ["targets", "--github-matrix"], ["build", "all"]):
         for argv in (words, ["--json", *words]):
@@ -189,9 +193,7 @@ def test_no_name_in_a_checkout_is_obeyed(unlocked: World) -> None:
 
 
 def test_the_matrix_is_one_line_that_no_runner_obeys(capsys: pytest.CaptureFixture[str]) -> None:
-    facts = Poison(True).of(TargetFacts)
-    say_json({"include": [facts.matrix()]}, indent=None)
+    say_json({"include": [{"target": TEXT, "asset": TEXT}]}, indent=None)
     out = capsys.readouterr().out
     harmless(out)
     assert out.count("\n") == 1
-    assert targets._json(facts)

@@ -83,7 +83,7 @@ def test_the_archive_carries_the_wheel_that_the_source_makes(locked_fork: Fork, 
 
 
 def test_the_lock_pins_what_is_built_and_marks_it(locked_fork: Fork) -> None:
-    text = (locked_fork.build_lock.parent / "pylock.debian-12-amd64.toml").read_text()
+    text = (locked_fork.build_lock.parent / "pylock.litellm-debian-12-amd64.toml").read_text()
     assert f'commit = "{COMMIT}"' in text
     assert "://" not in text + locked_fork.build_lock.read_text()
     assert locked_fork.world.run("check").code == 0
@@ -125,7 +125,7 @@ def test_check_tells_what_is_missing_or_stale_and_which_command_helps(edited: Fo
     assert done.code == 2 and "stale: the source changed" in done.out
     edited.build_lock.write_text(good)
     edited.world.write("litellm.yaml", WHEELHOUSE)
-    assert "pylock.build-litellm.toml: belongs to no target" in edited.world.run("check").out
+    assert "pylock.build-litellm.toml: belongs to no component and target" in edited.world.run("check").out
 
 
 def test_another_archive_makes_the_locks_stale(edited: Fork) -> None:
@@ -206,8 +206,8 @@ def test_overrides_may_take_the_index_and_must_where_the_version_differs(fork: F
     done = fork.world.run("lock", **fork.env())
     assert done.code == 0, done.err
     locks = fork.build_lock.parent
-    assert COMMIT in (locks / "pylock.debian-12-amd64.toml").read_text()
-    assert COMMIT not in (locks / "pylock.debian-13-amd64.toml").read_text()
+    assert COMMIT in (locks / "pylock.litellm-debian-12-amd64.toml").read_text()
+    assert COMMIT not in (locks / "pylock.litellm-debian-13-amd64.toml").read_text()
 
 
 def test_saying_index_changes_no_lock(locked: World) -> None:

@@ -19,9 +19,9 @@ from bundler.adapters.source_archive import unpack_source
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.prebuilt.asset_lock import AssetLock
-from bundler.kinds.prebuilt.judge import judge
+from bundler.kinds.prebuilt.examine import judge
 from bundler.kinds.wheelhouse.build_lock import BuildLock
-from bundler.kinds.wheelhouse.judge import examine
+from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.members import archive_manifest, runtime_env
 from bundler.model.closure import prove

@@ -8,10 +8,20 @@ from hypothesis import strategies as st
 
 from bundler.errors import ManifestError
 from bundler.kinds.manifests import Manifests
-from bundler.kinds.prebuilt.manifest import ReleaseAsset
+from bundler.kinds.prebuilt.component import PrebuiltComponent
+from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.manifest import Override, Wheelhouse
-from bundler.kinds.wheelhouse.request import request_for
-from tests.model.samples import DEBIAN_12, PROPERTY, UBUNTU_26, real_manifests, real_texts
+from tests.model.samples import (
+    DEBIAN_12,
+    PROPERTY,
+    UBUNTU_26,
+    prebuilt_of,
+    real_manifests,
+    real_texts,
+    request_of,
+    wheelhouse_of,
+)
 
 TARGETS = """\
 distros:
@@ -33,7 +43,7 @@ asset: litellm-{distro}-{version}-{arch}.tar.gz
 requirement: litellm[proxy]==1.0
 """
 QMD = """\
-kind: release-asset
+kind: prebuilt
 component: qmd
 repository: example/qmd
 tag: latest-runtime
@@ -67,13 +77,14 @@ def test_the_repositorys_manifests_hold_what_the_consumers_rely_on() -> None:
     manifests = real_manifests()
     distros = ["debian-11", "debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"]
     assert [t.name for t in manifests.targets] == [f"{name}-{arch}" for name in distros for arch in ("amd64", "arm64")]
-    assert list(manifests.wheelhouses) == ["litellm"]
-    litellm = manifests.wheelhouses["litellm"]
+    assert [name for name, kind in manifests.kinds.items() if kind.IMPLIED] == ["litellm"]
+    litellm = wheelhouse_of(manifests, "litellm")
     assert [litellm.asset_name(t) for t in manifests.targets] == [
         f"litellm-runtime-{t.distro}-{t.version}-{t.arch}.tar.gz" for t in manifests.targets
     ]
     assert {"prisma", "psycopg2-binary"} <= set(litellm.extra_requirements)
-    assert {asset.component: (asset.repository, asset.asset) for asset in manifests.release_assets.values()} == {
+    released = [prebuilt_of(manifests, name) for name, kind in manifests.kinds.items() if not kind.IMPLIED]
+    assert {asset.component: (asset.repository, asset.asset) for asset in released} == {
         "xworkspace-console": (
             "ai-workspace-lab/xworkspace-console",
             "xworkspace-console-runtime-{os}-{arch}.tar.gz",
@@ -85,7 +96,7 @@ def test_the_repositorys_manifests_hold_what_the_consumers_rely_on() -> None:
 
 def test_the_repositorys_manifests_pin_each_target_as_the_consumers_do() -> None:
     manifests = real_manifests()
-    requests = {t.name: request_for(manifests, "litellm", t) for t in manifests.targets}
+    requests = {t.name: request_of(manifests, "litellm", t) for t in manifests.targets}
     for name, request in requests.items():
         version = "1.74.9" if name.startswith("debian-11") else "1.89.0"
         assert request.requirement == f"litellm[proxy]=={version}"
@@ -115,28 +126,32 @@ def test_values_are_what_was_written() -> None:
         litellm=LITELLM + "extra-requirements: [prisma]\nbootstrap: [pip>=25.1]\nenvironment: {LITELLM_MODE: x}\n"
         "overrides:\n- {targets: [debian-13], python: system, requirement: litellm==2.0}\n"
     )
-    assert manifests.wheelhouses == {
-        "litellm": Wheelhouse(
-            kind="wheelhouse",
-            component="litellm",
-            repository="example/litellm",
-            asset="litellm-{distro}-{version}-{arch}.tar.gz",
-            requirement="litellm[proxy]==1.0",
-            extra_requirements=("prisma",),
-            bootstrap=("pip>=25.1",),
-            environment={"LITELLM_MODE": "x"},
-            overrides=(Override(targets=("debian-13",), requirement="litellm==2.0", python="system"),),
-        )
-    }
-    assert manifests.release_assets == {
-        "qmd": ReleaseAsset(
-            kind="release-asset",
-            component="qmd",
-            repository="example/qmd",
-            tag="latest-runtime",
-            asset="qmd-{os}-{arch}.tar.gz",
-            targets=("linux-amd64",),
-        )
+    assert manifests.components == {
+        "litellm": WheelhouseComponent(
+            "litellm",
+            Wheelhouse(
+                kind="wheelhouse",
+                component="litellm",
+                repository="example/litellm",
+                asset="litellm-{distro}-{version}-{arch}.tar.gz",
+                requirement="litellm[proxy]==1.0",
+                extra_requirements=("prisma",),
+                bootstrap=("pip>=25.1",),
+                environment={"LITELLM_MODE": "x"},
+                overrides=(Override(targets=("debian-13",), requirement="litellm==2.0", python="system"),),
+            ),
+        ),
+        "qmd": PrebuiltComponent(
+            "qmd",
+            Prebuilt(
+                kind="prebuilt",
+                component="qmd",
+                repository="example/qmd",
+                tag="latest-runtime",
+                asset="qmd-{os}-{arch}.tar.gz",
+                targets=("linux-amd64",),
+            ),
+        ),
     }
 
 
@@ -170,7 +185,7 @@ def test_missing_files_are_told() -> None:
 def test_a_file_of_no_kind_is_told(text: str) -> None:
     (said,) = problems(console=text)
     assert said.startswith("console.yaml:1:")
-    assert said.endswith("kind: is wheelhouse or release-asset")
+    assert said.endswith("kind: is wheelhouse or prebuilt")
 
 
 @pytest.mark.parametrize("stem", ["targets", "python"])
@@ -266,9 +281,9 @@ def test_a_release_assets_template_has_fields_of_its_own() -> None:
 
 @pytest.mark.parametrize("form", ["x", "x>=1", "x>=1,<2", "x[a]", "x[a,b]~=1.4", "x == 1.0", "x!=1.5"])
 def test_extra_requirements_are_names_and_versions(form: str) -> None:
-    assert parse(litellm=LITELLM + f"extra-requirements: ['{form}']\n").wheelhouses["litellm"].extra_requirements == (
-        form,
-    )
+    assert wheelhouse_of(
+        parse(litellm=LITELLM + f"extra-requirements: ['{form}']\n"), "litellm"
+    ).extra_requirements == (form,)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +309,7 @@ def test_other_forms_of_requirement_are_told(key: str, form: str, words: str) ->
 
 @pytest.mark.parametrize("spec", ["litellm==1.0", "litellm[proxy]==1.89.0", "a[b,c]==1.0+local", "a.b_c-d==1rc1"])
 def test_the_components_requirement_is_pinned(spec: str) -> None:
-    assert parse(litellm=with_line(LITELLM, "requirement", spec)).wheelhouses["litellm"].requirement == spec
+    assert wheelhouse_of(parse(litellm=with_line(LITELLM, "requirement", spec))).requirement == spec
 
 
 @pytest.mark.parametrize(
@@ -362,7 +377,9 @@ PORTABLE = TARGETS.replace("python: 3.13.5", "python: portable")
     ],
 )
 def test_a_portable_python_must_be_pinned_for_every_architecture(targets: str, pins: str, missing: str) -> None:
-    said = problems(targets=targets, python=with_line(PYTHON, "pins", pins), other=LITELLM)
+    said = problems(
+        targets=targets, python=with_line(PYTHON, "pins", pins), other=with_line(LITELLM, "component", "other")
+    )
     assert said == [f"python.yaml: pins: none for {missing}, which a target needs"]
 
 

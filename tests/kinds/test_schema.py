@@ -57,7 +57,7 @@ def test_each_manifest_names_a_schema_that_accepts_it(name: str) -> None:
         ("targets.yaml", 'glibc: "2.31"', "glibc: 2.31"),
         ("targets.yaml", "arches: [amd64, arm64]", "arches: [riscv]"),
         ("python.yaml", "leave-out:", "leave_out:"),
-        ("qmd.yaml", "kind: release-asset", "kind: wheelhouse"),
+        ("qmd.yaml", "kind: prebuilt", "kind: wheelhouse"),
         ("qmd.yaml", "targets: [linux-amd64, linux-arm64]", "targets: [linux]"),
     ],
 )

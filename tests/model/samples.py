@@ -7,7 +7,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 from bundler.kinds.manifests import Manifests
-from bundler.kinds.wheelhouse.request import Request
+from bundler.kinds.prebuilt.component import PrebuiltComponent
+from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.kinds.wheelhouse.component import WheelhouseComponent
+from bundler.kinds.wheelhouse.manifest import Wheelhouse
+from bundler.kinds.wheelhouse.request import Request, request_for
 from bundler.model.interpreter import Interpreter
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.target import Target
@@ -37,6 +41,25 @@ WHEEL = LockedWheel("litellm", "1.0", "litellm-1.0-py3-none-any.whl", 12, "a" * 
 
 def real_texts() -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in sorted(MANIFESTS.glob("*.yaml"))}
+
+
+def wheelhouse_of(manifests: Manifests, name: str = "litellm") -> Wheelhouse:
+    """The manifest of a wheelhouse, by its file stem."""
+    component = manifests.components[name]
+    assert isinstance(component, WheelhouseComponent)
+    return component.manifest
+
+
+def prebuilt_of(manifests: Manifests, name: str) -> Prebuilt:
+    """The manifest of a component that others release, by its file stem."""
+    component = manifests.components[name]
+    assert isinstance(component, PrebuiltComponent)
+    return component.manifest
+
+
+def request_of(manifests: Manifests, name: str, target: Target) -> Request:
+    """What a wheelhouse must offer on a target."""
+    return request_for(wheelhouse_of(manifests, name), manifests.hosts, target)
 
 
 def real_manifests() -> Manifests:

@@ -10,9 +10,8 @@ from bundler.errors import LockError, ManifestError
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.wheelhouse.lock import Lock, facts_for
 from bundler.kinds.wheelhouse.manifest import SourceArchive
-from bundler.kinds.wheelhouse.request import request_for
 from bundler.model.locked_wheel import LockedWheel, Source
-from tests.model.samples import REQUEST, WHEEL
+from tests.model.samples import REQUEST, WHEEL, request_of
 from tests.world import PYTHON, TARGETS, WHEELHOUSE
 
 ADDRESS = "https://example.org/x.zip"
@@ -34,7 +33,7 @@ def problems(more: str) -> list[str]:
 
 def sources(more: str) -> set[SourceArchive | None]:
     manifests = parse(more)
-    return {request_for(manifests, "litellm", target).source for target in manifests.targets}
+    return {request_of(manifests, "litellm", target).source for target in manifests.targets}
 
 
 def test_the_default_is_the_index() -> None:

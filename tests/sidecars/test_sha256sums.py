@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bundler.errors import IntegrityError
 from bundler.sidecars.sha256sums import NAME, parse, render
-from tests.model.samples import PROPERTY, real_manifests
+from tests.model.samples import PROPERTY, real_manifests, wheelhouse_of
 
 A, B = "a" * 64, "0123456789abcdef" * 4
 _NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,20}", fullmatch=True)
@@ -98,7 +98,7 @@ def checked(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_sha256sum_accepts_it_and_finds_a_changed_file(tmp_path: Path) -> None:
-    litellm = real_manifests().wheelhouses["litellm"]
+    litellm = wheelhouse_of(real_manifests(), "litellm")
     names = [litellm.asset_name(target) for target in real_manifests().targets] + ["a+b_c.D-1", "0"]
     for name in names:
         (tmp_path / name).write_bytes(name.encode())

@@ -1,1 +1,63 @@
 """What other repositories release as finished archives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bundler.kinds.kind import Component, Inspection, LockOptions
+from bundler.kinds.prebuilt.component import PrebuiltComponent
+from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.model.document import Document, validate
+from bundler.model.hosts import Hosts
+from bundler.model.manifest_values import adapter_of
+from bundler.model.outcome import Outcome
+from bundler.model.verdict import Verdict
+from bundler.session import Settings
+
+NAMES = ("prebuilt", "release-asset")
+IMPLIED = False
+
+
+def parse(name: str, document: Document) -> PrebuiltComponent:
+    """Validate a manifest; `name` is its file stem. Raises ManifestError."""
+    return PrebuiltComponent(name, validate(document, adapter_of(Prebuilt)))
+
+
+def schema() -> Mapping[str, object]:
+    """The JSON Schema of such manifests."""
+    return adapter_of(Prebuilt).json_schema(by_alias=True)
+
+
+def lock(
+    components: Sequence[Component], hosts: Hosts, settings: Settings, selectors: Sequence[str], options: LockOptions
+) -> Sequence[Outcome]:
+    """Lock those of the components whose lock does not match, or all that the options ask for."""
+    from bundler.kinds.prebuilt.locking import lock_all  # large: loaded when something is locked
+
+    own = [component for component in components if isinstance(component, PrebuiltComponent)]
+    return lock_all(own, settings, upgrade=options.upgrade, deep=options.deep)
+
+
+def claims(facts: Mapping[str, object]) -> bool:
+    """Say whether an archive whose manifest.json says this is of this kind: it tells an os, and no distro."""
+    return "os" in facts and "distro" not in facts
+
+
+def judge(path: Path, name: str) -> Verdict:
+    """Judge an archive, called `name`. Raises OSError if it cannot be read at all."""
+    from bundler.kinds.prebuilt.examine import judge  # large
+
+    return judge(path, name)
+
+
+def inspect(path: Path) -> Inspection:
+    """Read an archive. Raises IntegrityError if it cannot be read."""
+    from bundler.kinds.prebuilt.inspection import inspect  # large
+
+    return inspect(path)
+
+
+def inputs_of(path: Path) -> str:
+    """Nothing: such archives do not say; their own digest is what they are known by."""
+    return ""

@@ -18,7 +18,7 @@ import tomli_w
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import LockError
-from bundler.kinds.prebuilt.manifest import ReleaseAsset
+from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.model.toml import parse_toml
 from bundler.words import ASSET_PATTERN, Address, Repository, Sha256
 
@@ -106,13 +106,17 @@ class AssetLock:
         """Where all files are."""
         return tuple(file.address for asset in self.assets for file in asset.files)
 
+    def digests(self) -> set[str]:
+        """The SHA-256 of every file, and of what parts are joined to."""
+        return {asset.sha256 for asset in self.assets} | {file.sha256 for one in self.assets for file in one.files}
+
     def render(self) -> str:
         """Return the lock's text."""
         header = "# Written by `aiws-bundle lock`; edit the manifests instead.\n"
         document = _adapter().dump_python(self, by_alias=True, mode="json")
         return header + tomli_w.dumps(document)
 
-    def staleness(self, manifest: ReleaseAsset) -> str | None:
+    def staleness(self, manifest: Prebuilt) -> str | None:
         """Say why this lock does not serve `manifest`, or None if it does."""
         if self.manifest_sha256 == choices_of(manifest):
             return None
@@ -121,9 +125,14 @@ class AssetLock:
         return "the manifest changed"
 
 
-def choices_of(manifest: ReleaseAsset) -> str:
-    """SHA-256 (hex) of the manifest's choices; a lock made for other ones is stale. Comments do not count."""
-    return hashlib.sha256(json.dumps(asdict(manifest), sort_keys=True).encode()).hexdigest()
+def choices_of(manifest: Prebuilt) -> str:
+    """SHA-256 (hex) of the manifest's choices; a lock made for other ones is stale.
+
+    Comments do not count, nor how the kind is spelled.
+    """
+    return hashlib.sha256(
+        json.dumps({**asdict(manifest), "kind": "release-asset"}, sort_keys=True).encode()
+    ).hexdigest()
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler.adapters.regular import read_regular
 from bundler.errors import IntegrityError, LockError
 from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset, LockedFile, choices_of
-from bundler.kinds.prebuilt.manifest import ReleaseAsset
+from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.model.release import Asset, Release
 from bundler.sidecars import parts
 
@@ -25,7 +25,7 @@ class Offered:
     listed: Mapping[str, str]
 
 
-def lock_assets(manifest: ReleaseAsset, release: Release, commit: str, offered: Offered, bring: Bring) -> AssetLock:
+def lock_assets(manifest: Prebuilt, release: Release, commit: str, offered: Offered, bring: Bring) -> AssetLock:
     """Return the lock of `release` for the platforms of `manifest`. `bring` is asked for lists of parts only.
 
     Raises IntegrityError if SHA256SUMS disagrees with what GitHub tells, LockError if the release lacks an archive.

@@ -11,44 +11,43 @@ from bundler.adapters.release_listing import Listing, newest_runtime
 from bundler.adapters.store import Blob, Store
 from bundler.adapters.workspace import Workspace
 from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError
-from bundler.kinds.manifests import load_manifests
-from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset
-from bundler.kinds.prebuilt.judge import Expected, judge
+from bundler.kinds.prebuilt.asset_lock import AssetLock
+from bundler.kinds.prebuilt.component import PrebuiltComponent
+from bundler.kinds.prebuilt.join import archive_of
 from bundler.kinds.prebuilt.lock_assets import Offered, lock_assets
-from bundler.kinds.prebuilt.manifest import ReleaseAsset
-from bundler.kinds.prebuilt.state import ComponentLock, component_state
+from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.kinds.prebuilt.state import lock_name, pinned, state_of
+from bundler.model.outcome import Outcome
 from bundler.model.release import CHANNEL, Asset, Release
 from bundler.progress import Silent
 from bundler.session import Settings
 
 
-def lock_components(
-    settings: Settings, names: Sequence[str], *, upgrade: bool = False, deep: bool = False
-) -> tuple[ComponentLock, ...]:
+def lock_all(
+    components: Sequence[PrebuiltComponent], settings: Settings, *, upgrade: bool, deep: bool
+) -> Sequence[Outcome]:
     """Lock those of the components whose lock does not match, or all with `upgrade` or `deep`.
 
     `deep` also downloads every archive. A component that fails keeps its old lock and does not stop the others.
     """
-    workspace = settings.workspace()
-    manifests = load_manifests(workspace).release_assets
-    made = []
-    for name in names:
-        before = component_state(workspace, name, manifests[name])
+    workspace, made = settings.workspace(), []
+    for one in components:
+        before, lock = state_of(one.name, workspace, one.manifest)
         if before.state == "current" and not upgrade and not deep:
             made.append(before)
             continue
-        settings.progress.say(f"locking {name}: {manifests[name].repository}@{manifests[name].tag}")
+        settings.progress.say(f"locking {one.name}: {one.manifest.repository}@{one.manifest.tag}")
         try:
-            made.append(_lock(settings, workspace, before, manifests[name], deep=deep))
+            made.append(_lock(settings, workspace, one, lock, deep=deep))
         except BundleError as error:
-            made.append(ComponentLock(name, "failed", before.lock, error=error))
-    return tuple(made)
+            made.append(Outcome(one.name, "", "failed", release=before.release, error=error))
+    return made
 
 
 def _lock(
-    settings: Settings, workspace: Workspace, before: ComponentLock, manifest: ReleaseAsset, *, deep: bool
-) -> ComponentLock:
-    store = settings.store()
+    settings: Settings, workspace: Workspace, one: PrebuiltComponent, before: AssetLock | None, *, deep: bool
+) -> Outcome:
+    store, manifest = settings.store(), one.manifest
     with settings.github(manifest.repository) as github:
         release = _release(github, manifest)
         commit = github.tag_commit(release.tag_name)
@@ -65,16 +64,16 @@ def _lock(
             AssetLock.parse(text, "")  # what came from outside must be fit to stand in a lock
         except LockError as error:
             raise IntegrityError(f"{manifest.repository}@{release.tag_name}: {error.message}") from error
-        _same_bytes(before.lock, made)
+        _same_bytes(before, made)
         if deep:
             _look_inside(settings, store, github, listing, made)
-    if text == workspace.asset_lock_text(before.name):
-        return ComponentLock(before.name, "unchanged", made)
-    workspace.write_asset_lock(before.name, text)
-    return ComponentLock(before.name, "locked", made)
+    if text == workspace.lock_text(lock_name(one.name)):
+        return Outcome(one.name, "", "unchanged", release=pinned(made))
+    workspace.write_lock(lock_name(one.name), text)
+    return Outcome(one.name, "", "locked", release=pinned(made))
 
 
-def _release(github: GitHub, manifest: ReleaseAsset) -> Release:
+def _release(github: GitHub, manifest: Prebuilt) -> Release:
     """The release that a manifest's tag means now; `latest-runtime` is the newest runtime one, as consumers take it."""
     tag = newest_runtime(github) if manifest.tag == CHANNEL else manifest.tag
     release = github.published(tag) if tag else None
@@ -118,18 +117,3 @@ def _look_inside(settings: Settings, store: Store, github: GitHub, listing: List
                 blob = Blob(file.name, file.sha256, file.size)
                 store.fetch(blob, iter([github.asset_address(listing.assets[file.name])]), github, task)
         archive_of(store, lock, asset)
-
-
-def archive_of(store: Store, lock: AssetLock, asset: LockedAsset) -> Path:
-    """Put an archive together from the store, and check that it is what its name says. Raises IntegrityError."""
-    whole = Blob(asset.name, asset.sha256, asset.size)
-    files = [store.path(file.sha256) for file in asset.files]
-    path = files[0] if len(files) == 1 else store.join(whole, files)
-    verdict = judge(path, asset.name, Expected(lock.component, asset.platform))
-    if not verdict.good:
-        raise IntegrityError(
-            f"{asset.name} of {lock.repository}@{lock.tag} is not what it should be:\n  "
-            + "\n  ".join(verdict.integrity),
-            "ask who releases it",
-        )
-    return path

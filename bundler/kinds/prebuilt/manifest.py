@@ -1,4 +1,4 @@
-"""A component that another repository releases as finished archives: `console.yaml`, `bridge.yaml`, `qmd.yaml`."""
+"""A component that another repository releases as finished archives."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bundler.words import ComponentName, Repository
 
 
 @dataclass(frozen=True)
-class ReleaseAsset:
-    """A component that another repository releases as finished archives (`console.yaml`, `bridge.yaml`, `qmd.yaml`)."""
+class Prebuilt:
+    """A component that another repository releases as finished archives."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    kind: Literal["release-asset"]
+    kind: Literal["prebuilt", "release-asset"]
     component: ComponentName
     repository: Repository
     tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]

@@ -1,1 +1,62 @@
 """A folder of wheels and, where needed, a portable Python, packed into one archive a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bundler.kinds.kind import Component, Inspection, LockOptions
+from bundler.kinds.wheelhouse.component import WheelhouseComponent
+from bundler.kinds.wheelhouse.manifest import parse as _parse
+from bundler.kinds.wheelhouse.manifest import schema
+from bundler.model.document import Document
+from bundler.model.hosts import Hosts
+from bundler.model.outcome import Outcome
+from bundler.model.verdict import Verdict
+from bundler.session import Settings
+
+__all__ = ["IMPLIED", "NAMES", "claims", "inputs_of", "inspect", "judge", "lock", "parse", "schema"]
+
+NAMES = ("wheelhouse",)
+IMPLIED = True
+
+
+def parse(name: str, document: Document) -> WheelhouseComponent:
+    """Validate a manifest; `name` is its file stem. Raises ManifestError."""
+    return WheelhouseComponent(name, _parse(document))
+
+
+def lock(
+    components: Sequence[Component], hosts: Hosts, settings: Settings, selectors: Sequence[str], options: LockOptions
+) -> Sequence[Outcome]:
+    """Resolve the targets whose locks do not match, or all that the options ask for."""
+    from bundler.kinds.wheelhouse.locking import lock_wheelhouses  # large: loaded when something is locked
+
+    own = [component for component in components if isinstance(component, WheelhouseComponent)]
+    return lock_wheelhouses(own, hosts, settings, selectors, options)
+
+
+def claims(facts: Mapping[str, object]) -> bool:
+    """Say whether an archive whose manifest.json says this is of this kind: it names the distro that it is for."""
+    return "distro" in facts
+
+
+def judge(path: Path, name: str) -> Verdict:
+    """Judge an archive, called `name`. Raises OSError if it cannot be read at all."""
+    from bundler.kinds.wheelhouse.examine import judge  # large
+
+    return judge(path, name)
+
+
+def inspect(path: Path) -> Inspection:
+    """Read an archive. Raises IntegrityError if it cannot be read."""
+    from bundler.kinds.wheelhouse.inspection import inspect  # large
+
+    return inspect(path)
+
+
+def inputs_of(path: Path) -> str:
+    """The inputs that an archive says it was made from; "" if it does not say."""
+    from bundler.kinds.wheelhouse.members.archive_manifest import inputs_of
+
+    return inputs_of(path)

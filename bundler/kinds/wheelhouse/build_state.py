@@ -16,8 +16,8 @@ def read_build_lock(workspace: Workspace, request: Request) -> BuildLock | None:
     """
     if request.source is None:
         return None
-    name = workspace.build_lock_path(request.component).name
-    text = workspace.build_lock_text(request.component)
+    name = request.build_lock_name
+    text = workspace.lock_text(name)
     if text is None:
         raise LockError(f"{name} is missing", LOCK_AGAIN)
     lock = BuildLock.parse(text, name)
@@ -33,5 +33,5 @@ def build_lock_fault(workspace: Workspace, request: Request, lock: Lock) -> str 
     except LockError as error:
         return error.message
     if build_lock and not build_lock.serves(lock):
-        return f"its wheel is not the one of {workspace.build_lock_path(request.component).name}"
+        return f"its wheel is not the one of {request.build_lock_name}"
     return None

@@ -21,12 +21,13 @@ from packaging.version import Version
 from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import LockError
-from bundler.kinds.wheelhouse.request import Request, parse_versions
+from bundler.kinds.wheelhouse.request import Request
 from bundler.model.locked_wheel import LockedWheel, Source
 from bundler.model.manifest_values import adapter_of
 from bundler.model.needs import PARSING
 from bundler.model.paths import is_plain_name
 from bundler.model.toml import parse_toml
+from bundler.model.versions import parse_versions
 from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Pinned
@@ -42,9 +43,8 @@ _LARGEST_WHEEL = 1 << 31
 class MalformedLockError(LockError):
     """A lock file that aiws-bundle did not write; `line` counts from 1, 0 if unknown."""
 
-    def __init__(self, name: str, reason: str, line: int) -> None:
-        target = re.search(r"pylock\.(.+)\.toml$", name)
-        hint = f"run `aiws-bundle lock {target.group(1)}`" if target else ""
+    def __init__(self, name: str, reason: str, line: int, target: str) -> None:
+        hint = f"run `aiws-bundle lock {target}`" if target else ""
         super().__init__(f"{name} is not a lock that aiws-bundle wrote: {reason}", hint)
         self.reason, self.line = f"not a lock that aiws-bundle wrote: {reason}", line
 
@@ -83,8 +83,8 @@ class Lock:
     sections: tuple[tuple[str, Pinned], ...] = ()
 
     @classmethod
-    def parse(cls, text: str, name: str) -> Lock:
-        """Parse a lock; `name` is what errors call it. Raises LockError."""
+    def parse(cls, text: str, name: str, target: str = "") -> Lock:
+        """Parse a lock; `name` is what errors call it, `target` what is to be locked again then. Raises LockError."""
         try:
             document = parse_toml(text)
             with PARSING:
@@ -95,7 +95,7 @@ class Lock:
             return cls(facts, tuple(_wheel(package) for package in pylock.packages), tuple(_sections(table)))
         except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
             place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as the parser says it
-            raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0) from error
+            raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0, target) from error
 
     def render(self, folder: str = "") -> str:
         """Return the lock's text; wheel paths start with `folder`."""

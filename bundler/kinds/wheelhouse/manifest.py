@@ -123,3 +123,21 @@ def parse(document: Document) -> Wheelhouse:
     if problems:
         raise ManifestError(problems)
     return Wheelhouse(**vars(keys), sections=sections)
+
+
+def schema() -> Mapping[str, object]:
+    """The JSON Schema of such manifests, with the sections of payloads."""
+    whole: dict[str, object] = adapter_of(WheelhouseKeys).json_schema(by_alias=True)
+    properties, definitions = _part(whole, "properties"), _part(whole, "$defs")
+    for name, module in SECTIONS.items():
+        section: dict[str, object] = adapter_of(module.CHOICE).json_schema(by_alias=True)
+        definitions |= _part(section, "$defs")
+        section.pop("$defs", None)
+        properties[name] = {"$ref": f"#/$defs/{module.CHOICE.__name__}"}
+        definitions[module.CHOICE.__name__] = section
+    return {**whole, "properties": properties, "$defs": definitions}
+
+
+def _part(schema: Mapping[str, object], key: str) -> dict[str, object]:
+    part = schema.get(key)
+    return dict(part) if isinstance(part, dict) else {}

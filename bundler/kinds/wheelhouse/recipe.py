@@ -68,7 +68,7 @@ class Recipe:
 
     def lock(self) -> Lock:
         """Parse the lock. Raises LockError if it is malformed or was made for other choices."""
-        lock = Lock.parse(self.lock_text, self.lock_name)
+        lock = Lock.parse(self.lock_text, self.lock_name, self.request.target.name)
         if reason := lock.staleness(self.request):
             raise LockError(
                 f"{self.lock_name} is stale: {reason}", f"run `aiws-bundle lock {self.request.target.name}`"

@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
-from bundler.errors import UsageError
-from bundler.kinds.manifests import Manifests
-from bundler.kinds.wheelhouse.manifest import SourceArchive
+from bundler.kinds.wheelhouse.manifest import SourceArchive, Wheelhouse
+from bundler.model.hosts import Hosts
 from bundler.model.interpreter import Interpreter
 from bundler.model.target import Target, selects
 from bundler.payloads.payload import Choice
@@ -40,6 +38,21 @@ class Request:
     environment: tuple[tuple[str, str], ...] = ()
     sections: tuple[tuple[str, Choice], ...] = ()
     source: SourceArchive | None = None
+
+    @property
+    def lock_name(self) -> str:
+        """The file name of its lock; PEP 751 wants no dot between `pylock.` and `.toml`."""
+        return f"pylock.{self.component}-{self.target.slug}.toml"
+
+    @property
+    def old_lock_name(self) -> str:
+        """What such a lock was called before a folder could hold several wheelhouses."""
+        return f"pylock.{self.target.slug}.toml"
+
+    @property
+    def build_lock_name(self) -> str:
+        """The file name of the lock of what its wheel is built from and with."""
+        return build_lock_name(self.component)
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -82,9 +95,13 @@ class Request:
         )
 
 
-def request_for(manifests: Manifests, component: str, target: Target) -> Request:
-    """Return what `component` (a wheelhouse's file stem) must offer on `target`."""
-    wheelhouse = manifests.wheelhouses[component]
+def build_lock_name(component: str) -> str:
+    """The file name of the lock of what a component's wheel is built from and with."""
+    return f"pylock.build-{component}.toml"
+
+
+def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target) -> Request:
+    """Return what a wheelhouse must offer on `target`."""
     requirement, python = wheelhouse.requirement, "system" if target.system_python else "portable"
     source = wheelhouse.source
     for override in wheelhouse.overrides:
@@ -93,7 +110,7 @@ def request_for(manifests: Manifests, component: str, target: Target) -> Request
             python = override.python or python
             source = None if override.source == "index" else source
     portable = python == "portable" or target.system_python is None
-    version = manifests.python.version if portable or target.system_python is None else target.system_python
+    version = hosts.python.version if portable or target.system_python is None else target.system_python
     return Request(
         component=wheelhouse.component,
         target=target,
@@ -106,18 +123,6 @@ def request_for(manifests: Manifests, component: str, target: Target) -> Request
         sections=tuple(sorted(wheelhouse.sections.items())),
         source=source,
     )
-
-
-def parse_versions(words: tuple[str, ...]) -> dict[str, str]:
-    """Parse `NAME=VERSION` words. Raises UsageError for one that is not."""
-    result = {}
-    for word in words:
-        name, _, version = word.partition("=")
-        try:
-            result[canonicalize_name(name, validate=True)] = str(Version(version.removeprefix("=")))
-        except (ValueError, InvalidVersion) as error:
-            raise UsageError(f"--set {word!r} is not NAME=VERSION", "for example --set NAME=1.2.3") from error
-    return dict(sorted(result.items()))
 
 
 def _pinned(text: str, versions: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from bundler.kinds.wheelhouse.build_lock import LOCK_AGAIN, BuildLock
 from bundler.kinds.wheelhouse.build_state import read_build_lock
 from bundler.kinds.wheelhouse.build_wheel import Means, build_wheel, identity, lock_build
 from bundler.kinds.wheelhouse.manifest import SourceArchive
-from bundler.kinds.wheelhouse.request import Request
+from bundler.kinds.wheelhouse.request import Request, build_lock_name
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.pin import Pin
 from bundler.progress import Silent
@@ -63,7 +63,7 @@ class Sources:
 
     def write(self, component: str) -> None:
         """Write a component's build lock, once every target that shares it is resolved."""
-        self._workspace.write_build_lock(component, self._unwritten.pop(component))
+        self._workspace.write_lock(build_lock_name(component), self._unwritten.pop(component))
 
     def make(self, wheel: LockedWheel, request: Request) -> Path:
         """Return where the wheel that a lock for `request` has built is, building it if the store has it not."""

@@ -8,9 +8,9 @@ import pytest
 
 from bundler.errors import LockError
 from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset, LockedFile, choices_of
-from bundler.kinds.prebuilt.manifest import ReleaseAsset
+from bundler.kinds.prebuilt.manifest import Prebuilt
 
-MANIFEST = ReleaseAsset(
+MANIFEST = Prebuilt(
     "release-asset", "xworkspace-console", "o/r", "latest-runtime", "x-{os}-{arch}.tar.gz", ("linux-amd64",)
 )
 FILE = LockedFile("x-linux-amd64.tar.gz", "https://example.com/o/r/releases/download/runtime-1/x", 3, "a" * 64)

@@ -14,11 +14,21 @@ from packaging.specifiers import SpecifierSet
 
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for, hint_of
-from bundler.kinds.wheelhouse.request import Request, request_for
+from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.target import Target, select
-from tests.model.samples import COSTLY_PROPERTY, DEBIAN_12, LOCKS, PROPERTY, REQUEST, UBUNTU_26, WHEEL, real_manifests
+from tests.model.samples import (
+    COSTLY_PROPERTY,
+    DEBIAN_12,
+    LOCKS,
+    PROPERTY,
+    REQUEST,
+    UBUNTU_26,
+    WHEEL,
+    real_manifests,
+    request_of,
+)
 
 MANIFESTS = real_manifests()
 HINT = f"packages/ab/cd/{'0' * 60}"
@@ -30,7 +40,7 @@ every_target = pytest.mark.parametrize("target", MANIFESTS.targets, ids=lambda t
 
 
 def committed(target: Target) -> str:
-    return (LOCKS / f"pylock.{target.slug}.toml").read_text(encoding="utf-8")
+    return (LOCKS / f"pylock.litellm-{target.slug}.toml").read_text(encoding="utf-8")
 
 
 @cache
@@ -43,9 +53,9 @@ def committed_pylock(target: Target) -> Pylock:
     return Pylock.from_dict(tomllib.loads(committed(target)))
 
 
-def refused(text: str, name: str = "locks/pylock.debian-12-amd64.toml") -> MalformedLockError:
+def refused(text: str, name: str = "locks/pylock.litellm-debian-12-amd64.toml", target: str = "") -> MalformedLockError:
     with pytest.raises(MalformedLockError) as caught:
-        Lock.parse(text, name)
+        Lock.parse(text, name, target)
     assert caught.value.exit_code == 2
     return caught.value
 
@@ -56,8 +66,8 @@ def refused(text: str, name: str = "locks/pylock.debian-12-amd64.toml") -> Malfo
 @every_target
 def test_a_committed_lock_serves_what_the_manifests_ask(target: Target) -> None:
     lock = committed_lock(target)
-    assert lock.staleness(request_for(MANIFESTS, "litellm", target)) is None
-    assert lock.effective(request_for(MANIFESTS, "litellm", target)).requirements == lock.facts.requirements
+    assert lock.staleness(request_of(MANIFESTS, "litellm", target)) is None
+    assert lock.effective(request_of(MANIFESTS, "litellm", target)).requirements == lock.facts.requirements
 
 
 @every_target
@@ -74,7 +84,7 @@ def test_a_committed_lock_names_no_address(target: Target) -> None:
 def test_a_committed_lock_holds_one_wheel_a_package_sorted_and_nothing_else(target: Target) -> None:
     pylock = committed_pylock(target)
     pylock.validate()
-    assert is_valid_pylock_path(LOCKS / f"pylock.{target.slug}.toml")
+    assert is_valid_pylock_path(LOCKS / f"pylock.litellm-{target.slug}.toml")
     names = [package.name for package in pylock.packages]
     assert names == sorted(set(names))
     for package in pylock.packages:
@@ -90,7 +100,7 @@ def test_a_committed_lock_holds_one_wheel_a_package_sorted_and_nothing_else(targ
 def test_a_committed_lock_is_for_its_target_alone(target: Target) -> None:
     pylock = committed_pylock(target)
     (marker,) = pylock.environments or ()
-    request = request_for(MANIFESTS, "litellm", target)
+    request = request_of(MANIFESTS, "litellm", target)
     for other in MANIFESTS.targets:
         environment = Interpreter(request.python.version, other.machine, other.glibc_minor).environment()
         assert marker.evaluate(dict(environment)) is (other.arch == target.arch)  # type: ignore[arg-type]
@@ -267,7 +277,7 @@ def test_a_malformed_lock_is_told_with_its_line(text: str, line: int, words: str
     assert words in error.reason
     assert "\n" not in error.reason
     assert error.line == line
-    assert error.message == f"locks/pylock.debian-12-amd64.toml is {error.reason}"
+    assert error.message == f"locks/pylock.litellm-debian-12-amd64.toml is {error.reason}"
 
 
 def test_a_package_of_two_wheels_is_refused() -> None:
@@ -302,7 +312,7 @@ def test_a_file_name_that_is_not_plain_is_refused(name: str) -> None:
 
 @every_target
 def test_a_malformed_lock_says_how_to_make_it_anew(target: Target) -> None:
-    hint = refused("x", f"locks/pylock.{target.slug}.toml").hint
+    hint = refused("x", f"locks/pylock.litellm-{target.slug}.toml", target.name).hint
     assert hint.startswith("run `aiws-bundle lock ")
     assert select(MANIFESTS.targets, [hint.split()[-1].removesuffix("`")]) == (target,)
 

@@ -21,7 +21,7 @@ LOCK = Lock(facts_for(REQUEST, "uv 0.9", "2026-11-24T00:00:00Z", {}), (WHEEL,))
 RECIPE = Recipe(
     request=REQUEST,
     asset="litellm-runtime-debian-12-amd64.tar.gz",
-    lock_name="pylock.debian-12-amd64.toml",
+    lock_name="pylock.litellm-debian-12-amd64.toml",
     lock_text=LOCK.render(),
     python=PYTHON,
     installer=b"#!/bin/sh\n",
@@ -38,7 +38,7 @@ def test_the_lock_is_parsed_and_known_by_its_digest() -> None:
 def test_a_stale_lock_is_told_with_the_way_out() -> None:
     with pytest.raises(LockError) as caught:
         replace(RECIPE, request=replace(REQUEST, requirement="litellm==9")).lock()
-    assert caught.value.message.startswith("pylock.debian-12-amd64.toml is stale: the manifests changed: ")
+    assert caught.value.message.startswith("pylock.litellm-debian-12-amd64.toml is stale: the manifests changed: ")
     assert caught.value.hint == "run `aiws-bundle lock debian-12-amd64`"
 
 

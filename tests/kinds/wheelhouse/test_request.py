@@ -10,10 +10,12 @@ from packaging.requirements import Requirement
 from bundler.errors import UsageError
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.wheelhouse.manifest import Override, Wheelhouse
-from bundler.kinds.wheelhouse.request import Request, parse_versions, request_for
+from bundler.kinds.wheelhouse.request import Request, request_for
+from bundler.model.hosts import Hosts
 from bundler.model.interpreter import Interpreter
 from bundler.model.portable_python import PortablePython, PythonPin
-from tests.model.samples import DEBIAN_12, PROPERTY, REQUEST, UBUNTU_26, real_manifests, real_texts
+from bundler.model.versions import parse_versions
+from tests.model.samples import DEBIAN_12, PROPERTY, REQUEST, UBUNTU_26, real_manifests, real_texts, request_of
 
 DEBIAN_13 = replace(DEBIAN_12, version="13", glibc_minor=41, system_python="3.13.5")
 WHEELHOUSE = Wheelhouse(
@@ -32,9 +34,9 @@ PIN = PythonPin("https://example.org/cpython.tar.gz", "a" * 64)
 def asked(target: object, *overrides: Override) -> Request:
     wheelhouse = replace(WHEELHOUSE, overrides=overrides)
     python = PortablePython("3.13.9", "1", {"amd64": PIN, "arm64": PIN})
-    manifests = Manifests((DEBIAN_12, DEBIAN_13, UBUNTU_26), {"stem": wheelhouse}, {}, python)
-    (chosen,) = [candidate for candidate in manifests.targets if candidate == target]
-    return request_for(manifests, "stem", chosen)
+    hosts = Hosts((DEBIAN_12, DEBIAN_13, UBUNTU_26), python)
+    (chosen,) = [candidate for candidate in hosts.targets if candidate == target]
+    return request_for(wheelhouse, hosts, chosen)
 
 
 def test_a_target_with_a_system_python_is_served_by_it() -> None:
@@ -109,7 +111,7 @@ def test_comments_and_layout_of_the_manifests_leave_the_digests() -> None:
     dressed = {name: f"# a comment\n\n{text}\n# another\n" for name, text in texts.items()}
     before, after = real_manifests(), Manifests.parse(dressed)
     for target in before.targets:
-        assert request_for(before, "litellm", target).digest() == request_for(after, "litellm", target).digest()
+        assert request_of(before, "litellm", target).digest() == request_of(after, "litellm", target).digest()
 
 
 def test_versions_pin_the_requirements_that_they_name() -> None:

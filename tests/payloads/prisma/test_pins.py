@@ -8,12 +8,11 @@ from pydantic import TypeAdapter, ValidationError
 from bundler.errors import ManifestError, UsageError
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for, lacking
-from bundler.kinds.wheelhouse.request import request_for
 from bundler.model.target import Target
 from bundler.payloads.payload import Pinned
 from bundler.payloads.prisma.choice import NODE_WHEEL, Database, Engines, platform_of
 from bundler.payloads.prisma.pins import LockedDatabase, LockedEngine, NpmPackage
-from tests.model.samples import DEBIAN_12, REQUEST, WHEEL, real_manifests, real_texts
+from tests.model.samples import DEBIAN_12, REQUEST, WHEEL, real_manifests, real_texts, request_of
 
 COMMIT = "3" * 40
 ENGINES = Engines(COMMIT, "https://engines.test/{commit}/{platform}/{engine}.gz")
@@ -69,7 +68,7 @@ def test_every_real_target_has_a_platform_and_only_debian_11_the_old_openssl() -
 
 def test_the_real_manifest_asks_for_what_the_locked_prisma_wants() -> None:
     manifests = real_manifests()
-    chosen = request_for(manifests, "litellm", manifests.targets[0]).choice("database")
+    chosen = request_of(manifests, "litellm", manifests.targets[0]).choice("database")
     assert isinstance(chosen, Database)
     assert (chosen.prisma_cli, chosen.engines.commit[:8]) == ("5.17.0", "393aa359")
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundler.adapters.read_archive import open_archive, read_member
+from bundler.adapters.read_archive import open_archive
 from bundler.adapters.tar_reader import Member, Reader
 from bundler.errors import BundleError, IntegrityError
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.prebuilt.component_manifest import ComponentManifest
 from bundler.model.bundle import MANIFEST
 from bundler.model.executable import HEAD, platform_of
-from bundler.model.json_text import parse_json
 from bundler.model.paths import link_fault
 from bundler.model.verdict import Finding, Verdict
 
@@ -26,15 +25,6 @@ class Expected:
 
     component: str = ""
     platform: str = ""
-
-
-def is_component(path: Path, name: str) -> bool:
-    """Say whether an archive is a component's: its manifest.json tells an os, and no distro."""
-    try:
-        facts = parse_json(read_member(path, name, MANIFEST, _LARGEST_MANIFEST) or b"null", _LARGEST_MANIFEST)
-    except (BundleError, ValueError):
-        return False
-    return isinstance(facts, dict) and "os" in facts and "distro" not in facts
 
 
 @dataclass

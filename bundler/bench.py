@@ -1,0 +1,44 @@
+"""Where archives are put together: what the jobs of one run share, each thing made once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TypeVar, cast
+
+from bundler.adapters.store import Store
+from bundler.model.bundle import Entry
+from bundler.payloads.payload import Payload
+from bundler.session import Network, Settings
+
+T = TypeVar("T")
+
+
+class Bench:
+    """The store, a folder for what is unpacked, the network if there is one, and what was made already."""
+
+    def __init__(self, settings: Settings, network: Network | None, store: Store, spool: Path) -> None:
+        self.settings, self.network, self.store, self._spool = settings, network, store, spool
+        self._made: dict[Hashable, object] = {}
+        self._one_at_a_time = threading.RLock()
+
+    def at(self, sha256: str) -> Path:
+        """Where a file of the store is."""
+        return self.store.path(sha256)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns: it is called the first time that anybody asks with this key, by one thread at a time."""
+        with self._one_at_a_time:
+            if key not in self._made:
+                self._made[key] = make()
+            return cast("T", self._made[key])
+
+    def entries(self, payload: Payload) -> tuple[Entry, ...]:
+        """What a payload puts into archives; what they share is unpacked once."""
+
+        def unpacked() -> tuple[Entry, ...]:
+            with (self._spool / str(len(self._made))).open("wb") as spool:
+                return tuple(payload.entries(self.at, spool))
+
+        return self.once(payload, unpacked)

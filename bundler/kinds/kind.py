@@ -1,0 +1,193 @@
+"""What a kind of component is: how its manifest is read, its locks are made, its archives made and judged.
+
+The module that a kind stands in is its entry of the table (`kinds.KINDS`). A `Component` is one manifest of a kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from bundler.adapters.archive import Written
+from bundler.adapters.workspace import Workspace
+from bundler.bench import Bench
+from bundler.errors import Problem
+from bundler.model.document import Document
+from bundler.model.hosts import Hosts
+from bundler.model.outcome import Outcome
+from bundler.model.pin import Pin
+from bundler.model.verdict import Verdict
+from bundler.session import Settings
+from bundler.terminal import Json
+
+
+@dataclass(frozen=True)
+class LockFile:
+    """A lock of a component: its file's name below locks/, and how its text tells the digests of what it pins.
+
+    `digests` raises LockError.
+    """
+
+    name: str
+    digests: Callable[[str], set[str]]
+
+
+@dataclass(frozen=True)
+class LockOptions:
+    """What `lock` was asked for. `newest`: leave out files uploaded later (RFC 3339); `deep`: look inside archives."""
+
+    upgrade: bool = False
+    newest: str | None = None
+    versions: Mapping[str, str] | None = None
+    deep: bool = False
+
+
+@dataclass(frozen=True)
+class Described:
+    """One line of `targets`: headed columns for people, an object for programs, an entry of a workflow's matrix."""
+
+    columns: tuple[tuple[str, str], ...]
+    document: Mapping[str, Json]
+    matrix: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What an archive says of itself; nothing is judged. `files` are sizes in bytes by path, `packages` what is packed.
+
+    `lines` are labels and texts for people, `document` is the object for programs.
+    """
+
+    path: Path
+    lines: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str, int], ...]
+    files: Mapping[str, int]
+    document: Mapping[str, Json]
+
+
+class Job(Protocol):
+    """One archive about to be made: its lock was read."""
+
+    def pins(self) -> Sequence[Pin]:
+        """What is fetched for it, in that order."""
+
+    def kept(self) -> Iterable[Pin]:
+        """All that the store keeps of it, which may have gone bad on disk."""
+
+    def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
+        """Those of its pins, by SHA-256, that are made here, and what makes them."""
+
+    def write(self, bench: Bench, file: BinaryIO) -> Written:
+        """Write the archive. Raises BundleError."""
+
+    def told(self, written: Written) -> str:
+        """What to say of it once it is in its place."""
+
+
+class Order(Protocol):
+    """One archive that can be made."""
+
+    @property
+    def component(self) -> str:
+        """The component's name (its manifest's file stem)."""
+
+    @property
+    def target(self) -> str:
+        """The target that it is for; "" if it serves many."""
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+
+    @property
+    def asset(self) -> str:
+        """The archive's file name."""
+
+    @property
+    def inputs(self) -> str:
+        """SHA-256 (hex) of all that decides its bytes."""
+
+    @property
+    def lacking(self) -> str:
+        """Why it will be without something that the manifest asks for; "" if it will not."""
+
+    def job(self) -> Job:
+        """Read its lock. Raises LockError if that is stale or malformed."""
+
+
+class Component(Protocol):
+    """One manifest of a kind."""
+
+    @property
+    def name(self) -> str:
+        """The manifest's file stem."""
+
+    @property
+    def component(self) -> str:
+        """What the manifest calls it."""
+
+    def problems(self, document: Document, hosts: Hosts) -> Iterator[Problem]:
+        """What no single value of the manifest shows."""
+
+    def assets(self, hosts: Hosts, selectors: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """The file name of each archive for what the selectors mean, and what builds it: words after `build`."""
+
+    def orders(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str], epoch: int) -> Sequence[Order]:
+        """Each archive that can be made, of what the selectors mean. Raises LockError for what is not locked."""
+
+    def locks(self, hosts: Hosts) -> Sequence[LockFile]:
+        """Every file below locks/ that may be its."""
+
+    def states(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Outcome]:
+        """How its locks stand. Asks no network."""
+
+    def check(self, hosts: Hosts, workspace: Workspace) -> Iterator[Problem | str]:
+        """What is wrong with its locks, and notes (texts) on what is sound but not finished. Asks no network."""
+
+    def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
+        """Its lines of `targets`."""
+
+
+class Kind(Protocol):
+    """An entry of the table."""
+
+    @property
+    def NAMES(self) -> tuple[str, ...]:
+        """What `kind:` says in a manifest; the first is its name, others are older ones."""
+
+    @property
+    def IMPLIED(self) -> bool:
+        """A release holds its archives; and a component of it is meant where none is named, if it is the only one."""
+
+    def parse(self, name: str, document: Document) -> Component:
+        """Validate a manifest; `name` is its file stem. Raises ManifestError."""
+
+    def schema(self) -> Mapping[str, object]:
+        """The JSON Schema of its manifests."""
+
+    def lock(
+        self,
+        components: Sequence[Component],
+        hosts: Hosts,
+        settings: Settings,
+        selectors: Sequence[str],
+        options: LockOptions,
+    ) -> Sequence[Outcome]:
+        """Make the locks of components of this kind that do not match, or all that the options ask for.
+
+        One that fails keeps its old lock and does not stop the others.
+        """
+
+    def claims(self, facts: Mapping[str, object]) -> bool:
+        """Say whether an archive whose manifest.json says this is of this kind."""
+
+    def judge(self, path: Path, name: str) -> Verdict:
+        """Judge an archive, called `name`. Raises OSError if it cannot be read at all."""
+
+    def inspect(self, path: Path) -> Inspection:
+        """Read an archive. Raises IntegrityError if it cannot be read."""
+
+    def inputs_of(self, path: Path) -> str:
+        """The inputs that an archive says it was made from; "" if it does not say."""

@@ -1,0 +1,83 @@
+"""What another repository releases, as a component: its archives, its lock, and what is wrong with that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bundler.adapters.workspace import Workspace
+from bundler.errors import LockError, Problem
+from bundler.kinds.kind import Described, LockFile
+from bundler.kinds.prebuilt.asset_lock import AssetLock
+from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.kinds.prebuilt.order import PrebuiltOrder
+from bundler.kinds.prebuilt.state import lock_name, state_of
+from bundler.model.document import Document
+from bundler.model.hosts import Hosts
+from bundler.model.outcome import Outcome, age_of, document_of, named
+from bundler.model.target import select_platforms
+
+
+@dataclass(frozen=True)
+class PrebuiltComponent:
+    """One manifest; `name` is its file stem."""
+
+    name: str
+    manifest: Prebuilt
+
+    @property
+    def component(self) -> str:
+        """What the manifest calls it."""
+        return self.manifest.component
+
+    def problems(self, document: Document, hosts: Hosts) -> Iterator[Problem]:
+        """Nothing: every value shows what is wrong with it."""
+        return iter(())
+
+    def assets(self, hosts: Hosts, selectors: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """One archive a platform."""
+        words = f"{' '.join(selectors)} --component {self.name}"
+        return [(self.manifest.asset_name(p), words) for p in self._platforms(hosts, selectors)]
+
+    def _platforms(self, hosts: Hosts, selectors: Sequence[str]) -> tuple[str, ...]:
+        return select_platforms(self.manifest.targets, hosts.targets, selectors)
+
+    def orders(
+        self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str], epoch: int
+    ) -> Sequence[PrebuiltOrder]:
+        """One archive a platform. Raises LockError if the component is not locked."""
+        state, lock = state_of(self.name, workspace, self.manifest)
+        if lock is None or state.state != "current":
+            detail = f"{self.name} is not locked" if state.state == "missing" else f"{self.name}: {state.detail}"
+            raise LockError(detail, f"run `aiws-bundle lock --component {self.name}`")
+        wanted = self._platforms(hosts, selectors)
+        return [PrebuiltOrder(self.name, lock, asset) for asset in lock.assets if asset.platform in wanted]
+
+    def locks(self, hosts: Hosts) -> Sequence[LockFile]:
+        """The one lock."""
+        return [LockFile(lock_name(self.name), lambda text: AssetLock.parse(text, lock_name(self.name)).digests())]
+
+    def states(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Outcome]:
+        """How the one lock stands, whatever is selected."""
+        return [state_of(self.name, workspace, self.manifest)[0]]
+
+    def check(self, hosts: Hosts, workspace: Workspace) -> Iterator[Problem | str]:
+        """What is wrong with the lock; to what it is locked."""
+        state, _ = state_of(self.name, workspace, self.manifest)
+        if state.state == "stale":
+            yield Problem(f"locks/{lock_name(self.name)}", 0, 0, f"is stale: {state.detail}")
+        elif state.release is None:
+            yield f"{self.name} is not locked: {state.detail}"
+        else:
+            yield f"{self.name} is locked to {named(state.release)}, published {age_of(state.release)}"
+
+    def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
+        """One line: the release that is locked."""
+        state, _ = state_of(self.name, workspace, self.manifest)
+        columns = (
+            ("component", self.name),
+            ("release", named(state.release) if state.release else state.detail),
+            ("published", age_of(state.release) if state.release else "-"),
+            ("lock", state.state),
+        )
+        return [Described(columns, document_of(state))]

@@ -1,0 +1,181 @@
+"""A wheelhouse as a component: its archives, its locks, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from packaging.requirements import Requirement
+
+from bundler.adapters.workspace import Workspace
+from bundler.errors import LockError, Problem, UsageError
+from bundler.kinds.kind import Described, LockFile
+from bundler.kinds.wheelhouse.build_lock import BuildLock
+from bundler.kinds.wheelhouse.lock import Lock, lacking
+from bundler.kinds.wheelhouse.manifest import Override, Wheelhouse
+from bundler.kinds.wheelhouse.members import installer
+from bundler.kinds.wheelhouse.order import WheelhouseOrder
+from bundler.kinds.wheelhouse.recipe import Recipe
+from bundler.kinds.wheelhouse.request import Request, request_for
+from bundler.kinds.wheelhouse.state import build_lock_error, lock_problems, lock_text, parsed_lock, state_of
+from bundler.model.document import Document
+from bundler.model.hosts import Hosts
+from bundler.model.outcome import Outcome
+from bundler.model.target import select
+from bundler.terminal import Json
+
+# Work grows with the product of targets and overrides.
+_MOST_CHOICES = 120_000
+_RUNNERS = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
+
+
+@dataclass(frozen=True)
+class WheelhouseComponent:
+    """One manifest; `name` is its file stem."""
+
+    name: str
+    manifest: Wheelhouse
+
+    @property
+    def component(self) -> str:
+        """What the manifest calls it."""
+        return self.manifest.component
+
+    def requests(self, hosts: Hosts, selectors: Sequence[str] = ("all",)) -> tuple[Request, ...]:
+        """What it must offer on each selected target. Raises UsageError for a selector that means none."""
+        return tuple(request_for(self.manifest, hosts, target) for target in select(hosts.targets, selectors))
+
+    def problems(self, document: Document, hosts: Hosts) -> Iterator[Problem]:
+        """Overrides that select nothing, a Python that cannot be had, payloads that cannot be had."""
+        overrides = self.manifest.overrides
+        if (choices := len(hosts.targets) * (1 + len(overrides))) > _MOST_CHOICES:
+            message = f"{choices} choices, of targets times overrides; {_MOST_CHOICES} are the most"
+            yield Problem("targets.yaml", 0, 0, message)
+            return
+        for index, override in enumerate(overrides):
+            yield from self._override_problems(document, hosts, index, override)
+        for name, choice in self.manifest.sections.items():
+            for problem in choice.problems(hosts.targets):
+                yield document.problem((name,), f"{name}: {problem}")
+        unpinned = sorted({target.arch for target in hosts.targets} - set(hosts.python.pins))
+        needs = any(t.system_python is None for t in hosts.targets) or any(o.python == "portable" for o in overrides)
+        if needs and unpinned:
+            yield Problem("python.yaml", 0, 0, f"pins: none for {unpinned[0]}, which a target needs")
+
+    def _override_problems(self, document: Document, hosts: Hosts, index: int, override: Override) -> Iterator[Problem]:
+        try:
+            chosen = select(hosts.targets, override.targets)
+        except UsageError as error:
+            message = f"overrides.{index}.targets: {error.message}; {error.hint}"
+            yield document.problem(("overrides", index, "targets"), message)
+            return
+        if override.requirement and self.manifest.source and not override.source:
+            one, other = Requirement(self.manifest.requirement), Requirement(override.requirement)
+            if (one.name, one.specifier) != (other.name, other.specifier):
+                message = f"overrides.{index}: the source is for {one.name}{one.specifier}; add `source: index`"
+                yield document.problem(("overrides", index, "requirement"), message)
+        lacking = [target.name for target in chosen if target.system_python is None]
+        if override.python == "system" and lacking:
+            place = ("overrides", index, "python")
+            yield document.problem(place, f"{lacking[0]} has no system Python to use (targets.yaml)")
+
+    def assets(self, hosts: Hosts, selectors: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """One archive a target."""
+        return [(self.manifest.asset_name(target), target.name) for target in select(hosts.targets, selectors)]
+
+    def orders(
+        self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str], epoch: int
+    ) -> Sequence[WheelhouseOrder]:
+        """One archive a target. Raises LockError naming every target that has no lock."""
+        orders, missing = [], []
+        for request in self.requests(hosts, selectors):
+            found = lock_text(workspace, request)
+            if found.text is None:
+                missing.append(request.target.name)
+                continue
+            asset, script = self.manifest.asset_name(request.target), installer.render(request)
+            recipe = Recipe(request, asset, found.name, found.text, hosts.python, script, epoch)
+            orders.append(WheelhouseOrder(self.name, workspace, recipe))
+        if missing:
+            raise LockError(f"not locked: {', '.join(missing)}", f"run `aiws-bundle lock {' '.join(missing)}`")
+        return orders
+
+    def locks(self, hosts: Hosts) -> Sequence[LockFile]:
+        """One lock a target, under its name of now or of before, and what its wheel is built from and with."""
+        requests = self.requests(hosts)
+        files = [
+            LockFile(name, partial(_digests, name, request.target.name))
+            for request in requests
+            for name in (request.lock_name, request.old_lock_name)
+        ]
+        if self.manifest.source:
+            name = requests[0].build_lock_name
+            files.append(LockFile(name, lambda text: BuildLock.parse(text, name).digests()))
+        return files
+
+    def states(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Outcome]:
+        """How the lock of each selected target stands."""
+        return [state_of(self.name, workspace, request) for request in self.requests(hosts, selectors)]
+
+    def check(self, hosts: Hosts, workspace: Workspace) -> Iterator[Problem | str]:
+        """What is wrong with its locks; which are without something that the manifest asks for."""
+        requests = self.requests(hosts)
+        for request in requests:
+            yield from lock_problems(workspace, request, f"run `aiws-bundle lock {request.target.name}`")
+        if fault := next((e for request in requests if (e := build_lock_error(workspace, request))), None):
+            name = requests[0].build_lock_name
+            yield Problem(f"locks/{name}", 0, 0, f"{fault.message.removeprefix(name).lstrip()}; {fault.hint}")
+        found = [(request, lock_text(workspace, request).text) for request in requests]
+        unlocked = [f"{r.target.name}: {why}" for r, text in found if text is not None and (why := lacking(text, r))]
+        if unlocked:
+            yield f"{len(unlocked)} locks are without {self._asked()} support, such as {unlocked[0]}"
+
+    def _asked(self) -> str:
+        return " and ".join(self.manifest.sections)
+
+    def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
+        """One line a target."""
+        return [self._described(workspace, request) for request in self.requests(hosts, selectors)]
+
+    def _described(self, workspace: Workspace, request: Request) -> Described:
+        target, state = request.target, state_of(self.name, workspace, request)
+        glibc, lock = f"2.{target.glibc_minor}", _word(state, parsed_lock(workspace, request))
+        matrix = {
+            "target": target.name,
+            "distro": target.distro,
+            "version": target.version,
+            "arch": target.arch,
+            "runner": _RUNNERS[target.arch],
+            "container": f"{target.distro}:{target.version}",
+            "asset": self.manifest.asset_name(target),
+        }
+        columns = (
+            ("target", target.name),
+            ("glibc", glibc),
+            ("Python", f"{request.python.version}{' portable' if request.portable else ''}"),
+            ("requirement", request.requirement),
+            ("lock", lock),
+        )
+        document: dict[str, Json] = {
+            **matrix,
+            "glibc": glibc,
+            "python": request.python.version,
+            "portable": request.portable,
+            "requirement": request.requirement,
+            "requirements": list(request.requirements),
+            "lock": lock,
+        }
+        return Described(columns, document, matrix)
+
+
+def _digests(name: str, target: str, text: str) -> set[str]:
+    return Lock.parse(text, name, target).digests()
+
+
+def _word(state: Outcome, lock: Lock | None) -> str:
+    if state.state == "missing":
+        return "missing"
+    if lock is None:
+        return "malformed"
+    return "stale" if state.state == "stale" else f"{len(lock.wheels)} wheels, {lock.facts.exclude_newer[:10]}"

@@ -1,0 +1,61 @@
+"""What a wheelhouse's archive says of itself, without judging it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bundler.kinds.kind import Inspection
+from bundler.kinds.wheelhouse.examine import read_contents
+from bundler.kinds.wheelhouse.members import archive_manifest
+from bundler.model.bundle import MANIFEST, PYTHON, WHEELS
+from bundler.model.contents import Contents
+from bundler.model.wheel_name import parse_wheel_name
+
+
+def inspect(path: Path) -> Inspection:
+    """Read an archive. Raises IntegrityError if it cannot be read."""
+    contents = read_contents(path, digests=False)
+    facts = archive_manifest.parse(contents.texts.get(MANIFEST, b""))
+    carried = sum(contents.files[name].size or 0 for name in contents.below(f"{PYTHON}/"))
+    python = f"{facts.python.version}, {facts.python.source}"
+    lines = (
+        ("component", f"{facts.component}, commit {facts.commit}"),
+        ("host", f"{facts.distro} {facts.version} {facts.arch}, glibc {facts.python.glibc}"),
+        ("Python", f"{python} ({carried / 1e6:.1f} MB below {PYTHON})" if carried else python),
+        *((name, section.summary()) for name, section in facts.sections.items()),
+        ("requirement", facts.requirement),
+        ("all asked for", " ".join(facts.requirements)),
+        ("tar", f"{contents.tar_size} bytes, SHA-256 {contents.tar_sha256}"),
+    )
+    return Inspection(
+        path=path,
+        lines=lines,
+        packages=tuple(sorted(_packages(contents))),
+        files={name: file.size or 0 for name, file in contents.files.items()},
+        document={
+            "component": facts.component,
+            "commit": facts.commit,
+            "distro": facts.distro,
+            "version": facts.version,
+            "arch": facts.arch,
+            "glibc": facts.python.glibc,
+            "requirement": facts.requirement,
+            "requirements": list(facts.requirements),
+            "python": {"version": facts.python.version, "source": facts.python.source, "size": carried},
+            **{name: section.words() for name, section in facts.sections.items()},
+            "tar": {"size": contents.tar_size, "sha256": contents.tar_sha256},
+        },
+    )
+
+
+def _packages(contents: Contents) -> Iterator[tuple[str, str, int]]:
+    """Project, version and size of each wheel."""
+    for path in contents.below(f"{WHEELS}/"):
+        if path.endswith(".whl"):
+            name, size = path.rpartition("/")[2], contents.files[path].size or 0
+            try:
+                project, version, _, _ = parse_wheel_name(name)
+                yield str(project), str(version), size
+            except ValueError:
+                yield name, "not a wheel", size

@@ -1,0 +1,239 @@
+"""Resolve a wheelhouse's targets and write their locks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from bundler.adapters.process import run
+from bundler.adapters.regular import open_regular
+from bundler.adapters.resolver import Resolver
+from bundler.adapters.store import Blob
+from bundler.adapters.workspace import Workspace
+from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError
+from bundler.kinds.kind import LockOptions
+from bundler.kinds.wheelhouse.component import WheelhouseComponent
+from bundler.kinds.wheelhouse.lock import Lock
+from bundler.kinds.wheelhouse.request import Request
+from bundler.kinds.wheelhouse.resolve import resolve
+from bundler.kinds.wheelhouse.sources import Sources
+from bundler.kinds.wheelhouse.state import lock_text, parsed_lock, state_of
+from bundler.model.closure import Wheel
+from bundler.model.hosts import Hosts
+from bundler.model.locked_wheel import LockedWheel
+from bundler.model.metadata import parse_metadata, read_wheel
+from bundler.model.outcome import Outcome
+from bundler.payloads import SECTIONS
+from bundler.payloads.payload import Locker, Pinned
+from bundler.progress import Silent
+from bundler.session import Network, Settings
+
+_RESOLVERS = 2
+_LARGEST_METADATA = 4 << 20
+
+
+def lock_wheelhouses(
+    components: Sequence[WheelhouseComponent],
+    hosts: Hosts,
+    settings: Settings,
+    selectors: Sequence[str],
+    options: LockOptions,
+) -> Sequence[Outcome]:
+    """Resolve every selected target whose lock does not match, or all that the options ask for.
+
+    A target that fails keeps its old lock and does not stop the others.
+    """
+    workspace = settings.workspace()
+    orders = [_Order(one.name, request) for one in components for request in one.requests(hosts, selectors)]
+    asked = options.upgrade or bool(options.newest) or bool(options.versions)
+    states = {order: state_of(order.name, workspace, order.request) for order in orders}
+    waiting = [o for o in orders if asked or states[o].state != "current" or states[o].detail or states[o].lacking]
+    if waiting:
+        everybody = {_Order(one.name, request) for one in components for request in one.requests(hosts)}
+        with settings.network() as network, ThreadPoolExecutor(_RESOLVERS) as pool:
+            work = _Work(
+                workspace,
+                Resolver(run, settings.env, network.index_address),
+                _Metadata(settings, network),
+                options.versions or {},
+                {name: section.locker(settings, network) for name, section in SECTIONS.items()},
+                Sources(settings, network, renew=options.upgrade and _all_that_share(everybody, orders)),
+                keep=not options.upgrade,
+                newest=options.newest,
+                finished={o for o in orders if not asked and states[o].state == "current" and not states[o].detail},
+            )
+            for order in waiting:
+                settings.progress.say(f"resolving {order.request.target.name}")
+            try:
+                states |= work.settled(dict(zip(waiting, pool.map(work.resolve, waiting), strict=True)))
+            except BaseException:
+                settings.cancelled.set()
+                raise
+    return [_renamed(workspace, order, states[order]) for order in orders]
+
+
+def _renamed(workspace: Workspace, order: _Order, outcome: Outcome) -> Outcome:
+    """Give a lock that serves the name that such locks have now."""
+    request = order.request
+    found = lock_text(workspace, request)
+    if outcome.error or found.text is None:
+        return outcome
+    if found.name == request.old_lock_name:
+        workspace.write_lock(request.lock_name, found.text)
+        workspace.remove_lock(found.name)
+        state = "renamed" if outcome.state in ("current", "unchanged") else outcome.state
+        return replace(outcome, state=state)
+    lock, old = parsed_lock(workspace, request), workspace.lock_text(request.old_lock_name)
+    if old is not None and lock and (before := _parsed(old)) and before.staleness(request) is None:
+        workspace.remove_lock(request.old_lock_name)  # it was this one's, and a newer one serves
+    return outcome
+
+
+def _parsed(text: str) -> Lock | None:
+    try:
+        return Lock.parse(text, "")
+    except LockError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One lock that may have to be made; `name` is the component's."""
+
+    name: str
+    request: Request
+
+
+def _all_that_share(everybody: Set[_Order], orders: Sequence[_Order]) -> bool:
+    """Say whether no target is left out whose lock has a wheel in it that is built for one of `orders`."""
+    built = {order.name for order in orders if order.request.source}
+    return {one for one in everybody if one.request.source and one.name in built} <= set(orders)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all targets of one run share. `keep`: versions of the old lock are kept where they still fit.
+
+    Of `finished` locks, only the database support is missing, and nothing else is asked for.
+    """
+
+    workspace: Workspace
+    resolver: Resolver
+    metadata: _Metadata
+    versions: Mapping[str, str]
+    lockers: Mapping[str, Locker]
+    sources: Sources
+    keep: bool
+    newest: str | None
+    finished: set[_Order]
+    pending: dict[_Order, str] = field(default_factory=dict)
+
+    def resolve(self, order: _Order) -> Outcome:
+        """Resolve one target and write its lock if it changed."""
+        request, before = order.request, parsed_lock(self.workspace, order.request)
+        kept = before if self.keep else None
+        newest = self.newest or (kept.facts.exclude_newer if kept else _today())
+        became = partial(Outcome, order.name, request.target.name)
+        try:
+            sections, lacking = self._sections(request, before)
+            if lacking and before and order in self.finished:
+                return became("current", packages=len(before.wheels), lacking=lacking)
+            made = resolve(
+                request, self.resolver, self.metadata,
+                versions=self.versions, exclude_newer=newest, previous=kept, sections=sections,
+                built=self.sources.lock(request),
+            )  # fmt: skip
+        except BundleError as error:
+            return became("failed", error=error)
+        if made.render() == lock_text(self.workspace, request).text:
+            return became("unchanged", packages=len(made.wheels), lacking=lacking)
+        if request.source and self.sources.changed(request.component):
+            self.pending[order] = made.render()
+        else:
+            self.workspace.write_lock(request.lock_name, made.render())
+        return became("locked", packages=len(made.wheels), lacking=lacking, changes=_changes(before, made))
+
+    def _sections(self, request: Request, before: Lock | None) -> tuple[dict[str, Pinned], str]:
+        """The payloads that a request's sections ask for, pinned; and why some are not."""
+        old = dict(before.sections) if before else {}
+        made = {
+            name: self.lockers[name].lock(choice, request.target, old.get(name), keep=self.keep)
+            for name, choice in request.sections
+        }
+        pinned = {name: payload for name, (payload, _) in made.items() if payload is not None}
+        return pinned, "; ".join(why for _, why in made.values() if why)
+
+    def settled(self, outcomes: Mapping[_Order, Outcome]) -> dict[_Order, Outcome]:
+        """Write what waits for a changed build lock: all of it, if every target that shares it resolved, else none."""
+        result = dict(outcomes)
+        built = {order.request.component for order in outcomes if order.request.source}
+        for component in sorted(one for one in built if self.sources.changed(one)):
+            sharing = [o for o in outcomes if o.request.source and o.request.component == component]
+            failed = [order.request.target.name for order in sharing if outcomes[order].error]
+            if not failed:
+                self.sources.write(component)
+            for order in sharing:
+                if not failed and order in self.pending:
+                    self.workspace.write_lock(order.request.lock_name, self.pending[order])
+                elif failed and not outcomes[order].error:
+                    target = order.request.target.name
+                    reason = f"{target} is not locked: {failed[0]} shares its build lock, and failed"
+                    result[order] = Outcome(order.name, target, "failed", error=LockError(reason))
+        return result
+
+
+class _Metadata:
+    """Reads the metadata of wheels being locked: the small file beside each (PEP 658), else the wheel itself."""
+
+    def __init__(self, settings: Settings, network: Network) -> None:
+        self._store, self._network, self._jobs = settings.store(), network, settings.jobs
+        self._known: dict[str, Wheel] = {}
+
+    def __call__(self, wheels: Sequence[tuple[LockedWheel, str]]) -> list[Wheel]:
+        """Return what each wheel, seen at the given address, says of itself."""
+        with ThreadPoolExecutor(self._jobs) as pool:
+            return list(pool.map(self._one, wheels))
+
+    def _one(self, pair: tuple[LockedWheel, str]) -> Wheel:
+        wheel, address = pair
+        if wheel.sha256 not in self._known:
+            self._known[wheel.sha256] = self._beside(wheel, address) or self._inside(wheel, address)
+        return self._known[wheel.sha256]
+
+    def _beside(self, wheel: LockedWheel, address: str) -> Wheel | None:
+        if wheel.source:
+            return None
+        try:
+            page = self._network.http.get(f"{address}.metadata", "*/*", _LARGEST_METADATA)
+            return parse_metadata(page.content, wheel.filename)
+        except (UnreachableError, IntegrityError):
+            return None
+
+    def _inside(self, wheel: LockedWheel, address: str) -> Wheel:
+        blob = Blob(wheel.filename, wheel.sha256, wheel.size)
+        with Silent().task("", 0) as task:
+            path = self._store.fetch(blob, iter([address]), self._network.http, task)
+        with open_regular(path) as file:
+            return read_wheel(file, wheel.filename)
+
+
+def _changes(before: Lock | None, after: Lock) -> tuple[str, ...]:
+    """Say which versions a new lock changes, a line each."""
+    old = {wheel.project: wheel.version for wheel in before.wheels} if before else {}
+    new = {wheel.project: wheel.version for wheel in after.wheels}
+    lines = []
+    for project in sorted({*old, *new}):
+        was, now = old.get(project), new.get(project)
+        if was and now and was != now:
+            lines.append(f"{project} {was} -> {now}")
+        elif not (was and now):
+            lines.append(f"+ {project} {now}" if now else f"- {project} {was}")
+    return tuple(lines)
+
+
+def _today() -> str:
+    """The last midnight (UTC), so that a day's locks agree."""
+    return f"{datetime.now(UTC):%Y-%m-%dT00:00:00Z}"

@@ -1,0 +1,109 @@
+"""One archive of a wheelhouse: what decides its bytes, and the work of making it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from bundler.adapters.workspace import Workspace
+from bundler.errors import LockError
+from bundler.kinds.wheelhouse.build_state import build_lock_fault
+from bundler.kinds.wheelhouse.lock import Lock
+from bundler.kinds.wheelhouse.recipe import Recipe
+from bundler.model.pin import Pin
+
+if TYPE_CHECKING:
+    from bundler.adapters.archive import Written
+    from bundler.bench import Bench
+
+
+@dataclass(frozen=True)
+class WheelhouseOrder:
+    """One archive, for one target. `component` is the manifest's file stem."""
+
+    component: str
+    workspace: Workspace
+    recipe: Recipe
+
+    @property
+    def target(self) -> str:
+        """The target's name."""
+        return self.recipe.request.target.name
+
+    @property
+    def label(self) -> str:
+        """The target's name."""
+        return self.target
+
+    @property
+    def asset(self) -> str:
+        """The archive's file name."""
+        return self.recipe.asset
+
+    @cached_property
+    def inputs(self) -> str:
+        """SHA-256 (hex) of all that decides its bytes; the lock is not parsed for it."""
+        return self.recipe.inputs()
+
+    @property
+    def lacking(self) -> str:
+        """Why it will be without something that the manifest asks for; "" if it will not."""
+        return self.recipe.lacking
+
+    def job(self) -> WheelhouseJob:
+        """Read its lock. Raises LockError if that is stale or malformed."""
+        lock = self.recipe.lock()
+        if fault := build_lock_fault(self.workspace, self.recipe.request, lock):
+            raise LockError(f"{self.recipe.lock_name} is stale: {fault}", f"run `aiws-bundle lock {self.target}`")
+        return WheelhouseJob(self.recipe, lock)
+
+
+@dataclass(frozen=True)
+class WheelhouseJob:
+    """The work of making an archive: proven before a byte is written."""
+
+    recipe: Recipe
+    lock: Lock
+
+    def pins(self) -> Sequence[Pin]:
+        """What its payloads are fetched from."""
+        from bundler.kinds.wheelhouse.pack import parts_of  # large: loaded when an archive is made
+        from bundler.payloads import payloads_of
+
+        return [pin for payload in payloads_of(parts_of(self.recipe, self.lock)) for pin in payload.pins()]
+
+    def kept(self) -> Sequence[Pin]:
+        """The same: nothing else of it stays in the store."""
+        return self.pins()
+
+    def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
+        """The component's own wheel, if it is built from source."""
+        wheel, request = self.lock.built, self.recipe.request
+        if wheel is None:
+            return {}
+        from bundler.kinds.wheelhouse.sources import Sources  # large: loaded when asked for
+
+        sources = bench.once("sources", lambda: Sources(bench.settings, bench.network))
+        return {wheel.sha256: lambda: sources.make(wheel, request)}
+
+    def write(self, bench: Bench, file: BinaryIO) -> Written:
+        """Prove the wheels, and write the archive. Raises ProofError, IntegrityError."""
+        from bundler.adapters.archive import write_archive
+        from bundler.kinds.wheelhouse.pack import parts_of, plan, prove_wheels, wheel_reader
+        from bundler.payloads import payloads_of
+
+        read = bench.once("wheels", lambda: wheel_reader(bench.at))
+        prove_wheels(self.lock.effective(self.recipe.request), self.lock, read)
+        payloads = payloads_of(parts_of(self.recipe, self.lock))
+        carried = [entry for payload in payloads for entry in bench.entries(payload)]
+        bundle = plan(self.recipe, self.lock, carried)
+        return write_archive(bundle, file, self.recipe.epoch, bench.settings.cancelled.is_set)
+
+    def told(self, written: Written) -> str:
+        """What was built."""
+        from bundler.progress import megabytes
+
+        return f"built {self.recipe.asset} ({megabytes(written.size)}, {len(self.lock.wheels)} wheels)"
