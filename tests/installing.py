@@ -16,10 +16,11 @@ from bundler.kinds.wheelhouse.members import file_list
 from bundler.kinds.wheelhouse.members.installer import render
 from bundler.model.bundle import FILE_LIST, INSTALLER, REQUIREMENTS, RUNTIME_ENV, WHEELS
 from bundler.model.interpreter import Interpreter
+from bundler.words import Arch
 from tests.model.samples import REQUEST
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
-MACHINE = platform.machine()
+ARCH: Arch = "amd64" if platform.machine() == "x86_64" else "arm64"
 PIP = """\
 import pathlib, shutil, sys, sysconfig, zipfile
 site = pathlib.Path(sysconfig.get_path("purelib"))
@@ -46,8 +47,8 @@ def archive(folder: Path, version: str, program: str = "") -> Path:
     (wheels / "litellm-1.0-py3-none-any.whl").write_text(f"#!/bin/sh\n{program}\n")
     (folder / REQUIREMENTS).write_text(f"litellm=={version} --hash=sha256:{'0' * 64}\n")
     (folder / RUNTIME_ENV).write_text(f"LITELLM_PACKAGE_SPEC=litellm=={version}\nexport LITELLM_MODE=quick\n")
-    request = replace(REQUEST, python=Interpreter(f"{MINOR}.0", MACHINE, 36))
-    target = replace(request.target, arch="amd64" if MACHINE == "x86_64" else "arm64")
+    request = replace(REQUEST, python=Interpreter(f"{MINOR}.0", f"linux-{ARCH}", 36))
+    target = replace(request.target, arch=ARCH)
     (folder / INSTALLER).write_bytes(render(replace(request, target=target)))
     (folder / "manifest.json").write_text("{}")
     relist(folder)

@@ -33,7 +33,7 @@ from tests.server import Reply, Server, SimpleIndex, serving
 REQUEST = Request(
     component="demo",
     target=Target("debian", "12", "amd64", 36, "3.11.2"),
-    python=Interpreter("3.11.2", "x86_64", 36),
+    python=Interpreter("3.11.2", "linux-amd64", 36),
     portable=False,
     requirement="demo==1.0",
     extra_requirements=(),
@@ -44,7 +44,7 @@ WHEELS = tuple(LockedWheel(f"demo{n}", "1.0", f"demo{n}-1.0-py3-none-any.whl", n
 
 
 def recipe(*, portable: bool) -> Recipe:
-    python = Interpreter(PYTHON.version, "x86_64", 36) if portable else REQUEST.python
+    python = Interpreter(PYTHON.version, "linux-amd64", 36) if portable else REQUEST.python
     return Recipe(replace(REQUEST, portable=portable, python=python), "demo.tar.gz", "pylock.toml", "", PYTHON, b"", 0)
 
 
@@ -103,7 +103,7 @@ def test_a_portable_archive_wants_its_python_first() -> None:
     assert first.origin == "https://files.test/a/python.tar.gz"
     assert first.sha256 == "f" * 64
     assert first.size is None
-    assert first.name == "portable CPython 3.13.5 for amd64"
+    assert first.name == "portable CPython 3.13.5 for linux-amd64"
     assert others == [wanted(wheel) for wheel in WHEELS]
 
 

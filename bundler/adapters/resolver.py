@@ -14,9 +14,8 @@ from bundler.adapters.http import redact
 from bundler.adapters.process import Runner
 from bundler.errors import LockError, UnreachableError
 from bundler.model.interpreter import Interpreter
+from bundler.platforms import named
 
-# The newest manylinux that uv knows by name; a target with a newer glibc runs every older wheel.
-_NEWEST_KNOWN_GLIBC = 40
 _TIMEOUT_SECONDS = 600.0
 # How uv says that it is the network, not the requirements.
 _UNREACHABLE = ("Failed to fetch", "error sending request", "Could not connect", "Request failed after")
@@ -57,7 +56,9 @@ class Resolver:
             limits.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
             if preferences is not None:
                 output.write_text(preferences, encoding="utf-8")
-            done = self._run(self._argv(python, wanted, limits, output, exclude_newer), self._env, _TIMEOUT_SECONDS)
+            platform, _ = named(python.platform)
+            env = {**self._env, **platform.resolver_environment(python.floor)}
+            done = self._run(self._argv(python, wanted, limits, output, exclude_newer), env, _TIMEOUT_SECONDS)
             if done.code:
                 reason = f"{subject}: cannot be resolved\n{self._cleaned(done.errors, folder)}"
                 if any(words in done.errors for words in _UNREACHABLE):
@@ -66,11 +67,11 @@ class Resolver:
             return output.read_text(encoding="utf-8")
 
     def _argv(self, python: Interpreter, wanted: Path, limits: Path, output: Path, exclude_newer: str) -> list[str]:
-        glibc = min(python.glibc_minor, _NEWEST_KNOWN_GLIBC)
+        platform, arch = named(python.platform)
         return [
             self._uv, "pip", "compile", str(wanted),
             "--constraints", str(limits),
-            "--python-platform", f"{python.machine}-manylinux_2_{glibc}",
+            "--python-platform", platform.resolver_word(arch, python.floor),
             "--python-version", python.version,
             "--python", sys.executable,
             "--only-binary", ":all:",

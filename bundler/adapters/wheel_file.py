@@ -20,8 +20,8 @@ from typing import BinaryIO
 from zlib_ng import zlib_ng
 
 from bundler.errors import IntegrityError, LockError
-from bundler.model.executable import HEAD, platform_of
 from bundler.model.zip_file import ZipReader
+from bundler.platforms import HEAD, programs
 
 # All of it is held in memory.
 _LARGEST = 256 << 20
@@ -64,9 +64,9 @@ def _members(made: Path, name: str) -> Iterator[tuple[str, _Member]]:
             raise IntegrityError(f"{name}: unpacks to more than {_LARGEST >> 20} MiB")
         for member in files:
             content = archive.read(member, _LARGEST)
-            if (platform := platform_of(content[:HEAD])) not in ("script", "unknown"):
+            if platforms := " and ".join(programs(content[:HEAD])):
                 raise LockError(
-                    f"{name}: holds {member.path}, a program for {platform}; one wheel has to serve all targets",
+                    f"{name}: holds {member.path}, a program for {platforms}; one wheel has to serve all targets",
                     "what is compiled cannot be built here for other hosts; take it from the index",
                 )
             yield member.path, _Member(content, member.executable)

@@ -42,7 +42,7 @@ def command(
 ) -> int:
     """Build runtime archives from the committed locks.
 
-    A SELECTOR is debian-12-amd64, debian-12, debian, linux-amd64, arm64 or all.
+    A SELECTOR is debian-12-amd64, debian-12, debian, linux-amd64, macos, arm64 or all.
     """
     settings = options.settings(mirrors, jobs)
     report = build(settings, selectors, components, out, offline=offline, force=force)

@@ -13,8 +13,8 @@ from bundler.errors import UnreachableError, UsageError
 from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.rehearse import Rehearsal, Rehearsing, Step
-from bundler.model.target import MACHINES
 from bundler.model.verdict import Verdict
+from bundler.platforms import runner
 from bundler.session import Settings
 
 _LARGEST_RELEASE = 1 << 16
@@ -51,13 +51,26 @@ def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalR
     if not verdict.good or facts is None or contents is None:
         return RehearsalReport(archive, place, verdict, None)
     _check_root(place, facts)
-    with opened(place, MACHINES[facts.arch], private_folder(settings.cache_dir, "rehearsal"), archive) as sandbox:
+    _check_runner(place, facts)
+    with opened(place, facts.interpreter.machine, private_folder(settings.cache_dir, "rehearsal"), archive) as sandbox:
         rehearsing = Rehearsing(sandbox, facts, contents.top, lambda step: _tell(settings, step))
         return RehearsalReport(archive, place, verdict, rehearsing.rehearse())
 
 
 def _tell(settings: Settings, step: Step) -> None:
     settings.progress.say(f"{'ok' if step.good else 'FAILED'}  {step.seconds:6.1f} s  {step.name}")
+
+
+def _check_runner(root: Path, facts: ArchiveManifest) -> None:
+    """Check that this host runs the archive's programs: of itself, or another root's through an emulator."""
+    platform, host = facts.interpreter.platform, os.uname()
+    way = runner(platform, host.sysname, host.machine)
+    if way == "nothing":
+        raise UsageError(f"nothing here runs programs for {platform}", "rehearse on a host of that kind")
+    if root == Path("/") and way != "native":
+        raise UsageError(
+            f"this host is {host.machine}, the archive is for {facts.arch}", f"give --root of {facts.arch}"
+        )
 
 
 def _check_root(root: Path, facts: ArchiveManifest) -> None:
@@ -72,7 +85,3 @@ def _check_root(root: Path, facts: ArchiveManifest) -> None:
     if found != wanted:
         hint = f"give --root with an unpacked root of {wanted}, or rehearse on such a host"
         raise UsageError(f"{root} is {found}, the archive is for {wanted}", hint)
-    if root == Path("/") and os.uname().machine != MACHINES[facts.arch]:
-        raise UsageError(
-            f"this host is {os.uname().machine}, the archive is for {facts.arch}", f"give --root of {facts.arch}"
-        )

@@ -22,6 +22,7 @@ from packaging.version import Version
 from bundler.model.interpreter import Interpreter
 from bundler.model.needs import LONGEST, UNREADABLE, Condition, Effort, Need, Needs, TooMuchError, parse_requirement
 from bundler.model.wheel_name import parse_wheel_name
+from bundler.platforms import named
 
 # More than any project, or any wheelhouse, has; a wheel that goes beyond wants to keep the proof busy. (The 101 wheels
 # of a bundle have 903 requirements of 31,802 characters.) Parsed, a character takes up to 60 bytes.
@@ -99,7 +100,8 @@ def prove(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter) ->
 
 def describe(python: Interpreter) -> str:
     """Name an interpreter as people would: `CPython 3.11.2, glibc 2.36, x86_64`."""
-    return f"CPython {python.version}, glibc 2.{python.glibc_minor}, {python.machine}"
+    platform, _ = named(python.platform)
+    return f"CPython {python.version}, {platform.floor_name(python.floor)}, {python.machine}"
 
 
 @dataclass(frozen=True)

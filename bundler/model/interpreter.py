@@ -1,30 +1,30 @@
 """The Python that will run a wheelhouse on a target, as markers and wheel tags see it.
 
-Markers: PEP 508 and the dependency-specifiers specification; tags: PEP 425, PEP 600 (manylinux) and packaging.
+Markers: PEP 508 and the dependency-specifiers specification; tags: PEP 425 and packaging.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from packaging.markers import Environment
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.version import Version
 
-# The oldest glibc that manylinux knows for each machine, and the pre-PEP 600 names of three of its versions.
-_OLDEST_GLIBC = {"x86_64": 5, "aarch64": 17}
-_LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+from bundler.platforms import named
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """CPython `version` (three numbers) on Linux `machine` (x86_64, aarch64) with glibc 2.`glibc_minor`."""
+    """CPython `version` (three numbers) on `platform` (`linux-amd64`), and the oldest system that it will run on.
+
+    `floor` is that system as the platform counts: on Linux, glibc's minor version.
+    """
 
     version: str
-    machine: str
-    glibc_minor: int
+    platform: str
+    floor: int
 
     @property
     def minor(self) -> str:
@@ -33,27 +33,34 @@ class Interpreter:
 
     def at_patch(self, patch: int) -> Interpreter:
         """The same interpreter at another patch version."""
-        return Interpreter(f"{self.minor}.{patch}", self.machine, self.glibc_minor)
+        return replace(self, version=f"{self.minor}.{patch}")
 
     @property
     def patch(self) -> int:
         """The third number of the version."""
         return Version(self.version).micro
 
+    @property
+    def machine(self) -> str:
+        """The kernel's and Python's word for the architecture."""
+        platform, arch = named(self.platform)
+        return platform.MACHINES[arch]
+
     def environment(self) -> Environment:
         """The marker environment. The kernel's release and version are unknown and left empty."""
+        platform, _ = named(self.platform)
         return {
             "implementation_name": "cpython",
             "implementation_version": self.version,
-            "os_name": "posix",
+            "os_name": platform.OS_NAME,
             "platform_machine": self.machine,
             "platform_python_implementation": "CPython",
             "platform_release": "",
-            "platform_system": "Linux",
+            "platform_system": platform.PLATFORM_SYSTEM,
             "platform_version": "",
             "python_full_version": self.version,
             "python_version": self.minor,
-            "sys_platform": "linux",
+            "sys_platform": platform.SYS_PLATFORM,
         }
 
     @cached_property
@@ -62,15 +69,9 @@ class Interpreter:
         version = Version(self.version)
         numbers = (version.major, version.minor)
         short = f"cp{version.major}{version.minor}"
-        platforms = list(self._platforms())
+        platform, arch = named(self.platform)
+        platforms = list(platform.tags(arch, self.floor))
         return (
             *cpython_tags(numbers, abis=[short], platforms=platforms),
             *compatible_tags(numbers, interpreter=short, platforms=platforms),
         )
-
-    def _platforms(self) -> Iterator[str]:
-        for minor in range(self.glibc_minor, _OLDEST_GLIBC[self.machine] - 1, -1):
-            yield f"manylinux_2_{minor}_{self.machine}"
-            if minor in _LEGACY:
-                yield f"{_LEGACY[minor]}_{self.machine}"
-        yield f"linux_{self.machine}"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bundler.errors import UsageError
+from bundler.platforms import NAMES, canonical, name_for, spellings
 from bundler.words import Arch
 
-MACHINES: dict[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
-_SPELLINGS: dict[str, Arch] = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+_SPELLINGS = spellings()
 _SLUG = re.compile(r"-([0-9]+)-([0-9]+)(?=-|$)")  # a version as the names of locks spell it: ubuntu-22-04
 
 
@@ -41,16 +41,24 @@ class Target:
         return self.name.replace(".", "-")
 
     @property
-    def machine(self) -> str:
-        """The kernel's and Python's word for the architecture."""
-        return MACHINES[self.arch]
+    def platform(self) -> str:
+        """The name of its platform, `linux-amd64`, as archives have it that fit many distros."""
+        return name_for(self.distro, self.arch)
 
     def words(self) -> frozenset[str]:
         """Every selector that includes this target."""
         return frozenset(
-            {"all", "linux", f"linux-{self.arch}", self.arch, self.distro, f"{self.distro}-{self.arch}"}
+            {"all", *self.platform.split("-"), self.platform, self.distro, f"{self.distro}-{self.arch}"}
             | {f"{self.distro}-{self.version}", self.name}
         )
+
+
+def platform_of(name: str) -> str:
+    """Return the platform of the target called `name`, such as `debian-12-amd64`. Raises ValueError if none can be."""
+    platform = name_for(name.partition("-")[0], name.rpartition("-")[2])
+    if platform not in NAMES:
+        raise ValueError(f"{name[:100]!r} is not the name of a target")
+    return platform
 
 
 def select(targets: Sequence[Target], selectors: Sequence[str]) -> tuple[Target, ...]:
@@ -78,13 +86,13 @@ def selects(selectors: Sequence[str], target: Target) -> bool:
 def select_platforms(platforms: Sequence[str], targets: Sequence[Target], selectors: Sequence[str]) -> tuple[str, ...]:
     """Return those of `platforms` (such as `linux-amd64`) that any selector means, for archives that fit many distros.
 
-    A selector of targets means their platforms; `darwin`, `darwin-arm64` and `all` mean what they say.
+    A selector of targets means their platforms; a platform's own word, its name and `all` mean what they say.
     """
     wanted: set[str] = set()
     for word in selectors:
         name = _canonical(word)
         chosen = {p for p in platforms if name in ("all", p, *p.split("-"))}
-        wanted |= chosen or {f"linux-{target.arch}" for target in select(targets, [word])}
+        wanted |= chosen or {target.platform for target in select(targets, [word])}
     return tuple(platform for platform in platforms if platform in wanted)
 
 
@@ -94,4 +102,4 @@ def _canonical(word: str) -> str:
         if lowered == spelling or lowered.endswith(f"-{spelling}"):
             lowered = lowered.removesuffix(spelling) + arch
             break
-    return _SLUG.sub(r"-\1.\2", lowered)
+    return canonical(_SLUG.sub(r"-\1.\2", lowered))

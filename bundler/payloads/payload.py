@@ -19,7 +19,6 @@ from bundler.model.portable_python import PythonPin
 from bundler.model.target import Target
 from bundler.model.verdict import Finding
 from bundler.session import Network, Settings
-from bundler.words import Arch
 
 # What runs words of a POSIX shell on the host that is rehearsed on, and returns what they print.
 RunShell = Callable[[str], str]
@@ -55,7 +54,7 @@ class PythonPart:
     """
 
     version: str
-    arch: Arch
+    platform: str
     portable: bool
     pin: PythonPin | None = None
     leave_out: tuple[str, ...] = ()

@@ -1,1 +1,124 @@
-"""The systems that bundles are for."""
+"""The systems that bundles are for: one file an entry, and the table that lists them.
+
+A module that has what `Platform` asks for is a platform; with an architecture it has a name, such as `linux-amd64`.
+What a system is called, which wheels it takes, what its programs look like: all of it stands in the entry's file, and
+everything else asks the table. To add one, write its file and add it to `PLATFORMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Protocol, TypeAlias, get_args
+
+from pydantic import StringConstraints
+
+from bundler.platforms import linux, macos
+from bundler.words import Arch
+
+
+class Platform(Protocol):
+    """A system: the words that others have for it, the wheels that it takes, and the look of its programs.
+
+    `floor` is the oldest release of it that something must run on, as one number that each entry explains.
+    """
+
+    WORD: str
+    """Its word in selectors and names of assets: letters and digits."""
+    ALIASES: tuple[str, ...]
+    """Other words for it in selectors; a target whose distro is called so is of this platform."""
+    OS_NAME: str
+    """PEP 508's `os_name`."""
+    SYS_PLATFORM: str
+    """PEP 508's `sys_platform`."""
+    PLATFORM_SYSTEM: str
+    """PEP 508's `platform_system`, which is also what uname(2) calls the system."""
+    MACHINES: Mapping[Arch, str]
+    """PEP 508's `platform_machine`, which is also what uname(2) calls the machine."""
+    TRIPLES: Mapping[Arch, str]
+    """The target triple by which python-build-standalone names its archives."""
+    QEMU_USER: bool
+    """Whether qemu-user runs its programs on a machine of another architecture."""
+
+    def floor_name(self, floor: int) -> str:
+        """What people call the oldest system that will do: `glibc 2.36`."""
+
+    def tags(self, arch: Arch, floor: int) -> Iterator[str]:
+        """The platform tags (PEP 425) of all wheels that it takes, the most specific first."""
+
+    def resolver_word(self, arch: Arch, floor: int) -> str:
+        """What uv calls it: the value of `--python-platform`."""
+
+    def resolver_environment(self, floor: int) -> Mapping[str, str]:
+        """The variables that uv needs beside that word."""
+
+    def is_program(self, head: bytes, arch: Arch) -> bool:
+        """Say whether a file that begins with `head` (up to `HEAD` bytes) is a program, or part of one, for it."""
+
+
+PLATFORMS: tuple[Platform, ...] = (linux, macos)
+
+# How many bytes of a file say what it is.
+HEAD = 64
+
+_ARCHES: tuple[Arch, ...] = get_args(Arch)
+_NAMED: dict[str, tuple[Platform, Arch]] = {f"{p.WORD}-{arch}": (p, arch) for p in PLATFORMS for arch in _ARCHES}
+NAMES: tuple[str, ...] = tuple(_NAMED)
+_ALIASES: dict[str, str] = {alias: platform.WORD for platform in PLATFORMS for alias in platform.ALIASES}
+
+_WORDS = f"({'|'.join(platform.WORD for platform in PLATFORMS)})"
+# A platform's word, and its name: the word and an architecture.
+PlatformWord: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{_WORDS}$")]
+PlatformName: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{_WORDS}-({'|'.join(_ARCHES)})$")]
+
+Runner: TypeAlias = Literal["native", "qemu-user", "nothing"]
+
+
+def named(name: str) -> tuple[Platform, Arch]:
+    """Return what a name such as `linux-amd64` means. Raises KeyError."""
+    return _NAMED[name]
+
+
+def name_for(distro: str, arch: str) -> str:
+    """Return the name of the platform of a target's distro: the one that is called so too, else the table's first."""
+    return f"{_ALIASES.get(distro, PLATFORMS[0].WORD)}-{arch}"
+
+
+def spellings() -> dict[str, Arch]:
+    """Return what else people call an architecture: what uname(1) does on any platform, `x86-64`."""
+    return {
+        spelling: arch
+        for platform in PLATFORMS
+        for arch, machine in platform.MACHINES.items()
+        for spelling in (machine, machine.replace("_", "-"))
+        if spelling not in _ARCHES
+    }
+
+
+def canonical(word: str) -> str:
+    """Return a selector in the table's own words: `macos-arm64` is `darwin-arm64`; others are left as they are."""
+    system, dash, arch = word.partition("-")
+    return f"{_ALIASES[system]}{dash}{arch}" if system in _ALIASES and arch in ("", *_ARCHES) else word
+
+
+def marker(name: str) -> str:
+    """Return the marker (PEP 508) that holds for CPython on the platform and no other, as locks' `environments` do."""
+    platform, arch = named(name)
+    return (
+        f"sys_platform == '{platform.SYS_PLATFORM}' and platform_machine == '{platform.MACHINES[arch]}' "
+        "and implementation_name == 'cpython'"
+    )
+
+
+def programs(head: bytes) -> tuple[str, ...]:
+    """Return the names of all platforms that a file with this `head` (up to `HEAD` bytes) is a program for."""
+    return tuple(name for name, (platform, arch) in _NAMED.items() if platform.is_program(head, arch))
+
+
+def runner(name: str, system: str, machine: str) -> Runner:
+    """Say what runs the platform's programs on a host, as its uname(2) calls `system` and `machine`."""
+    platform, arch = named(name)
+    if system != platform.PLATFORM_SYSTEM:
+        return "nothing"
+    if machine == platform.MACHINES[arch]:
+        return "native"
+    return "qemu-user" if platform.QEMU_USER else "nothing"

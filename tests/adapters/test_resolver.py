@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ TARGET = Target("ubuntu", "26.04", "arm64", 43, None)
 REQUEST = Request(
     component="litellm",
     target=TARGET,
-    python=Interpreter("3.13.18", "aarch64", 43),
+    python=Interpreter("3.13.18", "linux-arm64", 43),
     portable=True,
     requirement="litellm[proxy]==1.89.0",
     extra_requirements=("prisma",),
@@ -90,9 +90,19 @@ def test_uv_is_asked_for_the_targets_machine_and_nothing_of_this_one() -> None:
 
 def test_uvs_platform_is_the_targets_glibc_where_uv_knows_it() -> None:
     uv = FakeUv(locked(""))
-    request = Request(**{**vars(REQUEST), "python": Interpreter("3.9.2", "x86_64", 31)})
+    request = Request(**{**vars(REQUEST), "python": Interpreter("3.9.2", "linux-amd64", 31)})
     resolved(Resolver(uv, {}, INDEX), [], "2026-11-20", None, request)
     assert uv.option("--python-platform") == "x86_64-manylinux_2_31"
+
+
+def test_a_mac_is_told_with_its_oldest_system_whatever_the_caller_has() -> None:
+    uv = FakeUv(locked(""))
+    request = replace(REQUEST, python=Interpreter("3.13.18", "darwin-arm64", 11))
+    resolved(Resolver(uv, {"MACOSX_DEPLOYMENT_TARGET": "15.0"}, INDEX), [], "2026-11-20", None, request)
+    assert uv.option("--python-platform") == "aarch64-apple-darwin"
+    assert uv.calls[0][1]["MACOSX_DEPLOYMENT_TARGET"] == "11.0"
+    resolved(Resolver(uv, {"MACOSX_DEPLOYMENT_TARGET": "15.0"}, INDEX), [], "2026-11-20", None)
+    assert "MACOSX_DEPLOYMENT_TARGET" not in uv.calls[1][1]
 
 
 def test_an_old_lock_is_there_as_preferences() -> None:

@@ -95,13 +95,24 @@ def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
         rewritten(twice, tmp_path)
 
 
-def test_a_wheel_for_all_that_holds_a_program_for_one_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("head", "platforms"),
+    [
+        (b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, 62), "linux-amd64"),
+        (struct.pack("<IIII", 0xFEEDFACF, 0x0100000C, 0, 8), "darwin-arm64"),
+        (
+            struct.pack(">II", 0xCAFEBABE, 2)
+            + b"".join(struct.pack(">IIIII", cpu, 0, 0, 0, 0) for cpu in (0x01000007, 0x0100000C)),
+            "darwin-amd64 and darwin-arm64",
+        ),
+    ],
+)
+def test_a_wheel_for_all_that_holds_a_program_for_one_is_refused(tmp_path: Path, head: bytes, platforms: str) -> None:
     made = tmp_path / "made.whl"
-    elf = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, 62)
     with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("native.so", elf)
+        archive.writestr("native.so", head)
         archive.writestr("tiny-1.0.dist-info/RECORD", "")
-    with pytest.raises(LockError, match=r"native\.so, a program for linux-amd64"):
+    with pytest.raises(LockError, match=rf"native\.so, a program for {platforms};"):
         rewrite_wheel(made, "tiny-1.0-py3-none-any.whl", io.BytesIO())
 
 

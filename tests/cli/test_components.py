@@ -36,7 +36,7 @@ def program(platform: str) -> bytes:
     """The beginning of a program for a platform, and something behind it."""
     if platform in ELF:
         return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 2, ELF[platform]) + bytes(100)
-    return b"\xcf\xfa\xed\xfe" + struct.pack("<I", 0x0100000C) + bytes(100)
+    return b"\xcf\xfa\xed\xfe" + struct.pack("<III", 0x0100000C, 0, 2) + bytes(100)
 
 
 def archive(
@@ -255,6 +255,8 @@ def test_build_brings_the_locked_archives_under_their_names(console: Console) ->
         ("debian-13-arm64", {"linux-arm64"}),
         ("arm64", {"linux-arm64", "darwin-arm64"}),
         ("darwin", {"darwin-arm64"}),
+        ("macos", {"darwin-arm64"}),
+        ("macOS-arm64", {"darwin-arm64"}),
     ],
 )
 def test_a_selector_means_platforms(console: Console, selector: str, names: set[str]) -> None:

@@ -130,7 +130,7 @@ def _locked(content: bytes) -> object:
 def _proven(content: bytes) -> object:
     """Metadata as text, a wheel a paragraph: what the closure proof makes of it."""
     wheel = parse_metadata(b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n" + content, _WHEEL)
-    return prove(("demo[proxy]==1.0",), (wheel,), Interpreter("3.11.2", "x86_64", 36))
+    return prove(("demo[proxy]==1.0",), (wheel,), Interpreter("3.11.2", "linux-amd64", 36))
 
 
 def _api(content: bytes) -> object:

@@ -30,7 +30,7 @@ UBUNTU_26 = Target("ubuntu", "26.04", "arm64", 43, None)
 REQUEST = Request(
     component="litellm",
     target=DEBIAN_12,
-    python=Interpreter("3.11.2", "x86_64", 36),
+    python=Interpreter("3.11.2", "linux-amd64", 36),
     portable=False,
     requirement="litellm[proxy]==1.0",
     extra_requirements=("prisma",),

@@ -69,7 +69,7 @@ def prove(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter) ->
 
 def describe(python: Interpreter) -> str:
     """Name an interpreter as people would: `CPython 3.11.2, glibc 2.36, x86_64`."""
-    return f"CPython {python.version}, glibc 2.{python.glibc_minor}, {python.machine}"
+    return f"CPython {python.version}, glibc 2.{python.floor}, {python.machine}"
 
 
 def _shelve(wheels: Sequence[Wheel], python: Interpreter, findings: Findings) -> dict[str, Wheel]:

@@ -12,8 +12,8 @@ from bundler.model.closure import Wheel, describe, prove
 from bundler.model.interpreter import Interpreter
 from tests.model.samples import PROPERTY
 
-DEBIAN_12 = Interpreter("3.11.2", "x86_64", 36)
-PYTHON_3_14 = Interpreter("3.14.0", "x86_64", 43)
+DEBIAN_12 = Interpreter("3.11.2", "linux-amd64", 36)
+PYTHON_3_14 = Interpreter("3.14.0", "linux-amd64", 43)
 
 
 def wheel(

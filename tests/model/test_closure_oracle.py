@@ -10,7 +10,7 @@ from bundler.model.closure import Wheel, prove
 from bundler.model.interpreter import Interpreter
 from tests.model import slow_closure
 
-PYTHON = Interpreter("3.11.2", "x86_64", 36)
+PYTHON = Interpreter("3.11.2", "linux-amd64", 36)
 NAMES = ("app", "lib", "x-1", "y.z")
 EXTRAS = ("a", "b", "A_b", "1", "1.0", "a-b", "gone")
 VALUES = ("3.11.2", "3.11.3", "3.11.4", "3.11.9", "3.12", "3", "linux", "x86_64", "cp", "", "zz", *EXTRAS)

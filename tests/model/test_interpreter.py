@@ -12,8 +12,8 @@ from bundler.model.interpreter import Interpreter
 from bundler.model.target import Target
 from tests.model.samples import real_manifests
 
-DEBIAN_12 = Interpreter("3.11.2", "x86_64", 36)
-DEBIAN_13_ARM = Interpreter("3.13.5", "aarch64", 41)
+DEBIAN_12 = Interpreter("3.11.2", "linux-amd64", 36)
+DEBIAN_13_ARM = Interpreter("3.13.5", "linux-arm64", 41)
 
 
 def runs(python: Interpreter, tag: str) -> bool:
@@ -126,9 +126,10 @@ def here() -> Interpreter | None:
     ordinary = platform.python_implementation() == "CPython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
     if library != "glibc" or not ordinary or sysconfig.get_config_var("Py_DEBUG"):
         return None
-    if platform.machine() not in ("x86_64", "aarch64"):
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
+    if arch is None:
         return None
-    return Interpreter(platform.python_version(), platform.machine(), int(glibc.split(".")[1]))
+    return Interpreter(platform.python_version(), f"linux-{arch}", int(glibc.split(".")[1]))
 
 
 HERE = here()
@@ -173,15 +174,15 @@ def test_markers_are_decided_for_the_target(marker: str, holds: bool) -> None:
 
 def test_versions() -> None:
     assert (DEBIAN_12.minor, DEBIAN_12.patch) == ("3.11", 2)
-    assert DEBIAN_12.at_patch(14) == Interpreter("3.11.14", "x86_64", 36)
-    assert Interpreter("3.10.12", "x86_64", 35).minor == "3.10"
+    assert DEBIAN_12.at_patch(14) == Interpreter("3.11.14", "linux-amd64", 36)
+    assert Interpreter("3.10.12", "linux-amd64", 35).minor == "3.10"
     assert DEBIAN_12.at_patch(9999).tags == DEBIAN_12.tags
 
 
 @pytest.mark.parametrize("target", real_manifests().targets, ids=lambda target: target.name)
 def test_every_target_runs_pure_wheels_and_those_of_its_own_machine(target: Target) -> None:
-    python = Interpreter(target.system_python or "3.13.5", target.machine, target.glibc_minor)
+    python = Interpreter(target.system_python or "3.13.5", target.platform, target.glibc_minor)
     short = f"cp{python.minor.replace('.', '')}"
     assert runs(python, "py3-none-any")
-    assert runs(python, f"{short}-{short}-manylinux_2_{target.glibc_minor}_{target.machine}")
-    assert not runs(python, f"{short}-{short}-manylinux_2_{target.glibc_minor + 1}_{target.machine}")
+    assert runs(python, f"{short}-{short}-manylinux_2_{target.glibc_minor}_{python.machine}")
+    assert not runs(python, f"{short}-{short}-manylinux_2_{target.glibc_minor + 1}_{python.machine}")

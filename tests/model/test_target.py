@@ -19,11 +19,11 @@ def names(*selectors: str) -> list[str]:
 
 
 def test_a_target_is_spelled_in_three_ways() -> None:
-    assert (DEBIAN_12.name, DEBIAN_12.slug, DEBIAN_12.machine) == ("debian-12-amd64", "debian-12-amd64", "x86_64")
-    assert (UBUNTU_26.name, UBUNTU_26.slug, UBUNTU_26.machine) == (
+    assert (DEBIAN_12.name, DEBIAN_12.slug, DEBIAN_12.platform) == ("debian-12-amd64", "debian-12-amd64", "linux-amd64")
+    assert (UBUNTU_26.name, UBUNTU_26.slug, UBUNTU_26.platform) == (
         "ubuntu-26.04-arm64",
         "ubuntu-26-04-arm64",
-        "aarch64",
+        "linux-arm64",
     )
 
 

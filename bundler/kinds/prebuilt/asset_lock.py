@@ -20,6 +20,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeA
 from bundler.errors import LockError
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.model.toml import parse_toml
+from bundler.platforms import PlatformName
 from bundler.words import ASSET_PATTERN, Address, Repository, Sha256
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
@@ -53,7 +54,7 @@ class LockedAsset:
     """One archive, for one platform such as `linux-amd64`. Its bytes are those of `files`, in their order."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
-    platform: Annotated[str, StringConstraints(pattern=r"^(linux|darwin)-(amd64|arm64)$")]
+    platform: PlatformName
     name: AssetName
     sha256: Sha256
     files: Annotated[tuple[LockedFile, ...], Field(min_length=1, max_length=100)]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
 from bundler.model.json_text import limited
-from bundler.words import ComponentName
+from bundler.platforms import PlatformWord
+from bundler.words import Arch, ComponentName
 
 _PROGRAM = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
 
@@ -24,8 +25,8 @@ class ComponentManifest:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
     component: ComponentName
-    os: Literal["linux", "darwin"]
-    arch: Literal["amd64", "arm64"]
+    os: PlatformWord
+    arch: Arch
     program: Annotated[
         str,
         Field(validation_alias=AliasChoices("binary", "apiBinary")),

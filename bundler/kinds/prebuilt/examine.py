@@ -12,9 +12,9 @@ from bundler.errors import BundleError, IntegrityError
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.prebuilt.component_manifest import ComponentManifest
 from bundler.model.bundle import MANIFEST
-from bundler.model.executable import HEAD, platform_of
 from bundler.model.paths import link_fault
 from bundler.model.verdict import Finding, Verdict
+from bundler.platforms import HEAD, programs
 
 _LARGEST_MANIFEST = 1 << 20
 
@@ -98,6 +98,7 @@ def _findings(reading: _Reading, facts: ComponentManifest, name: str, expected: 
     if not executable:
         yield f"missing: {facts.program}, an executable file that {MANIFEST} names"
         return
-    actual = platform_of(head)
-    if actual not in (platform, "script"):
-        yield f"{facts.program}: a program for another platform\n    expected {platform}\n    actual   {actual}"
+    actual = programs(head)
+    if platform not in actual and not head.startswith(b"#!"):  # a script names its interpreter, and runs anywhere
+        found = " and ".join(actual) or "unknown"
+        yield f"{facts.program}: a program for another platform\n    expected {platform}\n    actual   {found}"

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct, template
+from bundler.platforms import PlatformName
 from bundler.words import ComponentName, Repository
 
 
@@ -22,7 +23,7 @@ class Prebuilt:
     tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     asset: Annotated[str, StringConstraints(max_length=200), template("os", "arch")]
     targets: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^(linux|darwin)-(amd64|arm64)$")], ...],
+        tuple[PlatformName, ...],
         Field(min_length=1),
         AfterValidator(distinct),
     ]

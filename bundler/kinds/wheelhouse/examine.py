@@ -269,7 +269,7 @@ def _lock(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
 def _of_payloads(facts: ArchiveManifest, lock: Lock, contents: Contents) -> Iterator[Finding]:
     """What payloads find of themselves, and what is there of one that the lock inside does not pin."""
     pinned = dict(lock.sections)
-    python = PythonPart(facts.python.version, facts.arch, facts.python.source == "portable")
+    python = PythonPart(facts.python.version, facts.interpreter.platform, facts.python.source == "portable")
     parts = Parts(lock.wheels, python, pinned)
     for name, section in SECTIONS.items():
         yield from section.disagreements(facts.sections.get(name), pinned.get(name), facts.requirements)

@@ -26,11 +26,13 @@ from bundler.model.locked_wheel import LockedWheel, Source
 from bundler.model.manifest_values import adapter_of
 from bundler.model.needs import PARSING
 from bundler.model.paths import is_plain_name
+from bundler.model.target import platform_of
 from bundler.model.toml import parse_toml
 from bundler.model.versions import parse_versions
 from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Pinned
+from bundler.platforms import marker
 from bundler.words import PythonVersion, Spec, Wanted
 
 TOOL = "aiws-bundle"
@@ -55,6 +57,11 @@ def _chosen(versions: dict[str, str]) -> dict[str, str]:
     return versions
 
 
+def _target(name: str) -> str:
+    platform_of(name)  # ValueError
+    return name
+
+
 @dataclass(frozen=True)
 class LockFacts:
     """The `tool.aiws-bundle` table without the tables of payloads: what the lock was made from and by."""
@@ -62,7 +69,7 @@ class LockFacts:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", alias_generator=lambda name: name.replace("_", "-")
     )
-    target: str
+    target: Annotated[str, AfterValidator(_target)]
     manifest_sha256: str
     requirement: Spec
     requirements: tuple[Wanted, ...]
@@ -101,7 +108,7 @@ class Lock:
         """Return the lock's text; wheel paths start with `folder`."""
         pylock = Pylock(
             lock_version=Version("1.0"),
-            environments=[Marker(self._environment())],
+            environments=[Marker(marker(platform_of(self.facts.target)))],
             requires_python=SpecifierSet(f">={self.facts.python},=={_minor(self.facts.python)}.*"),
             created_by=TOOL,
             packages=[_package(wheel, folder) for wheel in self.wheels],
@@ -116,10 +123,6 @@ class Lock:
         for name, pinned in self.sections:
             table[name] = adapter_of(type(pinned)).dump_python(pinned, by_alias=True, exclude_defaults=True)
         return table
-
-    def _environment(self) -> str:
-        machine = "aarch64" if self.facts.target.endswith("arm64") else "x86_64"
-        return f"sys_platform == 'linux' and platform_machine == '{machine}' and implementation_name == 'cpython'"
 
     def staleness(self, request: Request) -> str | None:
         """Say why this lock does not serve `request`, or None if it does."""
@@ -181,7 +184,7 @@ def _difference(lock: Lock, request: Request) -> str:
     facts = lock.facts
     pairs = {
         "Python": (facts.python, request.python.version),
-        "glibc": (facts.glibc, f"2.{request.python.glibc_minor}"),
+        "glibc": (facts.glibc, f"2.{request.python.floor}"),
         "portable": (str(facts.portable).lower(), str(request.portable).lower()),
     }
     pairs["source"] = (_named(lock.source), _named(_source_of(request)))
@@ -288,7 +291,7 @@ def facts_for(
         requirements=effective.requirements,
         python=request.python.version,
         portable=request.portable,
-        glibc=f"2.{request.python.glibc_minor}",
+        glibc=f"2.{request.python.floor}",
         resolver=resolver,
         exclude_newer=exclude_newer,
         set=dict(versions),

@@ -94,7 +94,7 @@ def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
         python=PythonFacts(
             version=request.python.version,
             source="portable" if request.portable else "system",
-            glibc=f"2.{request.python.glibc_minor}",
+            glibc=f"2.{request.python.floor}",
         ),
         sections={name: facts for name, facts in told.items() if facts is not None},
     )

@@ -44,8 +44,8 @@ class Recipe:
     @property
     def python_part(self) -> PythonPart:
         """The Python that the wheels are for."""
-        python, arch, pin = self.request.python, self.request.target.arch, self.python_pin
-        return PythonPart(python.version, arch, self.request.portable, pin, self.python.leave_out if pin else ())
+        python, pin, leave_out = self.request.python, self.python_pin, self.python.leave_out
+        return PythonPart(python.version, python.platform, self.request.portable, pin, leave_out if pin else ())
 
     @property
     def lacking(self) -> str:

@@ -64,7 +64,7 @@ class Request:
         facts: dict[str, object] = {
             "component": self.component,
             "target": self.target.name,
-            "glibc": self.python.glibc_minor,
+            "glibc": self.python.floor,
             "python": self.python.version,
             "portable": self.portable,
             "requirement": self.requirement,
@@ -114,7 +114,7 @@ def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target) -> Request
     return Request(
         component=wheelhouse.component,
         target=target,
-        python=Interpreter(version, target.machine, target.glibc_minor),
+        python=Interpreter(version, target.platform, target.glibc_minor),
         portable=portable,
         requirement=requirement,
         extra_requirements=wheelhouse.extra_requirements,

@@ -29,7 +29,7 @@ class Python:
     def pins(self) -> Iterator[Pin]:
         """The portable CPython's archive."""
         if pin := self.part.pin:
-            name = f"portable CPython {self.part.version} for {self.part.arch}"
+            name = f"portable CPython {self.part.version} for {self.part.platform}"
             yield Pin(name, pin.sha256, None, pin.address)
 
     def entries(self, at: PathOf, spool: BinaryIO) -> Iterator[Entry]:
@@ -39,7 +39,7 @@ class Python:
         yield Folder(PYTHON)
         if pin := self.part.pin:
             part = self.part
-            yield from take_runtime(at(pin.sha256), part.version, part.leave_out, part.arch, spool)
+            yield from take_runtime(at(pin.sha256), part.version, part.leave_out, part.platform, spool)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether a Python is there exactly if the wheels are for it, and its interpreter where installers look."""

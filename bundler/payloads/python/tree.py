@@ -17,15 +17,13 @@ from bundler.adapters.tar_reader import Member, Reader
 from bundler.errors import IntegrityError
 from bundler.model.bundle import PYTHON, Entry, File, Link, Slice
 from bundler.model.paths import link_fault
-from bundler.words import Arch
+from bundler.platforms import HEAD, programs
 
-# ELF header, e_machine (System V ABI): what the interpreter must have been built for.
-_ELF_MACHINE: dict[Arch, int] = {"amd64": 62, "arm64": 183}
 _NEVER = ("EXTERNALLY-MANAGED",)
 
 
 def take_runtime(
-    archive: Path, version: str, left_out: Sequence[str], arch: Arch, spool: BinaryIO
+    archive: Path, version: str, left_out: Sequence[str], platform: str, spool: BinaryIO
 ) -> tuple[Entry, ...]:
     """Return the bundle's entries for the CPython in `archive`; their bytes are written to the file `spool`.
 
@@ -35,12 +33,12 @@ def take_runtime(
     """
     leave_out = GitIgnoreSpec.from_lines([*left_out, *_NEVER])
     folder = f"{PYTHON}/cpython-{version}"
-    name = f"portable CPython {version} for {arch}"
+    name = f"portable CPython {version} for {platform}"
     with open_archive(archive, name, zstd=True) as reader:
         entries = list(_kept(reader, name, folder, leave_out.match_file, spool))
     spool.flush()
     entries = _without_dangling(entries)
-    _check(entries, name, folder, version, arch)
+    _check(entries, name, folder, version, platform)
     return tuple(entries)
 
 
@@ -103,7 +101,7 @@ def _landing(link: Link) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
 
 
-def _check(entries: list[Entry], name: str, folder: str, version: str, arch: Arch) -> None:
+def _check(entries: list[Entry], name: str, folder: str, version: str, platform: str) -> None:
     """Check what the consumers' installer relies on: the interpreter it searches for, and pip or ensurepip."""
     minor = version.rpartition(".")[0]
     paths = {entry.path: entry for entry in entries}
@@ -112,9 +110,9 @@ def _check(entries: list[Entry], name: str, folder: str, version: str, arch: Arc
         raise IntegrityError(f"{name}: bin/python{minor} is not an executable file")
     with open_regular(Path(interpreter.content.file)) as file:
         file.seek(interpreter.content.offset)
-        head = file.read(20)
-    if head[:5] != b"\x7fELF\x02" or int.from_bytes(head[18:20], "little") != _ELF_MACHINE[arch]:
-        raise IntegrityError(f"{name}: bin/python{minor} is not a 64-bit Linux program for {arch}")
+        head = file.read(min(HEAD, interpreter.size))
+    if platform not in programs(head):
+        raise IntegrityError(f"{name}: bin/python{minor} is not a program for {platform}")
     library = f"{folder}/lib/python{minor}"
     bundled = any(path.startswith(f"{library}/ensurepip/_bundled/pip-") for path in paths)
     if f"{library}/site-packages/pip/__init__.py" not in paths and not bundled:

@@ -20,7 +20,8 @@ def test_the_consumers_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"os": "windows"}, {"arch": "x86_64"}, {"binary": "/bin/sh"}, {"binary": ""}, {"component": 1}]
+    "change",
+    [{"os": "windows"}, {"os": "macos"}, {"arch": "x86_64"}, {"binary": "/bin/sh"}, {"binary": ""}, {"component": 1}],
 )
 def test_anything_else_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match=r"manifest\.json"):

@@ -102,7 +102,7 @@ def test_a_committed_lock_is_for_its_target_alone(target: Target) -> None:
     (marker,) = pylock.environments or ()
     request = request_of(MANIFESTS, "litellm", target)
     for other in MANIFESTS.targets:
-        environment = Interpreter(request.python.version, other.machine, other.glibc_minor).environment()
+        environment = Interpreter(request.python.version, other.platform, other.glibc_minor).environment()
         assert marker.evaluate(dict(environment)) is (other.arch == target.arch)  # type: ignore[arg-type]
     assert pylock.requires_python is not None
     assert pylock.requires_python.contains(request.python.version)
@@ -243,6 +243,11 @@ def edited(old: str, new: str) -> str:
         (edited(r"(?s)\[tool.aiws-bundle\].*", "[tool]\naiws-bundle = 5\n"), 0, "tool.aiws-bundle"),
         (edited(r"(?s)\[tool.aiws-bundle\].*", "[tool]\nother = {}\n"), 0, "tool.aiws-bundle"),
         (edited("(?m)^target = .*", "target = 5"), 0, "tool.aiws-bundle.target: Input should be a valid string"),
+        (
+            edited("(?m)^target = .*", "target = 'debian-12'"),
+            0,
+            "tool.aiws-bundle.target: Value error, 'debian",
+        ),
         (edited("(?m)^glibc = .*\n", ""), 0, "tool.aiws-bundle.glibc: Field required"),
         (edited("(?m)^glibc = ", "colour = 'red'\nglibc = "), 0, "tool.aiws-bundle.colour: Unexpected"),
         (edited("(?m)^portable = .*", "portable = 'perhaps'"), 0, "tool.aiws-bundle.portable"),
@@ -352,7 +357,7 @@ def test_no_changed_line_raises_anything_but_a_lock_error(number: int, line: str
         (replace(REQUEST, environment=(("A", "1"),)), None),
         (replace(REQUEST, target=UBUNTU_26), "it was made for debian-12-amd64"),
         (
-            replace(REQUEST, python=Interpreter("3.11.9", "x86_64", 37)),
+            replace(REQUEST, python=Interpreter("3.11.9", "linux-amd64", 37)),
             "the manifests changed: Python was 3.11.2, is 3.11.9; glibc was 2.36, is 2.37",
         ),
         (replace(REQUEST, portable=True), "the manifests changed: portable was false, is true"),

@@ -64,7 +64,7 @@ def test_everything_that_decides_the_bytes_changes_the_inputs() -> None:
         replace(RECIPE, request=replace(REQUEST, bootstrap=())),
         replace(RECIPE, request=replace(REQUEST, environment=(("A", "1"),))),
         replace(RECIPE, request=replace(REQUEST, environment=(("A", "2"),))),
-        replace(RECIPE, request=replace(REQUEST, python=Interpreter("3.11.3", "x86_64", 36))),
+        replace(RECIPE, request=replace(REQUEST, python=Interpreter("3.11.3", "linux-amd64", 36))),
         PORTABLE,
         replace(PORTABLE, python=replace(PYTHON, version="3.13.10")),
         replace(PORTABLE, python=replace(PYTHON, pins=moved)),

@@ -43,7 +43,7 @@ def test_a_target_with_a_system_python_is_served_by_it() -> None:
     assert asked(DEBIAN_12) == Request(
         component="litellm",
         target=DEBIAN_12,
-        python=Interpreter("3.11.2", "x86_64", 36),
+        python=Interpreter("3.11.2", "linux-amd64", 36),
         portable=False,
         requirement="litellm[proxy]==1.0",
         extra_requirements=("prisma",),
@@ -55,13 +55,13 @@ def test_a_target_with_a_system_python_is_served_by_it() -> None:
 def test_a_target_without_one_is_served_by_the_portable_python() -> None:
     request = asked(UBUNTU_26)
     assert request.portable
-    assert request.python == Interpreter("3.13.9", "aarch64", 43)
+    assert request.python == Interpreter("3.13.9", "linux-arm64", 43)
 
 
 def test_an_override_chooses_the_portable_python() -> None:
     request = asked(DEBIAN_12, Override(("debian-12",), python="portable"))
     assert request.portable
-    assert request.python == Interpreter("3.13.9", "x86_64", 36)
+    assert request.python == Interpreter("3.13.9", "linux-amd64", 36)
     assert not asked(DEBIAN_13, Override(("debian-12",), python="portable")).portable
 
 
@@ -84,8 +84,8 @@ def test_the_components_requirement_comes_first() -> None:
 CHOICES = [
     replace(REQUEST, component="other"),
     replace(REQUEST, target=DEBIAN_13),
-    replace(REQUEST, python=Interpreter("3.11.3", "x86_64", 36)),
-    replace(REQUEST, python=Interpreter("3.11.2", "x86_64", 37)),
+    replace(REQUEST, python=Interpreter("3.11.3", "linux-amd64", 36)),
+    replace(REQUEST, python=Interpreter("3.11.2", "linux-amd64", 37)),
     replace(REQUEST, portable=True),
     replace(REQUEST, requirement="litellm==1.0"),
     replace(REQUEST, extra_requirements=()),

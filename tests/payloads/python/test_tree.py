@@ -52,8 +52,8 @@ def leave_out() -> tuple[str, ...]:
     return Manifests.parse(texts).hosts.python.leave_out
 
 
-def taken(archive: Path, python: PortablePython, arch: Arch, spool: BinaryIO) -> tuple[Entry, ...]:
-    return take_runtime(archive, python.version, python.leave_out, arch, spool)
+def taken(archive: Path, python: PortablePython, platform: str, spool: BinaryIO) -> tuple[Entry, ...]:
+    return take_runtime(archive, python.version, python.leave_out, platform, spool)
 
 
 def pinned() -> PortablePython:
@@ -81,7 +81,7 @@ def take(folder: Path, specs: Sequence[Spec], python: PortablePython | None = No
     path = folder / "python.tar.zst"
     path.write_bytes(zstandard.compress(tar_of(specs)))
     with (folder / "spool").open("wb") as spool:
-        entries = taken(path, python or pinned(), "amd64", spool)
+        entries = taken(path, python or pinned(), "linux-amd64", spool)
     return {entry.path.removeprefix(f"{FOLDER}/"): entry for entry in entries}
 
 
@@ -111,7 +111,7 @@ def test_modes_are_made_plain_and_bytes_are_kept(tmp_path: Path) -> None:
 def test_gzip_and_zstandard_are_read_alike(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(tar_of(GOOD)))
     with (tmp_path / "other").open("wb") as spool:
-        gzipped = taken(tmp_path / "x.tar.gz", pinned(), "amd64", spool)
+        gzipped = taken(tmp_path / "x.tar.gz", pinned(), "linux-amd64", spool)
     assert {entry.path for entry in gzipped} == {entry.path for entry in take(tmp_path, GOOD).values()}
 
 
@@ -135,8 +135,8 @@ def test_a_hard_link_becomes_a_file_of_the_same_bytes(tmp_path: Path) -> None:
         ([*GOOD, ("file", "python/lib/python3.13/OS.py", b"", 0o644)], "differ only in case"),
         (without("bin/python3.13"), "not an executable file"),
         ([("file", GOOD[0][1], PROGRAM, 0o644), *without("bin/python3.13")], "not an executable file"),
-        ([("file", GOOD[0][1], ARM_PROGRAM, 0o755), *without("bin/python3.13")], "not a 64-bit Linux program"),
-        ([("file", GOOD[0][1], b"#!/bin/sh", 0o755), *without("bin/python3.13")], "not a 64-bit Linux program"),
+        ([("file", GOOD[0][1], ARM_PROGRAM, 0o755), *without("bin/python3.13")], "not a program for linux-amd64"),
+        ([("file", GOOD[0][1], b"#!/bin/sh", 0o755), *without("bin/python3.13")], "not a program for linux-amd64"),
         (without("site-packages/pip"), "neither pip nor ensurepip"),
     ],
 )
@@ -238,17 +238,23 @@ def test_a_file_in_place_of_the_top_folder_is_refused(tmp_path: Path) -> None:
     ids=["empty", "cut", "32-bit", "x86", "Windows"],
 )
 def test_a_program_for_another_machine_is_refused(tmp_path: Path, program: bytes) -> None:
-    with pytest.raises(IntegrityError, match="not a 64-bit Linux program for amd64"):
+    with pytest.raises(IntegrityError, match="not a program for linux-amd64"):
         take(tmp_path, [("file", GOOD[0][1], program, 0o755), *without("bin/python3.13")])
+
+
+def test_what_stands_behind_a_program_in_the_spool_is_not_its_own(tmp_path: Path) -> None:
+    rest: Spec = ("file", "python/lib/rest", PROGRAM[18:], 0o644)
+    with pytest.raises(IntegrityError, match="not a program for linux-amd64"):
+        take(tmp_path, [("file", GOOD[0][1], PROGRAM[:18], 0o755), rest, *without("bin/python3.13")])
 
 
 def test_each_machine_has_its_own_program(tmp_path: Path) -> None:
     specs: list[Spec] = [("file", GOOD[0][1], ARM_PROGRAM, 0o755), *without("bin/python3.13")]
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(tar_of(specs)))
     with (tmp_path / "spool").open("wb") as spool:
-        assert taken(tmp_path / "x.tar.gz", pinned(), "arm64", spool)
-        with pytest.raises(IntegrityError, match=r"portable CPython 3\.13\.5 for amd64: .* for amd64"):
-            taken(tmp_path / "x.tar.gz", pinned(), "amd64", spool)
+        assert taken(tmp_path / "x.tar.gz", pinned(), "linux-arm64", spool)
+        with pytest.raises(IntegrityError, match=r"portable CPython 3\.13\.5 for linux-amd64: .* for linux-amd64"):
+            taken(tmp_path / "x.tar.gz", pinned(), "linux-amd64", spool)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +263,7 @@ def test_each_machine_has_its_own_program(tmp_path: Path) -> None:
 def test_what_is_no_whole_archive_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
     with (tmp_path / "spool").open("wb") as spool, pytest.raises(IntegrityError, match="portable CPython"):
-        taken(tmp_path / "x", pinned(), "amd64", spool)
+        taken(tmp_path / "x", pinned(), "linux-amd64", spool)
 
 
 def test_an_archive_of_nothing_is_no_python(tmp_path: Path) -> None:
@@ -273,7 +279,7 @@ def test_the_stand_in_is_trimmed_and_still_a_python(arch: Arch, machine: str, tm
     if archive is None:
         pytest.skip("no stand-in for the portable CPython beside the project")
     with (tmp_path / "spool").open("wb") as spool:
-        entries = taken(archive, pinned(), arch, spool)
+        entries = taken(archive, pinned(), f"linux-{arch}", spool)
     paths = [entry.path for entry in entries]
     assert not [path for path in paths if path.endswith((".a", ".pyc", "EXTERNALLY-MANAGED")) or "/idlelib/" in path]
     with (tmp_path / "x.tar.gz").open("wb") as file:

@@ -24,9 +24,9 @@ from bundler.model.bundle import MANIFEST, Entry, File, Link
 from bundler.model.contents import ListedFile
 from bundler.model.interpreter import Interpreter
 from bundler.model.json_text import limited
-from bundler.model.target import MACHINES
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Facts
+from bundler.platforms import name_for
 from bundler.words import Arch, ComponentName, DistroName, DistroVersion, PythonVersion, Sha256, Spec, Wanted
 
 _CONFIG = ConfigDict(extra="ignore", strict=False)
@@ -63,8 +63,8 @@ class _Keys:
     @property
     def interpreter(self) -> Interpreter:
         """The Python that will serve the wheels on the host."""
-        glibc_minor = int(self.python.glibc.removeprefix("2."))
-        return Interpreter(self.python.version, MACHINES[self.arch], glibc_minor)
+        floor = int(self.python.glibc.removeprefix("2."))
+        return Interpreter(self.python.version, name_for(self.distro, self.arch), floor)
 
 
 @dataclass(frozen=True)

@@ -133,8 +133,8 @@ def test_any_entries_come_back(entries: list[Entry], arch: Any, source: Any) -> 
 @pytest.mark.parametrize(
     ("arch", "python", "interpreter"),
     [
-        ("amd64", PythonFacts("3.11.2", "system", "2.36"), Interpreter("3.11.2", "x86_64", 36)),
-        ("arm64", PythonFacts("3.13.9", "portable", "2.43"), Interpreter("3.13.9", "aarch64", 43)),
+        ("amd64", PythonFacts("3.11.2", "system", "2.36"), Interpreter("3.11.2", "linux-amd64", 36)),
+        ("arm64", PythonFacts("3.13.9", "portable", "2.43"), Interpreter("3.13.9", "linux-arm64", 43)),
     ],
 )
 def test_the_interpreter_is_the_hosts(arch: Any, python: PythonFacts, interpreter: Interpreter) -> None:

@@ -11,7 +11,7 @@ from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
 from tests.model.samples import REQUEST, UBUNTU_26
 
-PORTABLE = replace(REQUEST, target=UBUNTU_26, python=Interpreter("3.13.9", "aarch64", 43), portable=True)
+PORTABLE = replace(REQUEST, target=UBUNTU_26, python=Interpreter("3.13.9", "linux-arm64", 43), portable=True)
 both = pytest.mark.parametrize("request_", [REQUEST, PORTABLE], ids=lambda request: request.target.name)
 
 

@@ -1,0 +1,68 @@
+"""macOS. Its floor is the major version, from 11 on: 11 is macOS 11.0, the first for arm64."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+
+from bundler.words import Arch
+
+WORD = "darwin"
+ALIASES: tuple[str, ...] = ("macos",)
+OS_NAME = "posix"
+SYS_PLATFORM = "darwin"
+PLATFORM_SYSTEM = "Darwin"
+MACHINES: Mapping[Arch, str] = {"amd64": "x86_64", "arm64": "arm64"}
+TRIPLES: Mapping[Arch, str] = {"amd64": "x86_64-apple-darwin", "arm64": "aarch64-apple-darwin"}
+QEMU_USER = False
+
+# Mach-O, 64 bits, little-endian. cputype: <mach/machine.h>; filetype: executables, dynamic libraries and bundles, as
+# Python's extension modules are, <mach-o/loader.h>.
+_MAGIC = b"\xcf\xfa\xed\xfe"
+_CPU_TYPE: Mapping[Arch, int] = {"amd64": 0x01000007, "arm64": 0x0100000C}
+_RUNS = (2, 6, 8)
+# A universal file: its magic and the number of its slices, then 20 bytes a slice that begin with the slice's cputype,
+# all big-endian, <mach-o/fat.h>. Java's classes share the magic; where the number stands they have their version, 45 or
+# more.
+_UNIVERSAL = b"\xca\xfe\xba\xbe"
+_MOST_SLICES = 16
+
+
+def floor_name(floor: int) -> str:
+    """What people call the oldest system that will do: `macOS 11`."""
+    return f"macOS {floor}"
+
+
+def tags(arch: Arch, floor: int) -> Iterator[str]:
+    """The platform tags of all wheels that it takes, the most specific first, as `packaging` ranks them."""
+    from packaging.tags import mac_platforms
+
+    return mac_platforms((floor, 0), MACHINES[arch])
+
+
+def resolver_word(arch: Arch, floor: int) -> str:
+    """What uv calls it."""
+    return TRIPLES[arch]
+
+
+def resolver_environment(floor: int) -> Mapping[str, str]:
+    """The variables that uv needs beside that word: the floor, which else is one that uv's versions differ in."""
+    return {"MACOSX_DEPLOYMENT_TARGET": f"{floor}.0"}
+
+
+def is_program(head: bytes, arch: Arch) -> bool:
+    """Say whether a file that begins with `head` is a Mach-O program or library for `arch`, alone or as a slice."""
+    if head.startswith(_MAGIC) and len(head) >= 16:
+        cpu, _, kind = struct.unpack_from("<III", head, 4)
+        return cpu == _CPU_TYPE[arch] and kind in _RUNS
+    return _CPU_TYPE[arch] in _slices(head)
+
+
+def _slices(head: bytes) -> Iterator[int]:
+    """The cputypes of a universal file's slices, as far as `head` shows them."""
+    if not head.startswith(_UNIVERSAL) or len(head) < 8:
+        return
+    (number,) = struct.unpack_from(">I", head, 4)
+    if number <= _MOST_SLICES:
+        for place in range(8, min(8 + 20 * number, len(head) - 3), 20):
+            yield struct.unpack_from(">I", head, place)[0]

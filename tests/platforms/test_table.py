@@ -1,0 +1,142 @@
+"""The table of platforms is the only place that lists them, and each entry is whole."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from packaging.markers import Marker
+
+import bundler.platforms
+from bundler.platforms import NAMES, PLATFORMS, Platform, canonical, marker, name_for, named, runner, spellings
+from bundler.words import Arch
+from tests.model.samples import LOCKS, real_manifests
+
+FOLDER = Path(bundler.platforms.__file__).parent
+ARCHES: tuple[Arch, ...] = get_args(Arch)
+ENTRIES = {platform.__name__.rpartition(".")[2] for platform in PLATFORMS}  # type: ignore[attr-defined]
+# Where a word of the table means something else: wheels are built in a sandbox, which only one system has.
+ELSEWHERE = {"kinds/wheelhouse/build_lock.py"}
+
+every_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.WORD)
+every_name = pytest.mark.parametrize("name", NAMES)
+
+
+def test_the_table_lists_every_file_of_its_folder() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__"} == ENTRIES
+
+
+def outside() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(FOLDER.parent.rglob("*.py")):
+        if FOLDER not in path.parents:
+            yield path.relative_to(FOLDER.parent).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def words_of(tree: ast.Module) -> set[str]:
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_no_other_module_imports_a_platform_or_says_its_words() -> None:
+    own = {word for p in PLATFORMS for word in (p.WORD, *p.ALIASES, p.PLATFORM_SYSTEM, p.SYS_PLATFORM)}
+    for path, tree in outside():
+        for node in ast.walk(tree):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not [name for name in modules if name.startswith("bundler.platforms.")], path
+            if modules == ["bundler.platforms"] and isinstance(node, ast.ImportFrom):
+                assert not ENTRIES & {alias.name for alias in node.names}, path
+        assert path in ELSEWHERE or not {word.strip("-_") for word in words_of(tree)} & own, path
+
+
+def test_no_module_but_an_entry_knows_tags_or_triples() -> None:
+    known = re.compile(r"manylinux|macosx_|apple-darwin|linux-gnu")
+    for path, tree in outside():
+        assert not [word for word in words_of(tree) if known.search(word)], path
+
+
+@every_platform
+def test_an_entry_is_whole(platform: Platform) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9]*", platform.WORD)
+    assert set(platform.MACHINES) == set(platform.TRIPLES) == set(ARCHES)
+    for arch in ARCHES:
+        assert named(f"{platform.WORD}-{arch}") == (platform, arch)
+    assert isinstance(platform.QEMU_USER, bool)
+
+
+def test_no_two_platforms_share_a_word() -> None:
+    words = [word for platform in PLATFORMS for word in (platform.WORD, *platform.ALIASES)]
+    assert len(set(words)) == len(words)
+    assert not set(words) & {*ARCHES, "all"}
+
+
+def test_what_is_called_so_today() -> None:
+    assert NAMES == ("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64")
+    assert spellings() == {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+
+
+@pytest.mark.parametrize("name", ["linux", "amd64", "linux-x86_64", "windows-amd64", "macos-arm64", "", "linux-amd64-"])
+def test_nothing_else_is_a_platform(name: str) -> None:
+    with pytest.raises(KeyError):
+        named(name)
+
+
+@pytest.mark.parametrize(
+    ("distro", "name"),
+    [("debian", "linux-arm64"), ("ubuntu", "linux-arm64"), ("macos", "darwin-arm64"), ("anything", "linux-arm64")],
+)
+def test_a_distro_is_of_one_platform(distro: str, name: str) -> None:
+    assert name_for(distro, "arm64") == name
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("macos", "darwin"),
+        ("macos-arm64", "darwin-arm64"),
+        ("darwin", "darwin"),
+        ("linux-amd64", "linux-amd64"),
+        ("macos-14-arm64", "macos-14-arm64"),
+        ("macos-14", "macos-14"),
+        ("macos-", "darwin-"),
+        ("debian", "debian"),
+        ("", ""),
+    ],
+)
+def test_a_selector_in_the_tables_own_words(word: str, meant: str) -> None:
+    assert canonical(word) == meant
+
+
+def test_the_marker_is_the_one_that_committed_locks_hold() -> None:
+    for target in real_manifests().targets:
+        text = (LOCKS / f"pylock.{target.slug}.toml").read_text(encoding="utf-8")
+        assert tomllib.loads(text)["environments"] == [str(Marker(marker(target.platform)))]
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "machine", "way"),
+    [
+        ("linux-amd64", "Linux", "x86_64", "native"),
+        ("linux-arm64", "Linux", "aarch64", "native"),
+        ("linux-arm64", "Linux", "x86_64", "qemu-user"),
+        ("linux-amd64", "Linux", "riscv64", "qemu-user"),
+        ("linux-amd64", "Darwin", "x86_64", "nothing"),
+        ("linux-arm64", "Darwin", "arm64", "nothing"),
+        ("darwin-arm64", "Darwin", "arm64", "native"),
+        ("darwin-amd64", "Darwin", "arm64", "nothing"),
+        ("darwin-arm64", "Linux", "aarch64", "nothing"),
+        ("darwin-amd64", "Linux", "x86_64", "nothing"),
+    ],
+)
+def test_what_runs_programs(name: str, system: str, machine: str, way: str) -> None:
+    assert runner(name, system, machine) == way
+
+
+def test_something_runs_here() -> None:
+    host = os.uname()
+    assert "native" in {runner(name, host.sysname, host.machine) for name in NAMES}
