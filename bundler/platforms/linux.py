@@ -22,9 +22,11 @@ _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 # Those that uv knows by name; a newer glibc runs every older wheel.
 _UVS = (17, 28, *range(31, 41))
 
-# ELF, 64 bits, little-endian; e_type: executables, and shared objects, which position-independent executables are too;
-# e_machine: the System V ABI, https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+# ELF, 64 bits, little-endian; EI_OSABI: none named, as mostly, or GNU; e_type: executables, and shared objects, which
+# position-independent executables are too; e_machine: the System V ABI,
+# https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
 _MAGIC = b"\x7fELF\x02\x01"
+_ABIS = (0, 3)
 _RUNS = (2, 3)
 _E_MACHINE: Mapping[Arch, int] = {"amd64": 62, "arm64": 183}
 
@@ -58,4 +60,4 @@ def is_program(head: bytes, arch: Arch) -> bool:
     if not head.startswith(_MAGIC) or len(head) < 20:
         return False
     kind, machine = struct.unpack_from("<HH", head, 16)
-    return kind in _RUNS and machine == _E_MACHINE[arch]
+    return head[7] in _ABIS and kind in _RUNS and machine == _E_MACHINE[arch]

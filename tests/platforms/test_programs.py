@@ -32,6 +32,8 @@ def universal(*cpus: int, number: int | None = None) -> bytes:
     [
         (ELF64 + struct.pack("<HH", 2, 62), ["linux-amd64"]),
         (ELF64 + struct.pack("<HH", 3, 183), ["linux-arm64"]),
+        (b"\x7fELF\x02\x01\x01\x03" + bytes(8) + struct.pack("<HH", 2, 62), ["linux-amd64"]),
+        (b"\x7fELF\x02\x01\x01\x09" + bytes(8) + struct.pack("<HH", 2, 62), []),  # FreeBSD
         (ELF64 + struct.pack("<HH", 1, 62), []),
         (ELF64 + struct.pack("<HH", 4, 62), []),
         (ELF64 + struct.pack("<HH", 3, 40), []),

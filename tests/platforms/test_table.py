@@ -76,8 +76,9 @@ def test_no_two_platforms_share_a_word() -> None:
 
 
 def test_what_is_called_so_today() -> None:
-    assert NAMES == ("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64")
-    assert spellings() == {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+    assert set(NAMES) >= {"linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"}
+    assert spellings().items() >= {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}.items()
+    assert not set(spellings()) & set(ARCHES)
 
 
 @pytest.mark.parametrize("name", ["linux", "amd64", "linux-x86_64", "windows-amd64", "macos-arm64", "", "linux-amd64-"])
