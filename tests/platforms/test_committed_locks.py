@@ -8,8 +8,9 @@ import pytest
 
 from bundler import cli
 from bundler.kinds.manifests import Manifests
+from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.lock import Lock
-from bundler.kinds.wheelhouse.request import Request, request_for
+from bundler.kinds.wheelhouse.request import Request
 from tests.model.samples import MANIFESTS, ROOT
 
 FOLDERS = (MANIFESTS, MANIFESTS / "portable")
@@ -18,7 +19,8 @@ FOLDERS = (MANIFESTS, MANIFESTS / "portable")
 def requests(folder: Path) -> list[Request]:
     texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
     manifests = Manifests.parse(texts)
-    return [request_for(manifests, name, target) for name in manifests.wheelhouses for target in manifests.targets]
+    found = [one for one in manifests.components.values() if isinstance(one, WheelhouseComponent)]
+    return [request for one in found for request in one.requests(manifests.hosts)]
 
 
 def lock_text(folder: Path, request: Request) -> str:
