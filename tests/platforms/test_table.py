@@ -115,7 +115,7 @@ def test_a_selector_in_the_tables_own_words(word: str, meant: str) -> None:
 
 def test_the_marker_is_the_one_that_committed_locks_hold() -> None:
     for target in real_manifests().targets:
-        text = (LOCKS / f"pylock.{target.slug}.toml").read_text(encoding="utf-8")
+        text = (LOCKS / f"pylock.litellm-{target.slug}.toml").read_text(encoding="utf-8")
         assert tomllib.loads(text)["environments"] == [str(Marker(marker(target.platform)))]
 
 
