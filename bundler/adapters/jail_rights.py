@@ -14,7 +14,7 @@ from bundler.adapters import kernel
 from bundler.adapters.seccomp import Filter
 
 # In bytes, what can be written in a sandbox and what one process may have in memory; and how many there may be of each.
-# LiteLLM takes 3 GB of files (unpacked, installed twice) and 1.5 GB of memory.
+# The largest component so far takes 3 GB of files (unpacked, installed twice) and 1.5 GB of memory.
 POOL, POOL_FILES = 6 << 30, 600_000
 _MEMORY, _FILE, _PROCESSES, _DESCRIPTORS = 4 << 30, 4 << 30, 1024, 4096
 # As a share: below it the sandbox is ended, so that its host lives on, where no control group holds it.

@@ -83,5 +83,5 @@ def text_file(path: str, content: bytes, *, executable: bool = False) -> File:
 
 
 def top_of(component: str) -> str:
-    """The archive's top folder: `litellm-runtime`."""
+    """The archive's top folder: `NAME-runtime`."""
     return f"{component}-runtime"

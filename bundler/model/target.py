@@ -20,7 +20,7 @@ class Target:
     """One kind of host: `debian` `12` `amd64`, its glibc (minor version of 2.x) and its system Python.
 
     `system_python` is the distro's own patch version, or None where it ships none that the components accept.
-    `openssl` is the distro's OpenSSL as Prisma counts it (`3.0.x`), or None if nobody said.
+    `openssl` is the distro's OpenSSL, by the numbers that decide what runs with it (`3.0.x`), or None if nobody said.
     """
 
     distro: str
