@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,18 @@ def locked(unlocked: World, locks: Path) -> World:
     """A world with a lock for every target."""
     shutil.copytree(locks, unlocked.root / "manifests" / "locks")
     return unlocked
+
+
+@pytest.fixture(scope="session")
+def dist_of(locks: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Tells the dist/ that `build SELECTOR` fills in a world with every lock; each is built once."""
+
+    @functools.cache
+    def built(selector: str) -> Path:
+        with world(tmp_path_factory.mktemp("building")) as made:
+            shutil.copytree(locks, made.root / "manifests" / "locks")
+            done = made.run("build", selector)
+            assert done.code == 0, done.err
+            return made.dist
+
+    return built
