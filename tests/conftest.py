@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.world import World, world
 
@@ -16,6 +17,13 @@ from tests.world import World, world
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a test by its argument where the value is bytes: those may hold a clock's time, and workers must agree."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where slow tests are left out, properties try a third of their examples; `@example`s are tried always."""
+    if "not slow" in config.option.markexpr:
+        settings.register_profile("fast", settings(), max_examples=33)
+        settings.load_profile("fast")
 
 
 @pytest.hookimpl(wrapper=True)

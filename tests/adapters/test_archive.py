@@ -26,6 +26,7 @@ from bundler.adapters.read_archive import open_archive
 from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import Bundle, Entry, File, Folder, Link, Slice, text_file
 from bundler.model.paths import path_fault
+from tests.model.samples import examples
 
 EPOCH = 315532800
 LONG = "deep/" + "d" * 120 + "/" + "n" * 130 + ".txt"
@@ -241,7 +242,7 @@ def is_tree(paths: Iterable[str]) -> bool:
 
 @given(tree=TREES.filter(is_tree), epoch=st.integers(0, 0xFFFFFFFF))
 @example(tree={"a" * 99: (b"", False), "b" * 255: (b"x" * 512, True), "/".join(["c" * 100] * 3): (b"", False)}, epoch=0)
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(80), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_written_is_read_back(tmp_path: Path, tree: dict[str, tuple[bytes, bool]], epoch: int) -> None:
     bundle = Bundle.of("top", [text_file(path, content, executable=x) for path, (content, x) in tree.items()])
     contents = {path: content for path, (content, _) in tree.items()}
@@ -605,7 +606,7 @@ SMALL_ZST = zstandard.ZstdCompressor(write_checksum=True).compress(gzip.decompre
     place=st.integers(0, len(SMALL) - 1),
     change=st.integers(1, 255),
 )
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(400), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_byte_is_refused_or_changes_nothing(tmp_path: Path, content: bytes, place: int, change: int) -> None:
     place %= len(content)
     damaged = content[:place] + bytes([content[place] ^ change]) + content[place + 1 :]
@@ -617,7 +618,7 @@ def test_a_flipped_byte_is_refused_or_changes_nothing(tmp_path: Path, content: b
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_tar_with_any_damage_is_refused_or_safe(tmp_path: Path, data: st.DataObject) -> None:
     """Damage below the compression's checksum: the reader must not fall over, nor let an unsafe path through."""
     tar = bytearray(
@@ -641,7 +642,7 @@ def test_a_tar_with_any_damage_is_refused_or_safe(tmp_path: Path, data: st.DataO
     rubbish=st.binary(max_size=3000),
     head=st.sampled_from([b"\x1f\x8b", b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd", SMALL[:40]]),
 )
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rubbish_is_refused(tmp_path: Path, rubbish: bytes, head: bytes) -> None:
     with pytest.raises(IntegrityError):
         read_bytes(tmp_path, head + rubbish)

@@ -27,6 +27,7 @@ from bundler.adapters.http import Http, Patience
 from bundler.adapters.mirror import Mirror, best_mirror
 from bundler.adapters.retry import MissingError, RangeRefusedError, TransientError, retrying
 from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageError
+from tests.model.samples import examples
 from tests.raw_server import Peer, raw_serving
 from tests.server import Asked, Reply, Server, dropping, failing, redirect, serving
 
@@ -808,7 +809,7 @@ def anything(examples: list[tuple[list[bytes], bytes]]) -> None:
 
 
 @given(st.lists(st.tuples(HEADS, BODIES), min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_answer_is_a_bug(examples: list[tuple[list[bytes], bytes]]) -> None:
     anything(examples)
 

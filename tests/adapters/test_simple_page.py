@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bundler.adapters.simple_page import JSON, IndexFile, read_page
 from bundler.errors import IntegrityError
 from bundler.model.release import Asset, read_json
+from tests.model.samples import examples
 
 BASE = "https://index.test/simple/demo/"
 HTML = "text/html"
@@ -185,7 +186,7 @@ def any_page(content: bytes, kind: str) -> None:
 
 
 @given(JSON_VALUES, st.lists(st.sampled_from(PIECES), max_size=40), st.binary(max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_page_is_read_or_refused(value: object, pieces: list[bytes], noise: bytes) -> None:
     any_page(json.dumps(value).encode(), JSON)
     any_page(json.dumps({"files": [value]}).encode(), JSON)
@@ -230,6 +231,8 @@ BOMBS = [
 MEASURE = """
 import sys, time
 from bundler.adapters.simple_page import JSON, read_page
+from tests.model.samples import examples
+from tests.model.samples import examples
 unit = sys.argv[1].encode()
 content = unit * (8_000_000 // len(unit))
 slowest = 0.0
