@@ -43,3 +43,12 @@ def released(ready: Releasing, first_release: GitHub) -> Releasing:
     """A repository of one's own with that release and its channel."""
     ready.hub.become(first_release)
     return ready
+
+
+@pytest.fixture
+def published(released: Releasing) -> Releasing:
+    """A repository of one's own with that release alone."""
+    channel = released.hub.published("latest-runtime")
+    assert channel is not None
+    del released.hub.kept[channel.id], released.hub.tags["latest-runtime"]
+    return released
