@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bundler.adapters import simple_page
 from bundler.adapters.simple_page import JSON, IndexFile, read_page
 from bundler.errors import IntegrityError
 from bundler.model.release import Asset, read_json
@@ -103,10 +104,15 @@ def test_an_odd_html_page_is_read_for_its_links(content: bytes, found: list[str]
     assert [file.filename for file in read_page(content, HTML, BASE)] == found
 
 
-def test_a_page_lists_so_many_files_and_no_more() -> None:
-    for kind, content in ((HTML, b"<a href=a.whl>" * 100_001), (HTML, b"<a b>" * 400_001)):
+def test_a_page_lists_so_many_files_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (simple_page._MOST_FILES, simple_page._MOST_ANCHORS) == (100_000, 400_000)
+    monkeypatch.setattr(simple_page, "_MOST_FILES", 1_000)
+    monkeypatch.setattr(simple_page, "_MOST_ANCHORS", 4_000)
+    assert len(read_page(b"<a href=a.whl>" * 1_000, HTML, BASE)) == 1_000
+    assert read_page(b"<a b>" * 4_000, HTML, BASE) == ()
+    for content in (b"<a href=a.whl>" * 1_001, b"<a b>" * 4_001):
         with pytest.raises(ValueError, match="more than"):
-            read_page(content, kind, BASE)
+            read_page(content, HTML, BASE)
 
 
 class Browser(HTMLParser):
