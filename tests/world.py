@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import http.server
 import io
@@ -11,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -212,7 +214,20 @@ class World:
 
 
 def stock(folder: Path) -> None:
-    """The wheels that the world's manifests lead to, and some that they do not."""
+    """Write the wheels that the world's manifests lead to, and some that they do not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _stock().items():
+        (folder / name).write_bytes(content)
+
+
+@functools.cache
+def _stock() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as name:
+        _make_stock(Path(name))
+        return {wheel.name: wheel.read_bytes() for wheel in Path(name).iterdir()}
+
+
+def _make_stock(folder: Path) -> None:
     make_wheel(folder, "litellm", "1.0", ["orjson>=3; extra == 'proxy'", "aiohttp"])
     make_wheel(folder, "litellm", "1.1", ["orjson>=3; extra == 'proxy'", "aiohttp"])
     for python in ("cp311", "cp313"):
