@@ -178,7 +178,7 @@ class World:
         return self.root / "dist"
 
     def env(self, **more: str) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "AIWS_", "GITHUB_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "AIWS_", "GITHUB_", "PYTHON"))}
         ours = {
             "PIP_INDEX_URL": self.index.address,
             "AIWS_CACHE_DIR": str(self.root / "cache"),
