@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import gc
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from hypothesis import settings
 
 from tests.world import World, world
 
@@ -14,6 +19,31 @@ from tests.world import World, world
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a test by its argument where the value is bytes: those may hold a clock's time, and workers must agree."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where slow tests are left out, properties try a third of their examples; `@example`s are tried always."""
+    if "not slow" in config.option.markexpr:
+        settings.register_profile("fast", settings(), max_examples=33)
+        settings.load_profile("fast")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays: to look through it for garbage again and again takes every worker a second."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_power_cut() -> Iterator[None]:
+    """What tests write need not outlive a power cut: `fsync` only sees that its file is open."""
+    with mock.patch("os.fsync", os.fstat):
+        yield
 
 
 @pytest.fixture
@@ -37,3 +67,18 @@ def locked(unlocked: World, locks: Path) -> World:
     """A world with a lock for every target."""
     shutil.copytree(locks, unlocked.root / "manifests" / "locks")
     return unlocked
+
+
+@pytest.fixture(scope="session")
+def dist_of(locks: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Tells the dist/ that `build SELECTOR` fills in a world with every lock; each is built once."""
+
+    @functools.cache
+    def built(selector: str) -> Path:
+        with world(tmp_path_factory.mktemp("building")) as made:
+            shutil.copytree(locks, made.root / "manifests" / "locks")
+            done = made.run("build", selector)
+            assert done.code == 0, done.err
+            return made.dist
+
+    return built

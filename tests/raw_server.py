@@ -33,14 +33,14 @@ class Peer:
         self.connection.sendall(data)
         self.sent += len(data)
 
-    def drip(self, data: bytes, pause: float = 0.02, piece: int = 1) -> None:
+    def drip(self, data: bytes, pause: float = 0.005, piece: int = 1) -> None:
         """Send `data` in pieces with a pause after each, until the test ends."""
         for begin in range(0, len(data), piece):
             self.send(data[begin : begin + piece])
             if self.closing.wait(pause):
                 return
 
-    def for_ever(self, data: bytes, pause: float = 0.02) -> None:
+    def for_ever(self, data: bytes, pause: float = 0.005) -> None:
         """Send `data` again and again, until the test ends."""
         while not self.closing.wait(pause):
             self.send(data)

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import html
 import json
+import selectors
 import socket
 import ssl
 import threading
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 from bundler.model.locked_wheel import LockedWheel
 
@@ -92,6 +94,38 @@ class Server:
 
 
 @contextmanager
+def listening(*servers: TCPServer) -> Iterator[None]:
+    """Take connections in one thread until the context ends, then close the servers.
+
+    The end is told to the thread, while `serve_forever` looks for it now and then: for the hundreds of servers that
+    tests start, that is seconds.
+    """
+    told, tell = socket.socketpair()
+
+    def take() -> None:
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(told, selectors.EVENT_READ)
+            for server in servers:
+                waiting.register(server, selectors.EVENT_READ, server)
+            while True:
+                for key, _ in waiting.select():
+                    if key.data is None:
+                        return
+                    key.data.handle_request()
+
+    thread = threading.Thread(target=take)
+    with told, tell:
+        thread.start()
+        try:
+            yield
+        finally:
+            tell.send(b"x")
+            thread.join()
+            for server in servers:
+                server.server_close()
+
+
+@contextmanager
 def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Run a server until the context ends; then every connection is cut."""
     open_now: set[socket.socket] = set()
@@ -127,15 +161,11 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     if tls:
         listener.socket = tls.wrap_socket(listener.socket, server_side=True)
     server = Server(f"{'https' if tls else 'http'}://127.0.0.1:{listener.server_port}")
-    thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     try:
-        yield server
+        with listening(listener):
+            yield server
     finally:
         server.closing.set()
-        listener.shutdown()
-        thread.join()
-        listener.server_close()
         for connection in list(open_now):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

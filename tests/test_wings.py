@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def imports_of(path: Path) -> Iterator[str]:
                 yield inner if is_module else node.module
 
 
+@cache
 def ours(path: Path) -> list[str]:
     return [name for name in imports_of(path) if name.startswith("bundler.")]
 

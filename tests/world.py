@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import http.server
 import io
@@ -11,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from typing import Any
 from unittest import mock
 
 from bundler import cli
+from tests.server import listening
 
 TARGETS = """\
 distros:
@@ -148,14 +150,8 @@ def serve(folder: Path) -> Iterator[Index]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     index = Index(folder, f"http://127.0.0.1:{server.server_port}/simple/")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(server):
         yield index
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass(frozen=True)
@@ -182,7 +178,7 @@ class World:
         return self.root / "dist"
 
     def env(self, **more: str) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "AIWS_", "GITHUB_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "AIWS_", "GITHUB_", "PYTHON"))}
         ours = {
             "PIP_INDEX_URL": self.index.address,
             "AIWS_CACHE_DIR": str(self.root / "cache"),
@@ -218,7 +214,20 @@ class World:
 
 
 def stock(folder: Path) -> None:
-    """The wheels that the world's manifests lead to, and some that they do not."""
+    """Write the wheels that the world's manifests lead to, and some that they do not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _stock().items():
+        (folder / name).write_bytes(content)
+
+
+@functools.cache
+def _stock() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as name:
+        _make_stock(Path(name))
+        return {wheel.name: wheel.read_bytes() for wheel in Path(name).iterdir()}
+
+
+def _make_stock(folder: Path) -> None:
     make_wheel(folder, "litellm", "1.0", ["orjson>=3; extra == 'proxy'", "aiohttp"])
     make_wheel(folder, "litellm", "1.1", ["orjson>=3; extra == 'proxy'", "aiohttp"])
     for python in ("cp311", "cp313"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import os
 import socket
@@ -26,6 +27,7 @@ from bundler.adapters.http import Http, Patience
 from bundler.adapters.mirror import Mirror, best_mirror
 from bundler.adapters.retry import MissingError, RangeRefusedError, TransientError, retrying
 from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageError
+from tests.model.samples import examples
 from tests.raw_server import Peer, raw_serving
 from tests.server import Asked, Reply, Server, dropping, failing, redirect, serving
 
@@ -537,7 +539,10 @@ def test_the_clock_of_the_tests_is_the_one_that_retries_use(waits: list[float]) 
 # Content codings
 
 
-BOMB = gzip.compress(gzip.compress(bytes(64 << 20), mtime=0), mtime=0)
+@functools.cache
+def bomb() -> bytes:
+    """What unpacks to 64 MiB: made when it is needed, not by every worker that collects."""
+    return gzip.compress(gzip.compress(bytes(64 << 20), mtime=0), mtime=0)
 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 205, 206])
@@ -552,7 +557,7 @@ def test_what_is_not_the_whole_page_is_none(server: Server, http: Http, status: 
     "coding", ["gzip, gzip", "gzip,identity", "br", "zstd", "deflate", "compress", "x", "\x1b[2J", "gzip;q=1"]
 )
 def test_no_coding_but_one_gzip_is_taken(server: Server, http: Http, coding: str) -> None:
-    address = server.script("/page", Reply(BOMB, headers={"Content-Encoding": coding}))
+    address = server.script("/page", Reply(bomb(), headers={"Content-Encoding": coding}))
     for ask in (get, stream, call):
         with pytest.raises(UnreachableError, match="compressed as nobody asked for") as caught:
             ask(http, address)
@@ -804,7 +809,7 @@ def anything(examples: list[tuple[list[bytes], bytes]]) -> None:
 
 
 @given(st.lists(st.tuples(HEADS, BODIES), min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_answer_is_a_bug(examples: list[tuple[list[bytes], bytes]]) -> None:
     anything(examples)
 

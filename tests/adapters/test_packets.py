@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bundler.adapters import packets
 from bundler.adapters.packets import asked, questions
 from tests import bpf
+from tests.model.samples import examples
 
 HOME, AWAY = ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("192.0.2.7")
 HOME_6, AWAY_6 = ipaddress.ip_address("::1"), ipaddress.ip_address("2001:db8::7")
@@ -122,7 +123,7 @@ def test_a_query_for_this_host_hides_no_other_in_its_packet() -> None:
     assert seen(local + other) == seen(local + option + b"\0") == ["more than one name at once"]
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=120))
 @example(b"\1\2\1\0\xff\xff")
 def test_any_query_has_a_name_that_can_be_shown(data: bytes) -> None:
@@ -141,7 +142,7 @@ ODD = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(ODD | st.builds(link, st.sampled_from([0x0800, 0x86DD, 0x0806]), st.binary(min_size=40, max_size=90)))
 def test_what_the_kernel_leaves_out_is_no_attempt(frame: bytes) -> None:
     found = asked(frame)  # never raises

@@ -15,28 +15,22 @@ from tests.world import make_wheel, serve
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_PROXY": "127.0.0.1"}
 
 
-def test_everything_is_pinned_with_the_hash_of_every_wheel(tmp_path: Path) -> None:
+def test_everything_is_pinned_with_the_hash_of_every_wheel_of_the_index_alone(tmp_path: Path) -> None:
+    """Whatever else pip is configured for: its own file and the environment name newer wheels elsewhere."""
     wheels = tmp_path / "wheels"
     make_wheel(wheels, "maker", "1.0")
     maker = make_wheel(wheels, "maker", "1.5", ["part; python_version > '3.8'", "other; python_version < '3.8'"])
     parts = [make_wheel(wheels, "part", "2.0", tag=f"py3-none-{tag}") for tag in ("any", "win_amd64")]
-    with serve(wheels) as index:
-        pins = PipCompile(run, ENV, index.address).resolve(["maker>1"])
-    assert [(pin.project, pin.version) for pin in pins] == [("maker", "1.5"), ("part", "2.0")]
-    assert pins[0].sha256 == {hashlib.sha256(maker.read_bytes()).hexdigest()}
-    assert pins[1].sha256 == {hashlib.sha256(part.read_bytes()).hexdigest() for part in parts}
-
-
-def test_the_index_is_the_only_one_whatever_pip_is_configured_for(tmp_path: Path) -> None:
-    make_wheel(tmp_path / "one", "maker", "1.0")
     make_wheel(tmp_path / "other", "maker", "2.0")
     configuration = tmp_path / ".config" / "pip" / "pip.conf"
     configuration.parent.mkdir(parents=True)
     configuration.write_text(f"[global]\nfind-links = {tmp_path / 'other'}\n")
     env = {**ENV, "HOME": str(tmp_path), "PIP_FIND_LINKS": str(tmp_path / "other")}
-    with serve(tmp_path / "one") as index:
-        (pin,) = PipCompile(run, env, index.address).resolve(["maker"])
-    assert pin.version == "1.0"
+    with serve(wheels) as index:
+        pins = PipCompile(run, env, index.address).resolve(["maker>1"])
+    assert [(pin.project, pin.version) for pin in pins] == [("maker", "1.5"), ("part", "2.0")]
+    assert pins[0].sha256 == {hashlib.sha256(maker.read_bytes()).hexdigest()}
+    assert pins[1].sha256 == {hashlib.sha256(part.read_bytes()).hexdigest() for part in parts}
 
 
 def test_nothing_asks_no_index() -> None:

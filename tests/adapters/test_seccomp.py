@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bundler.adapters import seccomp
 from tests import bpf
 from tests.adapters import system_calls
+from tests.model.samples import examples
 
 MACHINES = ("x86_64", "aarch64")
 KILL, ALLOW, EPERM, ENOSYS = 0x80000000, 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
@@ -235,7 +236,7 @@ BYTES = st.integers(0, 300)
 HALVES = st.integers(0, 0xFFFFFFFF)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     machine=st.sampled_from(MACHINES),
     family=st.sampled_from([1, 2, 10, 16]) | BYTES,
@@ -256,7 +257,7 @@ def test_only_sockets_that_can_be_seen(
     assert judged(machine, number(machine, "socket"), *words) == (ALLOW if seen else EPERM)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(machine=st.sampled_from(MACHINES), flags=HALVES, high=HALVES)
 def test_no_new_namespace(machine: str, flags: int, high: int) -> None:
     new = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000

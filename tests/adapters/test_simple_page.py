@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bundler.adapters import simple_page
 from bundler.adapters.simple_page import JSON, IndexFile, read_page
 from bundler.errors import IntegrityError
 from bundler.model.release import Asset, read_json
+from tests.model.samples import examples
 
 BASE = "https://index.test/simple/demo/"
 HTML = "text/html"
@@ -102,10 +104,15 @@ def test_an_odd_html_page_is_read_for_its_links(content: bytes, found: list[str]
     assert [file.filename for file in read_page(content, HTML, BASE)] == found
 
 
-def test_a_page_lists_so_many_files_and_no_more() -> None:
-    for kind, content in ((HTML, b"<a href=a.whl>" * 100_001), (HTML, b"<a b>" * 400_001)):
+def test_a_page_lists_so_many_files_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (simple_page._MOST_FILES, simple_page._MOST_ANCHORS) == (100_000, 400_000)
+    monkeypatch.setattr(simple_page, "_MOST_FILES", 1_000)
+    monkeypatch.setattr(simple_page, "_MOST_ANCHORS", 4_000)
+    assert len(read_page(b"<a href=a.whl>" * 1_000, HTML, BASE)) == 1_000
+    assert read_page(b"<a b>" * 4_000, HTML, BASE) == ()
+    for content in (b"<a href=a.whl>" * 1_001, b"<a b>" * 4_001):
         with pytest.raises(ValueError, match="more than"):
-            read_page(content, kind, BASE)
+            read_page(content, HTML, BASE)
 
 
 class Browser(HTMLParser):
@@ -185,7 +192,7 @@ def any_page(content: bytes, kind: str) -> None:
 
 
 @given(JSON_VALUES, st.lists(st.sampled_from(PIECES), max_size=40), st.binary(max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_page_is_read_or_refused(value: object, pieces: list[bytes], noise: bytes) -> None:
     any_page(json.dumps(value).encode(), JSON)
     any_page(json.dumps({"files": [value]}).encode(), JSON)
@@ -230,6 +237,8 @@ BOMBS = [
 MEASURE = """
 import sys, time
 from bundler.adapters.simple_page import JSON, read_page
+from tests.model.samples import examples
+from tests.model.samples import examples
 unit = sys.argv[1].encode()
 content = unit * (8_000_000 // len(unit))
 slowest = 0.0

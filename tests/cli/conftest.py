@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.releasing import Releasing, releasing
-from tests.world import World
+from tests.github import GitHub
+from tests.world import World, world
 
 
 @pytest.fixture
@@ -24,10 +26,29 @@ def ready(locked: World, tmp_path: Path, impatient: None) -> Iterator[Releasing]
         yield made
 
 
+@pytest.fixture(scope="session")
+def first_release(locks: Path, tmp_path_factory: pytest.TempPathFactory) -> GitHub:
+    """A repository with one release, and a channel that follows it; nobody serves it any more."""
+    base = tmp_path_factory.mktemp("releasing")
+    with world(base) as made:
+        shutil.copytree(locks, base / "manifests" / "locks")
+        with releasing(made, base / "hub") as ready:
+            done = ready.publish("--channel", "latest-runtime")
+            assert done.code == 0, done.err
+            return ready.hub
+
+
 @pytest.fixture
-def released(ready: Releasing) -> Releasing:
-    """A repository with one release, and a channel that follows it."""
-    done = ready.publish("--channel", "latest-runtime")
-    assert done.code == 0, done.err
-    ready.hub.seen.clear()
+def released(ready: Releasing, first_release: GitHub) -> Releasing:
+    """A repository of one's own with that release and its channel."""
+    ready.hub.become(first_release)
     return ready
+
+
+@pytest.fixture
+def published(released: Releasing) -> Releasing:
+    """A repository of one's own with that release alone."""
+    channel = released.hub.published("latest-runtime")
+    assert channel is not None
+    del released.hub.kept[channel.id], released.hub.tags["latest-runtime"]
+    return released

@@ -183,6 +183,7 @@ def test_an_unwritable_output_folder_is_named(locked: World) -> None:
     assert "a-file/dist: Not a directory" in done.err
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_unreachable_index_is_one_clear_error(locked: World) -> None:
     done = locked.run("build", "debian-12-amd64", PIP_INDEX_URL="http://user:secret@127.0.0.1:9/simple/")
     assert done.code == 4

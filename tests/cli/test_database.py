@@ -11,6 +11,7 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from bundler.model.bundle import Folder, text_file
 from tests.archives import repack
 from tests.payloads.prisma.test_tree import tgz
 from tests.server import Reply, Server, serving
-from tests.world import TARGETS, WHEELHOUSE, Ran, World, make_wheel
+from tests.world import TARGETS, WHEELHOUSE, Ran, World, make_wheel, world
 
 ASSET = "litellm-runtime-debian-12-amd64.tar.gz"
 COMMIT = "c" * 40
@@ -70,8 +71,9 @@ class Supplied:
         return self.world.dist / ASSET
 
 
-@pytest.fixture
-def supplied(unlocked: World) -> Iterator[Supplied]:
+@contextmanager
+def supplying(unlocked: World) -> Iterator[Supplied]:
+    """Let a world ask for a database, and serve what that takes."""
     targets = TARGETS.replace("python: 3", "openssl: 3.0.x, python: 3")
     unlocked.write("targets.yaml", targets)
     unlocked.write("litellm.yaml", WHEELHOUSE + DATABASE)
@@ -86,6 +88,22 @@ def supplied(unlocked: World) -> Iterator[Supplied]:
     with serving() as server:
         server.script("/npm/prisma/-/prisma-5.17.0.tgz", Reply(CLI_FILE))
         yield Supplied(unlocked, server, f"{programs}:{os.environ['PATH']}")
+
+
+@pytest.fixture
+def supplied(unlocked: World, impatient: None) -> Iterator[Supplied]:
+    with supplying(unlocked) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive with a database."""
+    with world(tmp_path_factory.mktemp("database")) as made, supplying(made) as supplied:
+        supplied.publish()
+        assert supplied.run("lock", "debian-12-amd64").code == 0
+        assert supplied.run("build", "debian-12-amd64").code == 0
+        return supplied.archive
 
 
 def manifest_of(archive: Path) -> dict[str, object]:
@@ -226,14 +244,12 @@ def test_an_npm_package_that_was_replaced_fails_the_build(supplied: Supplied) ->
         ("metadata/database.env", "metadata/database.env: is not what aiws-bundle writes"),
     ],
 )
-def test_verify_misses_what_a_database_needs(gone: str, finding: str, supplied: Supplied) -> None:
-    supplied.publish()
-    supplied.run("lock", "debian-12-amd64")
-    supplied.run("build", "debian-12-amd64")
-    (supplied.world.root / "other").mkdir()
-    archive = Path(shutil.copy(supplied.archive, supplied.world.root / "other" / ASSET))
+def test_verify_misses_what_a_database_needs(gone: str, finding: str, whole: Path, unlocked: World) -> None:
+    (unlocked.root / "other").mkdir()
+    archive = Path(shutil.copy(whole, unlocked.root / "other" / ASSET))
+    assert unlocked.run("verify", f"other/{ASSET}").code == 0
     repack(archive, lambda entries: entries.pop(gone))
-    done = supplied.run("verify", f"other/{ASSET}")
+    done = unlocked.run("verify", f"other/{ASSET}")
     assert done.code == 3
     assert finding in done.out
 

@@ -135,8 +135,8 @@ def test_a_rate_limit_of_hours_ends_the_run(ready: Releasing) -> None:
     assert "come back in 7200 s" in done.err
 
 
+@pytest.mark.usefixtures("published")
 def test_other_bytes_under_a_published_tag_are_refused(ready: Releasing) -> None:
-    assert ready.publish().code == 0
     before = ready.stored(ready.tag)
     ready.another_build()
     writes = len(ready.writes())
@@ -148,8 +148,8 @@ def test_other_bytes_under_a_published_tag_are_refused(ready: Releasing) -> None
     assert len(ready.writes()) == writes
 
 
+@pytest.mark.usefixtures("published")
 def test_replace_switches_to_the_new_set_at_once(ready: Releasing) -> None:
-    assert ready.publish().code == 0
     old = ready.release(ready.tag)
     ready.another_build()
     assert ready.publish("--replace").code == 0
@@ -159,8 +159,8 @@ def test_replace_switches_to_the_new_set_at_once(ready: Releasing) -> None:
     assert ready.release(ready.tag).id != old.id
 
 
+@pytest.mark.usefixtures("published")
 def test_when_the_switch_fails_the_old_release_is_back(ready: Releasing) -> None:
-    assert ready.publish().code == 0
     before = ready.stored(ready.tag)
     body = ready.release(ready.tag).body
     ready.another_build()
@@ -176,8 +176,8 @@ def test_when_the_switch_fails_the_old_release_is_back(ready: Releasing) -> None
     assert ready.hub.drafts() == []
 
 
+@pytest.mark.usefixtures("published")
 def test_a_run_that_ended_in_the_switch_is_put_right_by_the_next_one(ready: Releasing) -> None:
-    assert ready.publish().code == 0
     before = ready.stored(ready.tag)
     ready.another_build()
     # Neither publishing the new one nor putting back the old one works: as if killed in between.
@@ -191,8 +191,8 @@ def test_a_run_that_ended_in_the_switch_is_put_right_by_the_next_one(ready: Rele
     assert ready.hub.drafts() == []
 
 
+@pytest.mark.usefixtures("published")
 def test_a_release_whose_replacement_was_lost_is_put_back(ready: Releasing) -> None:
-    assert ready.publish().code == 0
     before = ready.stored(ready.tag)
     ready.another_build()
     ready.hub.faults.append(Fault("api", "PATCH", PATCH_RELEASE, status=500, after=1, times=-1))
@@ -240,8 +240,8 @@ def test_a_channel_follows(ready: Releasing) -> None:
     assert ready.hub.tags["latest-runtime"] == ready.hub.head
 
 
+@pytest.mark.usefixtures("released")
 def test_a_channel_that_is_there_moves_with_its_tag(ready: Releasing) -> None:
-    assert ready.publish("--channel", "latest-runtime").code == 0
     ready.another_build()
     commit = "f" * 40
     ready.hub.commits.add(commit)

@@ -84,8 +84,8 @@ def test_a_release_that_is_no_channel_is_not_taken_for_one(ready: Releasing) -> 
     assert ready.writes() == []
 
 
+@pytest.mark.usefixtures("published")
 def test_a_lost_first_half_of_the_switch_is_undone(ready: Releasing) -> None:
-    assert ready.publish().code == 0
     before = ready.stored(ready.tag)
     ready.another_build()
     # Claiming is no PATCH for a new draft: the first five are tries to take the old release off its tag.
@@ -96,8 +96,8 @@ def test_a_lost_first_half_of_the_switch_is_undone(ready: Releasing) -> None:
     assert ready.hub.drafts() == []
 
 
+@pytest.mark.usefixtures("published")
 def test_a_lost_answer_to_the_second_half_of_the_switch_is_a_success(ready: Releasing) -> None:
-    assert ready.publish().code == 0
     ready.another_build()
     ready.hub.faults.append(Fault("api", "PATCH", PATCH_RELEASE, lose_answer=True, after=1, times=5))
     done = ready.publish("--replace")
@@ -106,8 +106,8 @@ def test_a_lost_answer_to_the_second_half_of_the_switch_is_a_success(ready: Rele
     assert ready.hub.drafts() == []
 
 
+@pytest.mark.usefixtures("released")
 def test_a_channel_off_its_tag_is_put_back_by_any_publish(ready: Releasing) -> None:
-    assert ready.publish(*CHANNEL).code == 0
     held = ready.stored("latest-runtime")
     release = ready.hub.published("latest-runtime")
     assert release is not None
@@ -130,8 +130,8 @@ def test_immutable_releases_are_noticed_without_the_right_to_ask(ready: Releasin
     assert len(ready.writes()) == writes
 
 
+@pytest.mark.usefixtures("released")
 def test_publishing_an_older_release_again_does_not_move_the_channel_back(ready: Releasing) -> None:
-    assert ready.publish(*CHANNEL).code == 0
     files = {path.name: path.read_bytes() for path in ready.world.dist.iterdir()}
     ready.another_build()
     newer = "f" * 40
@@ -152,8 +152,8 @@ def test_publishing_an_older_release_again_does_not_move_the_channel_back(ready:
     assert ready.stored("latest-runtime") != held
 
 
+@pytest.mark.usefixtures("released")
 def test_a_channel_that_is_put_back_does_not_become_the_latest_release(ready: Releasing) -> None:
-    assert ready.publish(*CHANNEL).code == 0
     ready.another_build()
     commit = "f" * 40
     ready.hub.commits.add(commit)
@@ -173,8 +173,8 @@ def test_a_git_tag_that_is_seen_late_is_waited_for(ready: Releasing) -> None:
     assert ready.stored(ready.tag) == ready.files
 
 
+@pytest.mark.usefixtures("published")
 def test_a_dry_run_tells_the_truth_about_a_release_off_its_tag(ready: Releasing) -> None:
-    assert ready.publish().code == 0
     release = ready.hub.published(ready.tag)
     assert release is not None
     mark = f"<!-- aiws-bundle: replaced of {ready.tag} by {'a' * 16}; the next publish uses or removes this -->\n"

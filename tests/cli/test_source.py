@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandboxes import needs_sandbox
+from tests.server import listening
 from tests.sources import COMMIT, Fork, source_files, tar_of, zip_of
 from tests.world import WHEELHOUSE, Ran, World, make_wheel, world
 
@@ -366,13 +366,7 @@ def test_a_tar_from_a_server_serves_as_well(fork: Fork) -> None:
     handler = type("Handler", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
     serve = functools.partial(handler, directory=str(fork.folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(server):
         mirror = f"https://source.example/litellm/archive/=http://127.0.0.1:{server.server_port}/"
         done = fork.world.run("lock", "debian-12-amd64", AIWS_MIRRORS=mirror)
         assert done.code == 0, done.err
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import secrets
+import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -216,6 +218,17 @@ class GitHub:
                 asset.sha256, asset.state = hashlib.sha256(content).hexdigest(), "uploaded"
                 asset.tells_digest = digests
             return release.id
+
+    def become(self, other: GitHub) -> None:
+        """Hold what another repository holds: its commits, tags and releases, and copies of their bytes."""
+        with self.lock:
+            self.commits, self.tags, self.branches = set(other.commits), dict(other.tags), dict(other.branches)
+            self.annotated, self.burnt_tags = set(other.annotated), set(other.burnt_tags)
+            self.kept, self.latest_id, self._last_id = copy.deepcopy(other.kept), other.latest_id, other._last_id
+            self.uploaded_bytes = other.uploaded_bytes
+            for release in self.kept.values():
+                for asset in release.assets.values():
+                    asset.path = Path(shutil.copy(asset.path, self._folder))
 
     def count(self, seen: Seen, size: int) -> None:
         """Note that bytes of a request's body came."""

@@ -8,7 +8,6 @@ import secrets
 import socket
 import ssl
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from tests.github.repository import Addresses, ApiError, GitHub
 from tests.github.request import Answer, Request, Stored
 from tests.github.routes import answer_api
 from tests.github.uploads import PIECE, Body, Cut, receive
+from tests.server import listening
 
 # Paths of GitHub Enterprise, where one origin plays three roles.
 _PREFIXES: tuple[tuple[str, Role, str], ...] = (
@@ -75,23 +75,16 @@ def github(
     api = f"{web}/api/v3" if enterprise else listeners["api"].origin
     uploads = f"{web}/api/uploads" if enterprise else listeners["uploads"].origin
     hub = GitHub(folder, repo, Addresses(api, uploads, web, listeners["objects"].origin))
-    threads = []
     for listener in listeners.values():
         listener.hub = hub
-        threads.append(threading.Thread(target=partial(listener.serve_forever, poll_interval=0.02)))
-        threads[-1].start()
     try:
-        yield hub
+        with listening(*listeners.values()):
+            yield hub
     finally:
         hub.closing.set()
-        for listener in listeners.values():
-            listener.shutdown()
-            listener.server_close()
-            for connection in list(listener.open_now):
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
-            thread.join()
+        for connection in [each for listener in listeners.values() for each in listener.open_now]:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
     if hub.crashes:
         raise AssertionError(f"the release server failed: {hub.crashes[0]!r}") from hub.crashes[0]
 

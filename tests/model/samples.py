@@ -20,10 +20,19 @@ ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"
 LOCKS = MANIFESTS / "locks"
 
+
+def examples(number: int) -> int:
+    """How many examples a property tries that tries `number` in a run of all tests: fewer in the fast part."""
+    return number * settings().max_examples // 100
+
+
 # Properties are checked on the same examples in every run, however slow the machine.
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+PROPERTY = settings(
+    deadline=None, derandomize=True, max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow]
+)
 # For what takes some milliseconds an example, such as a process.
-COSTLY_PROPERTY = settings(PROPERTY, max_examples=40)
+COSTLY_PROPERTY = settings(PROPERTY, max_examples=examples(40))
+
 
 DEBIAN_12 = Target("debian", "12", "amd64", 36, "3.11.2")
 UBUNTU_26 = Target("ubuntu", "26.04", "arm64", 43, None)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bundler.model.closure import Wheel, prove
 from bundler.model.interpreter import Interpreter
 from tests.model import slow_closure
+from tests.model.samples import examples
 
 PYTHON = Interpreter("3.11.2", "linux-amd64", 36)
 NAMES = ("app", "lib", "x-1", "y.z")
@@ -82,7 +83,7 @@ def _alike(findings: tuple[str, ...]) -> list[str]:
     return [text.partition(" requires ")[0] if text.startswith("unreadable: ") else text for text in findings]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(worlds)
 def test_the_proof_finds_what_the_slow_one_finds(world: tuple[list[str], list[Wheel]]) -> None:
     _same(world)
