@@ -27,6 +27,8 @@ _ERROR = re.compile(
     r"(Uncaught )?([\w$]+\.)*\w*(Error|Exception)( \[\w+\])?: \S.*|panic: .*|(npm )?(error|fatal):? \S.*|ERROR:\s.*",
     re.ASCII,
 )
+# An exception that nobody caught: of Python, of Go, of Node.js.
+_CRASH = re.compile(r"Traceback \(most recent call last\):|^(panic|fatal error): |^Node\.js v[0-9]", re.MULTILINE)
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -66,6 +68,11 @@ def _beside(line: str, margin: str | None) -> str:
         return ""
     said = line[len(margin) :] if line.startswith(margin) else line.strip(" |")
     return "" if said.startswith(" ") else said.strip()
+
+
+def crashed(log: str) -> bool:
+    """Say whether a program that failed ended with an exception that nobody caught, as far as its log tells."""
+    return bool(_CRASH.search(log))
 
 
 def failure(command: str, ended: str, log: str) -> str:
