@@ -33,7 +33,9 @@ Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | Non
 _REQUESTS = frozenset(
     ("run", "start", "running", "output", "stop", "ask", "write", "extract", "take", "look", "read", "attempts")
 )
-_OUTPUT_KEPT = 20_000
+# Of what a program writes: enough for every log that was met, and little enough for a report that holds one.
+_OUTPUT_KEPT = 128 << 10
+_TEXT_READ = 20_000
 _TIMED_OUT = 124
 _FILES_PATIENCE, _UNPACK_PATIENCE = 120.0, 900.0
 
@@ -143,8 +145,7 @@ class Jail:
         child = self._children.program(argv, env, cwd, _OUTPUT_KEPT)
         in_time = self._children.finish(child, timeout)
         code, late = (child.code, "") if in_time else (_TIMED_OUT, f"\nended after {timeout:.0f} s")
-        text = (child.written.decode("utf-8", "replace") + late)[-_OUTPUT_KEPT:]
-        return {"code": code, "output": text, "seconds": time.monotonic() - started}
+        return {"code": code, "output": child.told() + late, "seconds": time.monotonic() - started}
 
     def start(self, argv: list[str], env: dict[str, str], cwd: str) -> Json:
         """Start a program that goes on. Returns its number."""
@@ -160,7 +161,7 @@ class Jail:
     def output(self, pid: int) -> Json:
         """Return the end of what a started program has written."""
         self._children.turn(0)
-        return self._started[pid].written.decode("utf-8", "replace")[-_OUTPUT_KEPT:]
+        return self._started[pid].told()
 
     def stop(self, pid: int) -> Json:
         """End a started program, with all that it started, and return its exit code."""
@@ -181,7 +182,7 @@ class Jail:
 
     def read(self, path: str) -> Json:
         """Return the end of a text file of the code's, or null if it is not there."""
-        return self._children.deputy(lambda: jail_files.read(path, _OUTPUT_KEPT), _FILES_PATIENCE)
+        return self._children.deputy(lambda: jail_files.read(path, _TEXT_READ), _FILES_PATIENCE)
 
     def extract(self, folder: str) -> Json:
         """Unpack the verified archive below `folder`, for the code to have."""

@@ -41,6 +41,7 @@ class Child:
         self.pid, self.code, self._limit = pid, -1, limit
         self.ended, self.pipe = os.pidfd_open(pid), pipe
         self.written = bytearray()
+        self._dropped = 0
 
     def read(self) -> bool:
         """Take what it wrote; return whether there may be more."""
@@ -51,9 +52,17 @@ class Child:
         if not data:
             self.close()
         self.written += data
-        if len(self.written) > 2 * self._limit:
-            del self.written[: -self._limit]
+        if (more := len(self.written) - self._limit) > self._limit:
+            del self.written[:more]
+            self._dropped += more
         return bool(data)
+
+    def told(self) -> str:
+        """The end of what it wrote, as text; if that is not all, after a line that says so."""
+        kept = self.written[-self._limit :]
+        before = self._dropped + len(self.written) - len(kept)
+        mark = f"[{before} bytes before this were not kept]\n" if before else ""
+        return mark + kept.decode("utf-8", "replace")
 
     def close(self) -> None:
         """Take no more."""

@@ -88,9 +88,9 @@ class Sandbox:
         """Return the end of what a started program has written."""
         return str(self.request({"do": "output", "pid": number}))
 
-    def stop(self, number: int) -> None:
-        """End a started program, with all that it started."""
-        self.request({"do": "stop", "pid": number})
+    def stop(self, number: int) -> int:
+        """End a started program, with all that it started; return its exit code."""
+        return int(_facts({"code": self.request({"do": "stop", "pid": number})}, code=int)["code"])
 
     def ask(self, port: int, path: str, body: str = "", timeout: float = 10.0) -> tuple[int, str]:
         """Ask a server in the sandbox; return status (0 if it does not answer within `timeout` seconds) and body."""

@@ -1,4 +1,4 @@
-"""Unpack an archive of ours below a folder, following nothing that stands there. Standard library only.
+"""Unpack an archive below a folder, following nothing that stands there. Standard library only.
 
 For archives that were verified, in a sandbox or anywhere else: no path is believed all the same (`tar_reader`), nothing
 that exists is opened or replaced, and no link is gone through.
@@ -33,13 +33,16 @@ def unpack(archive: BinaryIO, folder: Path, name: str = "the archive") -> None:
     root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         reader = Reader(name, _pieces(archive, name))
-        folders = []
+        folders: dict[str, int | None] = {}
         for member in reader.members():
-            _make(root, member, reader)
+            _make_folders(root, posixpath.dirname(member.path), folders)
             if member.kind == "folder":
-                folders.append(member)
-        for member in reversed(folders):  # files made in a folder change its time
-            _finish(_opened(root, member.path), 0o755, member.mtime)
+                _make_folders(root, member.path, folders)
+                folders[member.path] = member.mtime
+            else:
+                _make(root, member, reader)
+        for path, mtime in reversed(folders.items()):  # files made in a folder change its time
+            _finish(_opened(root, path), 0o755, mtime)
     finally:
         os.close(root)
 
@@ -53,14 +56,27 @@ def _pieces(archive: BinaryIO, name: str) -> Iterator[bytes]:
         raise IntegrityError(f"{name}: not a whole archive: {error}") from error
 
 
+def _make_folders(root: int, path: str, made: dict[str, int | None]) -> None:
+    """Make a folder and those above it, unless they are `made`: archives of others tell some late, and some never."""
+    parts = path.split("/") if path and path not in made else []
+    for number, base in enumerate(parts):
+        inner = "/".join(parts[: number + 1])
+        if inner in made:
+            continue
+        parent = _opened(root, "/".join(parts[:number]))
+        try:
+            os.mkdir(base, 0o755, dir_fd=parent)
+        finally:
+            os.close(parent)
+        made[inner] = None
+
+
 def _make(root: int, member: Member, reader: Reader) -> None:
     above, base = posixpath.split(member.path)
     parent = _opened(root, above)
     try:
         if member.kind == "file":
             _write(parent, base, member, reader)
-        elif member.kind == "folder":
-            os.mkdir(base, 0o755, dir_fd=parent)
         elif member.kind == "link" and link_fault(member.path, member.target, member.path.partition("/")[0]) is None:
             os.symlink(member.target, base, dir_fd=parent)
             os.utime(base, (member.mtime, member.mtime), dir_fd=parent, follow_symlinks=False)
@@ -93,10 +109,11 @@ def _write(parent: int, base: str, member: Member, reader: Reader) -> None:
         _finish(file, 0o755 if member.executable else 0o644, member.mtime)
 
 
-def _finish(descriptor: int, mode: int, mtime: int) -> None:
-    """Set what the umask and the clock decided otherwise, and close."""
+def _finish(descriptor: int, mode: int, mtime: int | None) -> None:
+    """Set what the umask and the clock decided otherwise, and close. No time: nobody told one."""
     try:
         os.fchmod(descriptor, mode)
-        os.utime(descriptor, (mtime, mtime))
+        if mtime is not None:
+            os.utime(descriptor, (mtime, mtime))
     finally:
         os.close(descriptor)

@@ -9,6 +9,7 @@ import click
 from bundler.cli import Options
 from bundler.cli.output import print_findings, print_table
 from bundler.commands.rehearse import RehearsalReport, rehearse
+from bundler.kinds.steps import Step
 from bundler.terminal import Json, say, say_block, say_json
 
 
@@ -23,18 +24,20 @@ from bundler.terminal import Json, say, say_block, say_json
 def command(options: Options, archive: Path, root: Path | None) -> int:
     """Install an archive where there is no network, and report.
 
-    Runs what the consumers' installer runs, starts the proxy, installs a second time, then does the same with the
-    archive's own install.sh. Nothing is written to the root; every attempt to reach the network is listed.
+    Runs what the consumers' installer runs, starts the program and asks it as its manifest's `rehearsal:` says,
+    installs a second time, then does the same with the archive's own install.sh. Of a component that another repository
+    releases the program is started. Nothing is written to the root; every attempt to reach the network is listed.
+    -v shows all that a failed program wrote.
     """
     report = rehearse(options.settings(), archive, root)
     if options.json:
         say_json(_json(report))
     else:
-        _show(report)
+        _show(report, verbose=options.verbose)
     return report.exit_code
 
 
-def _show(report: RehearsalReport) -> None:
+def _show(report: RehearsalReport, *, verbose: bool = False) -> None:
     if report.rehearsal is None:
         say(f"NOT ok  {report.archive} does not verify, so it is not rehearsed:")
         print_findings((*report.verdict.integrity, *report.verdict.closure))
@@ -48,16 +51,27 @@ def _show(report: RehearsalReport) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in measures.versions.items())
     say()
     say(f"{versions}; {measures.disk_bytes / 1e6:.0f} MB on disk")
+    for note in report.rehearsal.notes:
+        say(f"note: {note}")
     attempts = [(step.name, attempt) for step in report.rehearsal.steps for attempt in step.attempts]
     say("attempts to reach the network:" if attempts else "attempts to reach the network: none")
     for name, attempt in attempts:
         say(f"  {attempt.what}  by {attempt.program or 'a program that was gone'}  during: {name}")
     for step in report.rehearsal.steps:
         if not step.good:
-            say()
-            say_block(f"FAILED: {step.name}\n{step.detail}")
-            for attempt in step.attempts:
-                say(f"it asked the network for {attempt.what}, which a host without network cannot give")
+            _show_failure(step, verbose=verbose)
+
+
+def _show_failure(step: Step, *, verbose: bool) -> None:
+    say()
+    say_block(f"FAILED: {step.name}\n{step.detail}")
+    for attempt in step.attempts:
+        say(f"it asked the network for {attempt.what}, which a host without network cannot give")
+    if verbose and step.log:
+        say()
+        say_block(f"all that it wrote:\n{step.log.rstrip()}")
+    elif step.log:
+        say("-v shows all that it wrote")
 
 
 def _json(report: RehearsalReport) -> Json:
@@ -70,14 +84,18 @@ def _json(report: RehearsalReport) -> Json:
         "closure": list(report.verdict.closure),
         "versions": dict(rehearsal.measures.versions) if rehearsal else {},
         "disk_bytes": rehearsal.measures.disk_bytes if rehearsal else 0,
-        "steps": [
-            {
-                "name": step.name,
-                "seconds": round(step.seconds, 2),
-                "ok": step.good,
-                "detail": step.detail,
-                "attempts": [{"what": attempt.what, "program": attempt.program} for attempt in step.attempts],
-            }
-            for step in (rehearsal.steps if rehearsal else ())
-        ],
+        "manifest": rehearsal.manifest if rehearsal and rehearsal.manifest else None,
+        "notes": list(rehearsal.notes) if rehearsal else [],
+        "steps": [_step(step) for step in (rehearsal.steps if rehearsal else ())],
+    }
+
+
+def _step(step: Step) -> Json:
+    return {
+        "name": step.name,
+        "seconds": round(step.seconds, 2),
+        "ok": step.good,
+        "detail": step.detail,
+        "attempts": [{"what": attempt.what, "program": attempt.program} for attempt in step.attempts],
+        **({} if step.good else {"log": step.log}),
     }

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.adapters.own_folder import private_folder
-from bundler.adapters.regular import read_regular
-from bundler.adapters.sandbox import opened
 from bundler.errors import UnreachableError, UsageError
-from bundler.kinds.wheelhouse.examine import examine
-from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
-from bundler.kinds.wheelhouse.rehearse import Rehearsal, Rehearsing, Step
+from bundler.kinds import kind_of
+from bundler.kinds.kind import Component
+from bundler.kinds.manifests import load_manifests
+from bundler.kinds.steps import Rehearsal, Step
 from bundler.model.verdict import Verdict
-from bundler.platforms import runner
 from bundler.session import Settings
-
-_LARGEST_RELEASE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -40,48 +36,29 @@ class RehearsalReport:
 def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalReport:
     """Verify `archive`, then install and run it in a sandbox around `root` (default: this host), with no network.
 
-    Raises UnreachableError if the archive or root is not there, UsageError if the root is another distro's,
-    WorkError if no sandbox can be made.
+    How a program is started and asked, the manifests say, if there are any. Raises UnreachableError if the archive or
+    root is not there, UsageError if the root is another distro's, WorkError if no sandbox can be made.
     """
     if not archive.is_file():
         raise UnreachableError(f"{archive} is not a file", "give an archive that `build` made")
     place = root or Path("/")
-    judged = examine(archive)
-    verdict, facts, contents = judged.verdict, judged.facts, judged.contents
-    if not verdict.good or facts is None or contents is None:
-        return RehearsalReport(archive, place, verdict, None)
-    _check_root(place, facts)
-    _check_runner(place, facts)
-    with opened(place, facts.interpreter.machine, private_folder(settings.cache_dir, "rehearsal"), archive) as sandbox:
-        rehearsing = Rehearsing(sandbox, facts, contents.top, lambda step: _tell(settings, step))
-        return RehearsalReport(archive, place, verdict, rehearsing.rehearse())
+    mountpoint = private_folder(settings.cache_dir, "rehearsal")
+    verdict, rehearsal = kind_of(archive, archive.name).rehearse(
+        archive, place, mountpoint, lambda: _components(settings), lambda step: _tell(settings, step)
+    )
+    return RehearsalReport(archive, place, verdict, rehearsal)
+
+
+def _components(settings: Settings) -> Sequence[Component] | None:
+    """The components of the manifests at hand; None if none were chosen and none are found. Raises ManifestError."""
+    try:
+        workspace = settings.workspace()
+    except UsageError:
+        if settings.manifests:
+            raise
+        return None
+    return tuple(load_manifests(workspace).components.values())
 
 
 def _tell(settings: Settings, step: Step) -> None:
     settings.progress.say(f"{'ok' if step.good else 'FAILED'}  {step.seconds:6.1f} s  {step.name}")
-
-
-def _check_runner(root: Path, facts: ArchiveManifest) -> None:
-    """Check that this host runs the archive's programs: of itself, or another root's through an emulator."""
-    platform, host = facts.interpreter.platform, os.uname()
-    way = runner(platform, host.sysname, host.machine)
-    if way == "nothing":
-        raise UsageError(f"nothing here runs programs for {platform}", "rehearse on a host of that kind")
-    if root == Path("/") and way != "native":
-        raise UsageError(
-            f"this host is {host.machine}, the archive is for {facts.arch}", f"give --root of {facts.arch}"
-        )
-
-
-def _check_root(root: Path, facts: ArchiveManifest) -> None:
-    """Check that `root` is what the archive is for (os-release(5))."""
-    wanted = f"{facts.distro} {facts.version}"
-    path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
-    if path is None:
-        raise UnreachableError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
-    lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
-    release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
-    found = f"{release.get('ID')} {release.get('VERSION_ID')}"
-    if found != wanted:
-        hint = f"give --root with an unpacked root of {wanted}, or rehearse on such a host"
-        raise UsageError(f"{root} is {found}, the archive is for {wanted}", hint)

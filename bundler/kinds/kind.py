@@ -14,6 +14,7 @@ from bundler.adapters.archive import Written
 from bundler.adapters.workspace import Workspace
 from bundler.bench import Bench
 from bundler.errors import Problem
+from bundler.kinds.steps import Rehearsal, Step
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome
@@ -185,6 +186,20 @@ class Kind(Protocol):
 
     def judge(self, path: Path, name: str) -> Verdict:
         """Judge an archive, called `name`. Raises OSError if it cannot be read at all."""
+
+    def rehearse(
+        self,
+        archive: Path,
+        root: Path,
+        mountpoint: Path,
+        components: Callable[[], Sequence[Component] | None],
+        told: Callable[[Step], None],
+    ) -> tuple[Verdict, Rehearsal | None]:
+        """Judge an archive; if it is good, try it in a sandbox around `root`, whose mounts are below `mountpoint`.
+
+        `components` loads those at hand, None if no manifests are; `told` hears of every step. Raises UnreachableError
+        or UsageError if the root is none for the archive, WorkError if no sandbox can be made.
+        """
 
     def inspect(self, path: Path) -> Inspection:
         """Read an archive. Raises IntegrityError if it cannot be read."""

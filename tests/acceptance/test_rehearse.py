@@ -19,7 +19,8 @@ import pytest
 from bundler.adapters.sandbox import opened
 from tests.acceptance.roots import debian_root
 from tests.archives import Entries, on_disk, repack
-from tests.world import World, make_wheel
+from tests.cli.test_components import archive as component
+from tests.world import WHEELHOUSE, World, make_wheel
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +37,7 @@ def aiws(*words: str, code: int = 0, cwd: Path = ROOT) -> str:
 
 def figures(report: dict[str, Any]) -> str:
     steps = {str(step["name"]): step for step in report["steps"]}
-    shown = {name: steps[name]["seconds"] for name in steps if "install" in name or "proxy" in name}
+    shown = {name: steps[name]["seconds"] for name in steps if "install" in name or "program" in name}
     return f"{report['versions']} {report['disk_bytes'] / 1e6:.0f} MB {shown}"
 
 
@@ -57,6 +58,8 @@ def test_the_bundle_comes_up_on_a_host_without_network(version: str, arch: str, 
     report = json.loads(aiws("--json", "rehearse", str(archive), "--root", str(root)))
     print(figures(report))
     assert report["ok"], report
+    assert report["manifest"] == "litellm.yaml"
+    assert "program: ready, and answers" in [step["name"] for step in report["steps"]]
     assert [attempt for step in report["steps"] for attempt in step["attempts"]] == []
     assert tree(root) == before, "the root was written to"
 
@@ -150,16 +153,21 @@ def test_a_wheel_for_a_too_new_glibc_fails_the_rehearsal(dist: Path, tmp_path: P
     assert "glibc 2.36" in out
 
 
+def built(world: World, program: str) -> Path:
+    """An archive whose program is the function `main` of `program`, and whose pip is a real one."""
+    make_wheel(world.index.folder, "litellm", "1.0", ["orjson>=3; extra == 'proxy'"], module=program, script="main")
+    fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(world.index.folder), "pip>=25.1"]
+    subprocess.run(fetch, check=True)
+    (world.index.folder / "pip-26.0-py3-none-any.whl").unlink()
+    assert world.run("lock", "debian-12-amd64").code == 0
+    assert world.run("build", "debian-12-amd64").code == 0
+    return world.dist / "litellm-runtime-debian-12-amd64.tar.gz"
+
+
 def test_an_installation_that_needs_the_network_fails_and_what_it_asked_for_is_named(unlocked: World) -> None:
     program = "import socket\ndef main():\n    socket.create_connection(('prices.example.org', 443), 5)\n"
-    make_wheel(unlocked.index.folder, "litellm", "1.0", ["orjson>=3; extra == 'proxy'"], module=program, script="main")
-    fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(unlocked.index.folder), "pip>=25.1"]
-    subprocess.run(fetch, check=True)
-    (unlocked.index.folder / "pip-26.0-py3-none-any.whl").unlink()
-    assert unlocked.run("lock", "debian-12-amd64").code == 0
-    assert unlocked.run("build", "debian-12-amd64").code == 0
-    root = str(debian_root("12", "amd64"))
-    done = unlocked.run_process("rehearse", "dist/litellm-runtime-debian-12-amd64.tar.gz", "--root", root)
+    archive = built(unlocked, program)
+    done = unlocked.run_process("rehearse", str(archive), "--root", str(debian_root("12", "amd64")))
     assert done.code == 1
     assert "FAILED: consumers: the program answers" in done.out
     assert "it asked the network for prices.example.org" in done.out
@@ -220,7 +228,7 @@ FORGERY = """
 import os, socket
 def main():
     folder = "/tmp/rehearsal"
-    places = ["proxy.log", "config.yaml", "home/.keep", "python", "installed", "unpacked-again"]
+    places = ["working", "working/config.json", "home/.keep", "python", "installed", "unpacked-again"]
     for place, target in zip(places * 3, ["/proc/self/fd/1", "/proc/self/fd/3", "/proc/self/mem", "FIFO"] * 5):
         path = os.path.join(folder, place)
         try:
@@ -246,13 +254,8 @@ def main():
 
 
 def test_rehearsed_code_forges_no_rehearsal(unlocked: World) -> None:
-    make_wheel(unlocked.index.folder, "litellm", "1.0", ["orjson>=3; extra == 'proxy'"], module=FORGERY, script="main")
-    fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(unlocked.index.folder), "pip>=25.1"]
-    subprocess.run(fetch, check=True)
-    (unlocked.index.folder / "pip-26.0-py3-none-any.whl").unlink()
-    assert unlocked.run("lock", "debian-12-amd64").code == 0
-    assert unlocked.run("build", "debian-12-amd64").code == 0
-    archive = unlocked.root / "dist" / "litellm-runtime-debian-12-amd64.tar.gz"
+    unlocked.write("litellm.yaml", WHEELHOUSE + REHEARSAL)
+    archive = built(unlocked, FORGERY)
     before = hashlib.sha256(archive.read_bytes()).hexdigest()
     root = str(debian_root("12", "amd64"))
     done = unlocked.run_process("--json", "rehearse", str(archive), "--root", root)
@@ -260,3 +263,100 @@ def test_rehearsed_code_forges_no_rehearsal(unlocked: World) -> None:
     assert done.code == 1 and report["ok"] is False
     assert "192.0.2.7:9999/udp" in {attempt["what"] for step in report["steps"] for attempt in step["attempts"]}
     assert hashlib.sha256(archive.read_bytes()).hexdigest() == before
+
+
+# A server that answers as its configuration says, breaks when that is asked for, and leaves a long log behind.
+SERVER = """
+import http.server, json, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{config['greeting']}, {asked['name']}".encode())
+def main():
+    global config
+    if "--version" in sys.argv:
+        print("demo 1.0")
+        return
+    print("the very first line")
+    config = json.load(open(sys.argv[2]))
+    if "broken" in config:
+        for number in range(3000):
+            print("line", number)
+        try:
+            raise LookupError("no engine")
+        except LookupError as error:
+            raise RuntimeError("cannot start") from error
+    http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+REHEARSAL = """\
+program: litellm
+rehearsal:
+  files: {config.json: '{"greeting": "hello"}'}
+  start: ["{port}", "{folder}/config.json"]
+  ready: [/health]
+  ask: {path: /greet, body: {name: nobody}, answer: "hello, nobody"}
+"""
+
+
+def test_a_manifest_says_how_its_program_is_started_and_asked(unlocked: World) -> None:
+    unlocked.write("litellm.yaml", WHEELHOUSE + REHEARSAL)
+    archive = built(unlocked, SERVER)
+    words = ("rehearse", str(archive), "--root", str(debian_root("12", "amd64")))
+
+    report = unlocked.run_process("--json", *words).json()
+    steps = {step["name"]: step for step in report["steps"]}
+    assert report["ok"], report
+    assert steps["program: ready, and answers"]["detail"].startswith("ready after ")
+    assert (report["manifest"], report["notes"]) == ("litellm.yaml", [])
+
+    unlocked.write("litellm.yaml", WHEELHOUSE + REHEARSAL.replace('"greeting"', '"broken"'))
+    failed = unlocked.run_process("--json", *words)
+    last = failed.json()["steps"][-1]
+    assert failed.code == 1
+    assert last["detail"].splitlines()[2] == "the first error: LookupError: no engine"
+    assert last["log"].startswith("the very first line\nline 0\n")
+    assert last["log"].count("\n") > 3000
+
+    shutil.rmtree(unlocked.root / "manifests")
+    nowhere = unlocked.run_process(*words)
+    assert nowhere.code == 0, nowhere.out
+    assert "note: no manifests are here (--manifests DIR), so litellm is only asked for its version" in nowhere.out
+    assert "program: ready" not in nowhere.out
+
+
+@pytest.mark.parametrize(
+    ("code", "ok", "told"),
+    [
+        (b"#!/bin/sh\necho console 1.2.3\n", True, "--version: console 1.2.3"),
+        (
+            b"#!/bin/sh\n[ $1 = --help ] && exec sleep 600\nexit 2\n",
+            True,
+            "--help: it goes on, and was ended after 20 s",
+        ),
+        (b"#!/usr/bin/env node\n", False, "ended with 127"),
+    ],
+    ids=["version", "server", "no interpreter"],
+)
+def test_a_component_is_unpacked_and_its_program_started(code: bytes, ok: bool, told: str, unlocked: World) -> None:
+    path = unlocked.root / "xworkspace-console-runtime-linux-amd64.tar.gz"
+    path.write_bytes(component("linux-amd64", code=code))
+    assert unlocked.run("verify", str(path)).code == 0
+    done = unlocked.run_process("--json", "rehearse", str(path), "--root", str(debian_root("12", "amd64")))
+    report = done.json()
+    assert (done.code, report["ok"]) == (0, True) if ok else (1, False)
+    assert [step["name"] for step in report["steps"]] == ["unpack the archive", "the program starts"]
+    assert told in report["steps"][-1]["detail"]
+    assert report["notes"] == ["the program was only started: what it does is for its own repository to test"]
+
+
+def test_a_component_whose_program_is_for_another_machine_is_not_rehearsed(unlocked: World) -> None:
+    path = unlocked.root / "xworkspace-console-runtime-linux-amd64.tar.gz"
+    path.write_bytes(component("linux-arm64"))
+    done = unlocked.run("rehearse", str(path), "--root", str(debian_root("12", "amd64")))
+    assert done.code == 3
+    assert "does not verify, so it is not rehearsed" in done.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -27,6 +28,8 @@ pytestmark = [pytest.mark.slow, needs_sandbox]
 
 ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 FOLDER = "/tmp/rehearsal"
+# The end of what a program writes, and the line before it.
+KEPT = (128 << 10) + 100
 # Where the code would have process 1, or a deputy of it, go.
 TARGETS = ("/proc/self/fd/1", "/proc/self/fd/3", "/proc/self/mem", "/proc/1/fd/1", "/dev/zero", "/proc/self/fd", "/")
 
@@ -149,11 +152,14 @@ def test_nothing_that_a_program_started_outlives_it(inside: Sandbox) -> None:
 def test_output_without_end_is_kept_short(inside: Sandbox) -> None:
     number = inside.start(["sh", "-c", "yes; echo the end"], ENV, FOLDER)
     assert python(inside, "import time; time.sleep(1)").code == 0
-    assert 0 < len(inside.output(number)) <= 20_000
+    assert 0 < len(inside.output(number)) <= KEPT
     assert inside.running(number)
     inside.stop(number)
     done = inside.run(["yes"], ENV, FOLDER, 2)
-    assert done.code == 124 and len(done.output) <= 20_000
+    assert done.code == 124 and len(done.output) <= KEPT
+    assert re.match(r"\[[0-9]+ bytes before this were not kept\]\ny?\n", done.output)
+    whole = "".join(f"line {number}\n" for number in range(10_000))
+    assert python(inside, "for number in range(10_000): print('line', number)").output == whole
 
 
 SERVER = """

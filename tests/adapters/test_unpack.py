@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,36 @@ def test_a_link_that_leads_out_is_not_made(tmp_path: Path) -> None:
 def test_a_damaged_archive_is_told(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="not a whole archive"):
         unpack.unpack(io.BytesIO(packed(TREE)[:-9]), tmp_path)
+
+
+def tar_of(*members: str) -> io.BytesIO:
+    """An archive of others, with these members in this order; those that end in a slash are folders."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.USTAR_FORMAT) as tar:
+        for name in members:
+            info = tarfile.TarInfo(name.rstrip("/"))
+            info.type, info.mode = (tarfile.DIRTYPE, 0o755) if name.endswith("/") else (tarfile.REGTYPE, 0o644)
+            tar.addfile(info)
+    out.seek(0)
+    return out
+
+
+@pytest.mark.parametrize(
+    "members",
+    [("top/bin/demo",), ("top/bin/demo", "top/bin/", "top/"), ("top/", "top/", "top/bin/demo", "top/bin/")],
+    ids=["no folders", "folders last", "folders twice"],
+)
+def test_folders_that_others_leave_out_or_tell_late_are_made(tmp_path: Path, members: tuple[str, ...]) -> None:
+    (out := tmp_path / "out").mkdir()
+    unpack.unpack(tar_of(*members), out)
+    assert [str(path.relative_to(out)) for path in sorted(out.rglob("*"))] == ["top", "top/bin", "top/bin/demo"]
+    assert {oct(path.stat().st_mode) for path in out.rglob("*") if path.is_dir()} == {"0o40755"}
+
+
+def test_a_folder_that_stood_there_is_not_taken_for_one_that_was_left_out(tmp_path: Path) -> None:
+    (tmp_path / "top").mkdir()
+    with pytest.raises(FileExistsError):
+        unpack.unpack(tar_of("top/bin/demo"), tmp_path)
 
 
 @pytest.mark.parametrize("module", [unpack, tar_reader, tar_header])

@@ -108,6 +108,7 @@ REPORTS: dict[str, tuple[Callable[[Any], object], Callable[[Any], Json], Callabl
     "components": (lambda r: lock._show_components([r]), component_json, lambda p: p.of(Outcome)),
     "publish": (publish._show, publish._json, lambda p: p.of(PublishReport)),
     "rehearse": (rehearse._show, rehearse._json, lambda p: p.of(RehearsalReport)),
+    "rehearse -v": (lambda r: rehearse._show(r, verbose=True), rehearse._json, lambda p: p.of(RehearsalReport)),
     "verify": (verify._show, lambda r: verify._json(r, []), lambda p: p.of(VerifyReport)),
     "verify release": (verify._show_release, verify._release, lambda p: p.of(ReleaseReport)),
     "inspect": (inspect._show, inspect._json, _inspect),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bundler.kinds.kind import Component, Inspection, LockOptions
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.kinds.steps import Rehearsal, Step
 from bundler.model.document import Document, validate
 from bundler.model.hosts import Hosts
 from bundler.model.manifest_values import adapter_of
@@ -49,6 +50,19 @@ def judge(path: Path, name: str) -> Verdict:
     from bundler.kinds.prebuilt.examine import judge  # large
 
     return judge(path, name)
+
+
+def rehearse(
+    archive: Path,
+    root: Path,
+    mountpoint: Path,
+    components: Callable[[], Sequence[Component] | None],
+    told: Callable[[Step], None],
+) -> tuple[Verdict, Rehearsal | None]:
+    """Judge an archive; if it is good, try it in a sandbox around `root`. See `Kind`."""
+    from bundler.kinds.prebuilt.rehearsal import rehearse  # large
+
+    return rehearse(archive, root, mountpoint, told)
 
 
 def inspect(path: Path) -> Inspection:

@@ -16,7 +16,7 @@ from bundler.model.paths import link_fault
 from bundler.model.verdict import Finding, Verdict
 from bundler.platforms import HEAD, programs
 
-_LARGEST_MANIFEST = 1 << 20
+LARGEST_MANIFEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _read(path: Path, name: str) -> _Reading:
             top, _, inner = member.path.partition("/")
             reading.tops.add(top)
             if inner == MANIFEST:
-                if member.kind != "file" or member.size > _LARGEST_MANIFEST:
+                if member.kind != "file" or member.size > LARGEST_MANIFEST:
                     raise IntegrityError(f"{member.path}: not a small file")
                 reading.manifest = b"".join(reader.read())
             elif member.kind == "file":

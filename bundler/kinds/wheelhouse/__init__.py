@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bundler.kinds.kind import Component, Inspection, LockOptions
+from bundler.kinds.steps import Rehearsal, Step
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.manifest import parse as _parse
 from bundler.kinds.wheelhouse.manifest import schema
@@ -15,7 +16,7 @@ from bundler.model.outcome import Outcome
 from bundler.model.verdict import Verdict
 from bundler.session import Settings
 
-__all__ = ["IMPLIED", "NAMES", "claims", "inputs_of", "inspect", "judge", "lock", "parse", "schema"]
+__all__ = ["IMPLIED", "NAMES", "claims", "inputs_of", "inspect", "judge", "lock", "parse", "rehearse", "schema"]
 
 NAMES = ("wheelhouse",)
 IMPLIED = True
@@ -46,6 +47,19 @@ def judge(path: Path, name: str) -> Verdict:
     from bundler.kinds.wheelhouse.examine import judge  # large
 
     return judge(path, name)
+
+
+def rehearse(
+    archive: Path,
+    root: Path,
+    mountpoint: Path,
+    components: Callable[[], Sequence[Component] | None],
+    told: Callable[[Step], None],
+) -> tuple[Verdict, Rehearsal | None]:
+    """Judge an archive; if it is good, try it in a sandbox around `root`. See `Kind`."""
+    from bundler.kinds.wheelhouse.rehearsal import rehearse  # large
+
+    return rehearse(archive, root, mountpoint, components, told)
 
 
 def inspect(path: Path) -> Inspection:

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
 from bundler.errors import ManifestError, Problem
+from bundler.kinds.wheelhouse.program import ProgramName, RehearsalPlan
 from bundler.model.document import Document, validate
 from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
 from bundler.model.target import Target
@@ -72,7 +73,8 @@ class WheelhouseKeys:
 
     `requirement` goes to runtime.env; `extra_requirements` are what consumers install beside it; `bootstrap` is
     what the installer needs before it can install; `environment` is exported by runtime.env for the component to run;
-    `source` is what the wheel of `requirement` is built from, unless the index has it.
+    `source` is what the wheel of `requirement` is built from, unless the index has it. `program` and `rehearsal`
+    say how an installation is tried; no lock or archive depends on them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
@@ -90,6 +92,19 @@ class WheelhouseKeys:
     ] = field(default_factory=dict)
     source: Annotated[SourceArchive | None, _INDEX_IS_NONE] = None
     overrides: Annotated[tuple[Override, ...], Field(max_length=_MOST_OVERRIDES)] = ()
+    program: Annotated[
+        ProgramName | None,
+        Field(description="The program that the requirement installs. Without it: the component's name."),
+    ] = None
+    rehearsal: Annotated[
+        RehearsalPlan | None,
+        Field(description="How the program is started and asked in a rehearsal. Without it: for its version only."),
+    ] = None
+
+    @property
+    def program_name(self) -> str:
+        """What the program is called that an installation of the component has."""
+        return self.program or self.component
 
     def asset_name(self, target: Target) -> str:
         """The archive's file name for `target`."""

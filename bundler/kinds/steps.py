@@ -1,0 +1,119 @@
+"""The steps of a rehearsal, of whatever kind of archive: in a sandbox, one after the other, until one fails."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from bundler.adapters.sandbox import Attempt, Sandbox
+from bundler.errors import UsageError, WorkError
+from bundler.model.program_log import failure
+from bundler.platforms import named, runner
+
+# Always a file system of the sandbox's own, whoever owns the root.
+FOLDER = "/tmp/rehearsal"  # noqa: S108
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Emulated programs are slow; a step that hangs is ended all the same.
+_PATIENCE = 900.0
+
+# What is done in a step; it returns what it found out, and raises StepError.
+Work: TypeAlias = Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step that was taken: how long it took (s), whether it worked, what it said or measured, what it asked for.
+
+    `log` is all that is kept of what the program wrote, where the step failed.
+    """
+
+    name: str
+    seconds: float
+    good: bool
+    detail: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What the rehearsal measured: versions, and the bytes that an installation takes on disk."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    disk_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """All steps in order, and what was measured. It ends at the first step that fails.
+
+    `manifest` is the file that told how to start the program and ask it, "" if none did; `notes` say what was left out.
+    """
+
+    steps: tuple[Step, ...]
+    measures: Measures
+    manifest: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Every step worked."""
+        return all(step.good for step in self.steps)
+
+
+class StepError(Exception):
+    """A step did not work: what is to be told of it, and what the program wrote."""
+
+    def __init__(self, told: str, log: str = "") -> None:
+        super().__init__(told)
+        self.log = log
+
+
+def take(steps: Iterable[tuple[str, Work]], sandbox: Sandbox, told: Callable[[Step], None]) -> tuple[Step, ...]:
+    """Take each of the steps, a name and its work, until one fails; `told` hears of each when it is done."""
+    # Read at once, or the attempts of making the sandbox would be the first step's.
+    sandbox.attempts()
+    taken: list[Step] = []
+    for name, work in steps:
+        started = time.monotonic()
+        good, log = True, ""
+        try:
+            detail = work()
+        except StepError as error:
+            good, detail, log = False, str(error), error.log
+        except WorkError as error:  # what the step led to may be more than the sandbox can read
+            good, detail = False, str(error)
+        seconds = time.monotonic() - started
+        attempts = tuple(dict.fromkeys(sandbox.attempts()))
+        taken.append(Step(name, seconds, good, detail, attempts, log))
+        told(taken[-1])
+        if not good:
+            break
+    return tuple(taken)
+
+
+def run(sandbox: Sandbox, argv: Sequence[str], env: dict[str, str]) -> str:
+    """Run a program in the rehearsal's folder; return its output. Raises StepError if it fails."""
+    done = sandbox.run(argv, env, FOLDER, _PATIENCE)
+    if done.code:
+        raise StepError(failure(" ".join(argv), f"ended with {done.code}", done.output), done.output)
+    return done.output
+
+
+def machine_for(root: Path, platform: str) -> str:
+    """The machine that programs for `platform` need, as uname(2) calls it. Raises UsageError if this host has none.
+
+    A root's own programs may run through an emulator, those of this host's root do not.
+    """
+    host = os.uname()
+    way = runner(platform, host.sysname, host.machine)
+    if way == "nothing":
+        raise UsageError(f"nothing here runs programs for {platform}", "rehearse on a host of that kind")
+    system, arch = named(platform)
+    if root == Path("/") and way != "native":
+        raise UsageError(f"this host is {host.machine}, the archive is for {arch}", f"give --root of {arch}")
+    return system.MACHINES[arch]

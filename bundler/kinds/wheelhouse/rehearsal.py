@@ -1,0 +1,268 @@
+"""Rehearse an installation in a sandbox: what consumers run, what operators run, and the program itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bundler.adapters.regular import read_regular
+from bundler.adapters.sandbox import Sandbox, opened
+from bundler.errors import UnreachableError, UsageError
+from bundler.kinds.kind import Component
+from bundler.kinds.steps import (
+    FOLDER,
+    SYSTEM_PATH,
+    Measures,
+    Rehearsal,
+    Step,
+    StepError,
+    Work,
+    machine_for,
+    run,
+    take,
+)
+from bundler.kinds.wheelhouse.component import WheelhouseComponent
+from bundler.kinds.wheelhouse.examine import examine
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
+from bundler.kinds.wheelhouse.program import RehearsalPlan
+from bundler.kinds.wheelhouse.serve import serve
+from bundler.model.bundle import PYTHON, RUNTIME_ENV, WHEELS
+from bundler.model.verdict import Verdict
+from bundler.payloads import SECTIONS
+
+_AGAIN = f"{FOLDER}/unpacked-again"
+_VENV = f"{FOLDER}/venv"
+_COPY = f"{FOLDER}/python"
+_PREFIX = f"{FOLDER}/installed"
+_WORKING = f"{FOLDER}/working"
+_LONGEST_VERSION = 100
+_LARGEST_RELEASE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a manifest says of a component's program: its name and how to try it.
+
+    `manifest` is the file's name; "" if there is none, then the program is called as the component. `note` says why it
+    is only asked for its version.
+    """
+
+    program: str
+    plan: RehearsalPlan | None = None
+    manifest: str = ""
+    note: str = ""
+
+
+def describe(components: Sequence[Component] | None, component: str) -> Description:
+    """What the manifest of `component` says: of the wheelhouse that is called so, else of the file that is."""
+    own = [one for one in components or () if isinstance(one, WheelhouseComponent)]
+    called = [one for one in own if one.component == component] + [one for one in own if one.name == component]
+    only = f"so {component} is only asked for its version"
+    if not called:
+        none = components is None
+        missing = "no manifests are here (--manifests DIR)" if none else f"no manifest here describes {component}"
+        return Description(component, note=f"{missing}, {only}")
+    found, name = called[0].manifest, f"{called[0].name}.yaml"
+    note = "" if found.rehearsal else f"{name} has no `rehearsal:`, {only}"
+    return Description(found.program_name, found.rehearsal, name, note)
+
+
+def rehearse(
+    archive: Path,
+    root: Path,
+    mountpoint: Path,
+    components: Callable[[], Sequence[Component] | None],
+    told: Callable[[Step], None],
+) -> tuple[Verdict, Rehearsal | None]:
+    """Judge a runtime archive; if it is good, install and run it in a sandbox around `root`.
+
+    `told` hears of every step. Raises UnreachableError or UsageError if the root is none, or another distro's,
+    ManifestError for manifests that cannot be read, WorkError if no sandbox can be made.
+    """
+    judged = examine(archive)
+    facts, contents = judged.facts, judged.contents
+    if not judged.verdict.good or facts is None or contents is None:
+        return judged.verdict, None
+    _check_root(root, facts)
+    machine = machine_for(root, facts.interpreter.platform)
+    description = describe(components(), facts.component)
+    with opened(root, machine, mountpoint, archive) as sandbox:
+        return judged.verdict, Rehearsing(sandbox, facts, contents.top, description).rehearse(told)
+
+
+def _check_root(root: Path, facts: ArchiveManifest) -> None:
+    """Check that `root` is what the archive is for (os-release(5))."""
+    wanted = f"{facts.distro} {facts.version}"
+    path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
+    if path is None:
+        raise UnreachableError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
+    lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
+    release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
+    found = f"{release.get('ID')} {release.get('VERSION_ID')}"
+    if found != wanted:
+        hint = f"give --root with an unpacked root of {wanted}, or rehearse on such a host"
+        raise UsageError(f"{root} is {found}, the archive is for {wanted}", hint)
+
+
+class Rehearsing:
+    """Takes steps in a sandbox and keeps what came of them."""
+
+    def __init__(self, sandbox: Sandbox, facts: ArchiveManifest, top: str, description: Description) -> None:
+        self._sandbox, self._facts, self._description = sandbox, facts, description
+        self._top = f"{FOLDER}/{top}"
+        self._versions = {"distro": f"{facts.distro} {facts.version} {facts.arch}"}
+        self._disk = 0
+        self._python = "python3"
+        self._env = {"PATH": SYSTEM_PATH, "HOME": f"{FOLDER}/home", "LANG": "C.UTF-8"}
+
+    def rehearse(self, told: Callable[[Step], None]) -> Rehearsal:
+        """Take every step until one fails."""
+        steps = take(self._steps(), self._sandbox, told)
+        notes = tuple(filter(None, [self._description.note]))
+        return Rehearsal(steps, Measures(self._versions, self._disk), self._description.manifest, notes)
+
+    def _steps(self) -> Sequence[tuple[str, Work]]:
+        portable, plan = self._facts.python.source == "portable", self._description.plan
+        return [
+            ("unpack the archive", self._unpack),
+            *([("find and copy the portable Python", self._copy_python)] if portable else []),
+            ("consumers: make the venv", self._make_venv),
+            ("consumers: upgrade pip", self._upgrade_pip),
+            ("consumers: install", self._install),
+            ("consumers: the program answers", self._version),
+            *([("program: ready, and answers", lambda: self._serve(plan))] if plan else []),
+            ("consumers: install again, nothing changes", self._install_again),
+            ("install.sh: install", self._script),
+            ("install.sh: again, nothing changes", self._script_again),
+            *self._payloads(),
+            ("install.sh: uninstall leaves nothing", self._uninstall),
+        ]
+
+    def _run(self, *argv: str) -> str:
+        return run(self._sandbox, argv, self._env)
+
+    @property
+    def _program(self) -> str:
+        return f"{_VENV}/bin/{self._description.program}"
+
+    def _unpack(self) -> str:
+        self._sandbox.extract(FOLDER)
+        self._sandbox.write(f"{FOLDER}/home/.keep", "")
+        # As the consumers' installer reads it: sourced by a shell.
+        script = f"set -a; . {self._top}/{RUNTIME_ENV}; env"
+        lines = self._run("/bin/sh", "-c", script).splitlines()
+        sourced = dict(line.partition("=")[::2] for line in lines if "=" in line)
+        self._env = {
+            **self._env,
+            **{name: value for name, value in sourced.items() if name not in ("PWD", "SHLVL", "_", "OLDPWD")},
+            "PIP_FIND_LINKS": f"{self._top}/{WHEELS}",
+            "PIP_PREFER_BINARY": "true",
+            "PIP_NO_INDEX": "true",
+        }
+        return ""
+
+    def _copy_python(self) -> str:
+        name = f"python{self._facts.interpreter.minor}"
+        found = self._run(
+            "find", "-L", f"{self._top}/{PYTHON}", "-type", "f", "-perm", "-u+x", "-path", f"*/bin/{name}"
+        )
+        if not found.strip():
+            raise StepError(f"no executable …/bin/{name} below {PYTHON}")
+        program = found.splitlines()[0]
+        self._run("cp", "-a", str(Path(program).parent.parent), _COPY)
+        # Gone from where it was unpacked: what runs now runs from the copy.
+        self._run("rm", "-rf", str(Path(program).parent.parent))
+        self._python = f"{_COPY}/bin/{name}"
+        return self._python
+
+    def _make_venv(self) -> str:
+        self._run(self._python, "-m", "venv", _VENV)
+        self._versions["Python"] = _version(self._run(f"{_VENV}/bin/python", "--version"), -1)
+        return f"Python {self._versions['Python']}"
+
+    def _upgrade_pip(self) -> str:
+        self._run(*self._pip(), "install", "--upgrade", "pip")
+        self._versions["pip"] = _version(self._run(*self._pip(), "--version"), 1)
+        return f"pip {self._versions['pip']}"
+
+    def _install(self) -> str:
+        self._run(*self._install_words())
+        size = self._sandbox.look(_VENV).size + self._sandbox.look(_COPY).size
+        self._disk = size
+        return f"{size / 1e6:.0f} MB on disk"
+
+    def _install_words(self) -> tuple[str, ...]:
+        # What bootstraps, and what payloads alone need, is for the installers themselves.
+        others = {"pip", "setuptools", "wheel", *(_project(text) for one in SECTIONS.values() for text in one.HELPERS)}
+        asked = [text for text in self._facts.requirements if _project(text) not in others]
+        return (*self._pip(), "install", "--retries", "5", "--resume-retries", "5", *asked)
+
+    def _version(self) -> str:
+        version = _version(self._run(self._program, "--version"), -1)
+        self._versions[self._facts.component] = version
+        return version
+
+    def _serve(self, plan: RehearsalPlan) -> str:
+        env = {**self._env, "PATH": f"{_VENV}/bin:{SYSTEM_PATH}"}
+        return serve(self._sandbox, self._program, plan, env, _WORKING)
+
+    def _install_again(self) -> str:
+        before = self._sandbox.look(_VENV)
+        self._run(*self._install_words())
+        return self._unchanged(_VENV, before.digest)
+
+    def _script(self) -> str:
+        if self._facts.python.source == "portable":
+            # With the tree that was moved away; in a folder where nothing that ran has been.
+            self._sandbox.extract(_AGAIN)
+            self._top = f"{_AGAIN}/{self._top.rpartition('/')[2]}"
+        return _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
+
+    def _script_again(self) -> str:
+        before = self._sandbox.look(_PREFIX)
+        said = _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
+        return f"{said}; {self._unchanged(_PREFIX, before.digest)}"
+
+    def _payloads(self) -> Iterator[tuple[str, Work]]:
+        """What shows that payloads work, with nothing but what the installer's file exports."""
+
+        def run(words: str) -> str:
+            return self._run("/bin/sh", "-ec", f". {_PREFIX}/{self._facts.component}.env; {words}")
+
+        for name, section in SECTIONS.items():
+            yield from section.rehearsal(self._facts.sections.get(name), run)
+
+    def _uninstall(self) -> str:
+        said = self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX, "--uninstall")
+        if not self._sandbox.look(_PREFIX).empty:
+            raise StepError(f"files are left in {_PREFIX}\n{said}")
+        return ""
+
+    def _unchanged(self, folder: str, before: str) -> str:
+        after = self._sandbox.look(folder)
+        if after.digest != before:
+            raise StepError(f"{folder} changed")
+        return f"{after.files} files unchanged"
+
+    def _pip(self) -> Sequence[str]:
+        return (f"{_VENV}/bin/python", "-m", "pip")
+
+
+def _project(requirement: str) -> str:
+    return canonicalize_name(Requirement(requirement).name)
+
+
+def _version(output: str, at: int) -> str:
+    """The word of what a program says that is its version. Raises StepError if it says none."""
+    words = output.split()
+    if not -len(words) <= at < len(words) or len(words[at]) > _LONGEST_VERSION:
+        raise StepError(f"says no version, but {output[:_LONGEST_VERSION]!r}")
+    return words[at]
+
+
+def _last(output: str) -> str:
+    return output.strip().splitlines()[-1] if output.strip() else ""

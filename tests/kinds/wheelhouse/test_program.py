@@ -1,0 +1,162 @@
+"""`program:` and `rehearsal:` in a manifest: what may stand there, and that nothing that is built depends on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from bundler.errors import ManifestError
+from bundler.kinds.manifests import Manifests
+from bundler.kinds.schema import schemas
+from bundler.kinds.wheelhouse.component import WheelhouseComponent
+from bundler.kinds.wheelhouse.manifest import Wheelhouse
+from bundler.model.document import Tree
+from tests.model.samples import real_texts
+from tests.world import PYTHON, TARGETS, WHEELHOUSE, World
+
+REHEARSAL = {
+    "files": {"config.yaml": "a: b\n", "deep/er.txt": ""},
+    "start": ["--port", "{port}", "--config={folder}/config.yaml"],
+    "ready": ["/health", "/health/ready?verbose=1"],
+    "ask": {"path": "/v1/ask", "body": {"words": ["a", 1, 2.5, None, True, {"b": []}]}, "answer": "yes"},
+}
+
+
+def parsed(program: str = "", **changes: Tree) -> Wheelhouse:
+    """The wheelhouse with a rehearsal that has `changes`; None takes a key away."""
+    rehearsal = {key: value for key, value in {**REHEARSAL, **changes}.items() if value is not None}
+    text = f"{WHEELHOUSE}rehearsal: {json.dumps(rehearsal)}\n" + (
+        f"program: {json.dumps(program)}\n" if program else ""
+    )
+    texts = {"targets.yaml": TARGETS, "python.yaml": PYTHON, "litellm.yaml": text}
+    return wheelhouse(texts)
+
+
+def wheelhouse(texts: Mapping[str, str]) -> Wheelhouse:
+    found = Manifests.parse(texts).components["litellm"]
+    assert isinstance(found, WheelhouseComponent)
+    return found.manifest
+
+
+def refused(program: str = "", **changes: Tree) -> str:
+    with pytest.raises(ManifestError) as caught:
+        parsed(program, **changes)
+    problem = caught.value.problems[0]
+    assert problem.file == "litellm.yaml" and problem.line > 7
+    return problem.message
+
+
+def test_a_rehearsal_is_read_whole() -> None:
+    found = parsed().rehearsal
+    assert found is not None and found.ask is not None
+    assert found.arguments(80, "/w") == ("--port", "80", "--config=/w/config.yaml")
+    assert dict(found.files) == REHEARSAL["files"]
+    assert found.ready == ("/health", "/health/ready?verbose=1")
+    assert found.ask.body == {"words": ["a", 1, 2.5, None, True, {"b": []}]}
+
+
+def test_the_program_is_called_as_the_component_unless_it_is_said() -> None:
+    assert parsed().program_name == "litellm"
+    assert parsed("litellm-proxy").program_name == "litellm-proxy"
+
+
+def test_without_files_and_a_question_it_is_enough_that_it_becomes_ready() -> None:
+    found = parsed(files=None, ask=None).rehearsal
+    assert found is not None
+    assert (found.files, found.ask) == ({}, None)
+
+
+@pytest.mark.parametrize("program", ["../sh", "/bin/sh", "-c", ".hidden", "a b", "a" * 101, "a\nb"])
+def test_a_program_is_a_name_and_no_path(program: str) -> None:
+    assert refused(program).startswith("program: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--port", "{port}", "{home}"], "only {port} and {folder} may stand in braces"),
+        (["{port}", "{port.real}"], "only {port} and {folder} may stand in braces"),
+        (["{port}", "{{port}}"], "only {port} and {folder} may stand in braces"),
+        (["{port}", "}"], "only {port} and {folder} may stand in braces"),
+        (["{port}", "a\nb"], "an argument is one line of printable characters"),
+        (["{port}", "a\0b"], "an argument is one line of printable characters"),
+        (["--port", "4000"], "{port} is missing: the program has to be told where to listen"),
+    ],
+)
+def test_arguments_that_cannot_be_filled_in_are_refused_in_words(words: list[Tree], message: str) -> None:
+    assert refused(start=words).partition(": ")[2] == message
+
+
+@pytest.mark.parametrize(
+    ("path", "message"), [("a", "a cannot be a file and a folder"), ("a/b", "a/b cannot be a file and a folder")]
+)
+def test_a_file_is_no_folder_of_another(path: str, message: str) -> None:
+    assert refused(files={"a/b/c": "", path: ""}).endswith(message)
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../x", ".hidden", "a b", "", "a//b", "a" * 301])
+def test_a_file_stands_below_the_folder(path: str) -> None:
+    assert "files" in refused(files={path: ""})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"start": []},
+        {"start": ["{port}"] * 51},
+        {"start": ["{port}", "a" * 301]},
+        {"start": ["{port}", ""]},
+        {"ready": []},
+        {"ready": ["health"]},
+        {"ready": ["/a b"]},
+        {"ready": ["http://example.org/"]},
+        {"ready": ["/a", "/a"]},
+        {"ready": [f"/{number}" for number in range(11)]},
+        {"files": {f"f{number}": "" for number in range(11)}},
+        {"ask": {"path": "/a", "body": {}, "answer": ""}},
+        {"ask": {"path": "/a", "body": [], "answer": "x"}},
+        {"ask": {"path": "/a", "body": {"a": ["x" * 4000] * 5}, "answer": "x"}},
+        {"ask": {"path": "/a", "answer": "x"}},
+        {"ask": {"path": "/a", "body": {}, "answer": "x", "method": "GET"}},
+        {"stop": ["now"]},
+    ],
+    ids=lambda changes: json.dumps(changes)[:60],
+)
+def test_everything_has_limits(changes: dict[str, Tree]) -> None:
+    assert refused("", **changes).startswith("rehearsal.")
+
+
+def test_a_number_that_json_does_not_know_is_refused() -> None:
+    text = (
+        f"{WHEELHOUSE}rehearsal: {{start: ['{{port}}'], ready: [/], ask: {{path: /, body: {{a: .inf}}, answer: x}}}}\n"
+    )
+    with pytest.raises(ManifestError, match="JSON has no numbers that are infinite"):
+        Manifests.parse({"targets.yaml": TARGETS, "python.yaml": PYTHON, "litellm.yaml": text})
+
+
+def test_every_key_is_described() -> None:
+    schema = json.loads(schemas()["wheelhouse.schema.json"])
+    parts = [schema["$defs"][name]["properties"] for name in ("RehearsalPlan", "Question")]
+    top = {name: schema["properties"][name] for name in ("program", "rehearsal")}
+    for part in (*parts, top):
+        assert [key for key, value in part.items() if not value.get("description", "").endswith(".")] == []
+
+
+def test_the_committed_manifests_say_how_the_proxy_is_rehearsed() -> None:
+    found = wheelhouse(real_texts())
+    assert found.program_name == "litellm"
+    assert found.rehearsal is not None and found.rehearsal.ask is not None
+
+
+def test_no_lock_and_no_archive_depends_on_them(locked: World) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    archive = locked.dist / "litellm-runtime-debian-12-amd64.tar.gz"
+    before, written = archive.read_bytes(), archive.stat().st_mtime_ns
+    locked.write("litellm.yaml", f"{WHEELHOUSE}program: other\nrehearsal: {json.dumps(REHEARSAL)}\n")
+    assert locked.run("lock", "--check").code == 0
+    assert "unchanged" in locked.run("build", "debian-12-amd64").out
+    assert archive.stat().st_mtime_ns == written
+    assert locked.run("build", "debian-12-amd64", "--force").code == 0
+    assert archive.read_bytes() == before
