@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler.adapters.own_folder import private_folder
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import opened
-from bundler.errors import UnreachableError, UsageError
+from bundler.errors import UsageError
 from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.rehearse import Rehearsal, Rehearsing, Step
@@ -40,11 +40,11 @@ class RehearsalReport:
 def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalReport:
     """Verify `archive`, then install and run it in a sandbox around `root` (default: this host), with no network.
 
-    Raises UnreachableError if the archive or root is not there, UsageError if the root is another distro's,
+    Raises UsageError if the archive or root is not there or the root is another distro's,
     WorkError if no sandbox can be made.
     """
     if not archive.is_file():
-        raise UnreachableError(f"{archive} is not a file", "give an archive that `build` made")
+        raise UsageError(f"{archive} is not a file", "give an archive that `build` made")
     place = root or Path("/")
     judged = examine(archive)
     verdict, facts, contents = judged.verdict, judged.facts, judged.contents
@@ -78,7 +78,7 @@ def _check_root(root: Path, facts: ArchiveManifest) -> None:
     wanted = f"{facts.distro} {facts.version}"
     path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
     if path is None:
-        raise UnreachableError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
+        raise UsageError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
     lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
     release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
     found = f"{release.get('ID')} {release.get('VERSION_ID')}"
