@@ -118,7 +118,8 @@ class Terminal:
     def say(self, text: str) -> None:
         """Print one line above the bars."""
         shown = encodable(one_line(text), sys.stderr)
-        self._bars.console.print(shown, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        with self._lock:  # not while bars end: the line would be put beside the last of them
+            self._bars.console.print(shown, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     @contextmanager
     def task(self, label: str, total: int, *, brief: bool = False) -> Iterator[Task]:

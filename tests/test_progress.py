@@ -102,6 +102,20 @@ def test_bars_fit_the_terminal(columns: int) -> None:
         assert any("packing litellm-runtime-ubuntu-22.04-amd64 " in line for line in drawn)
 
 
+def test_what_is_said_while_bars_end_has_a_line_of_its_own() -> None:
+    with screen(80) as shown:
+        terminal = Terminal()
+
+        def make(number: int) -> None:
+            with terminal.task(f"packing {number}", 1):
+                pass
+            terminal.say(f"built {number}")
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(make, range(200)))
+    assert not [line for line in shown.lines if "packing" in line and "built" in line]
+
+
 def test_bars_are_drawn_and_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     class Screen(io.StringIO):
         def isatty(self) -> bool:
