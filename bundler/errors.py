@@ -25,7 +25,7 @@ class WorkError(BundleError):
 
 
 class UsageError(BundleError):
-    """What was asked for does not exist or does not fit: an unknown target, a malformed option."""
+    """What was asked for does not exist or does not fit: a file, a target; or an option is malformed."""
 
     exit_code = 2
 
@@ -43,7 +43,7 @@ class IntegrityError(BundleError):
 
 
 class UnreachableError(BundleError):
-    """Something needed from outside could not be had: no network, a server that refuses, a missing file."""
+    """Something needed from outside could not be had: no network, or a server that refuses."""
 
     exit_code = 4
 

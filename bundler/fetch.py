@@ -85,4 +85,7 @@ def _summary(errors: Sequence[BundleError], total: int) -> BundleError:
     first = max(errors, key=lambda error: isinstance(error, IntegrityError))
     if len(errors) == 1:
         return first
-    return type(first)(f"{len(errors)} of {total} files could not be fetched; the first: {first.message}", first.hint)
+    # Where nothing could be had, all targets say the same, and it is told once for all of them.
+    none = len(errors) == total
+    failed = "none of the files could be had" if none else f"{len(errors)} of {total} files could not be fetched"
+    return type(first)(f"{failed}; the first: {first.message}", first.hint)

@@ -19,6 +19,7 @@ from bundler.errors import BundleError, IntegrityError, from_os
 from bundler.fetch import Fetch, Fetching, addresses_of, blob_of, distinct, from_store
 from bundler.kinds.kind import Job, Order
 from bundler.model.pin import Pin
+from bundler.progress import Silent, Uncounted
 from bundler.session import Network, Settings
 
 _PACKERS = 2
@@ -80,15 +81,15 @@ class _Line:
 
 @contextmanager
 def _downloads(settings: Settings, network: Network, store: Store, files: Sequence[Pin]) -> Iterator[Fetch]:
-    """A fetch over the network, shown as one task."""
-    size = sum(one.size or 0 for one in files)
-    missing = [one for one in files if not store.has(blob_of(one))]
-    label = f"fetching {len(missing)} of {len(files)} files" if missing else f"taking {len(files)} files from the store"
-    with settings.progress.task(label, size) as task:
+    """A fetch over the network; what the store lacks is shown as one task."""
+    missing = {one.sha256: one.size or 0 for one in files if not store.has(blob_of(one))}
+    progress = settings.progress if missing else Silent()
+    with progress.task(f"fetching {len(missing)} of {len(files)} files", sum(missing.values())) as task:
 
         def fetch(pin: Pin) -> Path:
             addresses = addresses_of(pin, lambda: network.index, lambda: network.registry)
-            return store.fetch(blob_of(pin), addresses, network.http, task)
+            counted = task if pin.sha256 in missing else Uncounted()
+            return store.fetch(blob_of(pin), addresses, network.http, counted)
 
         yield fetch
 

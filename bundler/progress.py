@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from bundler.terminal import encodable, one_line, warn
+from bundler.terminal import encodable, obeys, one_line, warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -30,13 +30,15 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Tell one finished thing as a line."""
 
-    def task(self, label: str, total: int) -> AbstractContextManager[Task]:
-        """Show work of `total` bytes while the context is open."""
+    def task(self, label: str, total: int, *, brief: bool = False) -> AbstractContextManager[Task]:
+        """Show work of `total` bytes while the context is open. Of a `brief` one's end, `say` tells what it made."""
 
 
-class _Ignored:
+class Uncounted:
+    """Work that is done already, or that nobody watches."""
+
     def advance(self, amount: int) -> None:
-        pass
+        """Count nothing."""
 
 
 class Silent:
@@ -46,9 +48,9 @@ class Silent:
         """Say nothing."""
 
     @contextmanager
-    def task(self, label: str, total: int) -> Iterator[Task]:
+    def task(self, label: str, total: int, *, brief: bool = False) -> Iterator[Task]:
         """Show nothing."""
-        yield _Ignored()
+        yield Uncounted()
 
 
 class Lines:
@@ -63,10 +65,12 @@ class Lines:
             warn(text)
 
     @contextmanager
-    def task(self, label: str, total: int) -> Iterator[Task]:
-        """Print the label when the work is done, and how far it is meanwhile."""
+    def task(self, label: str, total: int, *, brief: bool = False) -> Iterator[Task]:
+        """Print the label when the work is done, unless it is brief, and how far it is meanwhile."""
         task = _LineTask(self, label, total)
         yield task
+        if brief:
+            return
         done = (
             megabytes(task.done) if task.done >= total else f"stopped at {megabytes(task.done)} of {megabytes(total)}"
         )
@@ -95,19 +99,30 @@ class Terminal:
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+        from rich.table import Column
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        self._bars: RichProgress = Progress(*columns, console=Console(stderr=True), transient=True)
+        # What is done stands in full; labels, which are cut if they are too long, and bars share the rest of the line.
+        label, bar = Column(no_wrap=True, overflow="ellipsis", ratio=5), Column(ratio=1)
+        self._bars: RichProgress = Progress(
+            TextColumn("{task.description}", markup=False, table_column=label),
+            BarColumn(None, table_column=bar),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            expand=True,
+        )
         self._open = 0
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
         """Print one line above the bars."""
         shown = encodable(one_line(text), sys.stderr)
-        self._bars.console.print(shown, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        with self._lock:  # not while bars end: the line would be put beside the last of them
+            self._bars.console.print(shown, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     @contextmanager
-    def task(self, label: str, total: int) -> Iterator[Task]:
+    def task(self, label: str, total: int, *, brief: bool = False) -> Iterator[Task]:
         """Draw one bar while the work lasts."""
         with self._lock:
             self._open += 1
@@ -136,7 +151,7 @@ def choose(*, quiet: bool, json: bool, bars: bool) -> Progress:
     """Pick what fits: nothing with `quiet` or `json`, bars on a terminal that wants them, else lines."""
     if quiet or json:
         return Silent()
-    if bars and sys.stderr.isatty() and not os.environ.get("CI"):
+    if bars and obeys(sys.stderr) and not os.environ.get("CI"):
         return Terminal()
     return Lines()
 

@@ -3,15 +3,34 @@
 Names, messages and program output come from servers, archives and command lines. Nothing that is written here is obeyed
 by a terminal (escape sequences, ECMA-48), reorders or hides text (Unicode's bidirectional and invisible characters), or
 is a workflow command to a CI runner (`::name::`, `##[name]`). One line stays one line, so no text can fake another.
+
+Colours, and messages wrapped to the screen, are for terminals; pipes and files get whole lines of plain text.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TextIO, TypeAlias
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, TextIO, TypeAlias
 
+Style: TypeAlias = Literal["good", "bad", "caution", "aside"]
+# Select Graphic Rendition (ECMA-48, 8.3.117): green, red, yellow, faint.
+_RENDITIONS: Mapping[Style, str] = {"good": "32", "bad": "31", "caution": "33", "aside": "2"}
+
+
+@dataclass(frozen=True)
+class Styled:
+    """Text that is told apart at a glance where there are colours."""
+
+    text: str
+    style: Style
+
+
+Part: TypeAlias = str | Styled
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 _PLAIN = re.compile(r"[ -~]*")
@@ -27,7 +46,12 @@ def one_line(text: str) -> str:
     if not _PLAIN.fullmatch(text):
         text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
         text = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
-    return _LINE_COMMAND.sub(r"\1 ", text.replace(_COMMAND, "## ["))
+    return _disarmed(text)
+
+
+def _disarmed(line: str) -> str:
+    """A line that is no command to a CI runner."""
+    return _LINE_COMMAND.sub(r"\1 ", line.replace(_COMMAND, "## ["))
 
 
 def indented(text: str, by: str = "  ") -> str:
@@ -45,14 +69,43 @@ def json_text(document: Json, *, indent: int | None = 2, ascii_only: bool = Fals
     return re.sub(r"[^\n -~]", _escaped, text)
 
 
-def say(text: str = "") -> None:
+def plain(part: Part) -> str:
+    """A part of a line without its colour, fit to be shown."""
+    return one_line(part.text if isinstance(part, Styled) else part)
+
+
+def shown(parts: Sequence[Part], *, coloured: bool) -> str:
+    """One line made of its parts, which nobody obeys but for our own colours."""
+    texts = (
+        f"\x1b[{_RENDITIONS[part.style]}m{plain(part)}\x1b[0m" if coloured and isinstance(part, Styled) else plain(part)
+        for part in parts
+    )
+    return _disarmed("".join(texts))
+
+
+def obeys(stream: TextIO) -> bool:
+    """Say whether a stream is a terminal that can do more than print (terminfo(5))."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def columns() -> int | None:
+    """How wide the terminal is that standard output is; None if it is none, or does not tell."""
+    return _columns(sys.stdout)
+
+
+def say(*parts: Part) -> None:
     """Write one line to standard output."""
-    _write(sys.stdout, one_line(text))
+    _write(sys.stdout, shown(parts, coloured=_coloured(sys.stdout)))
 
 
-def say_block(text: str, by: str = "  ") -> None:
-    """Write several lines to standard output, as `indented` makes them."""
-    _write(sys.stdout, indented(text, by))
+def say_long(text: str, by: str = "  ", lead: Styled | None = None) -> None:
+    """Write `lead` and `text` as one line to standard output, which a terminal shows as several if it is too long."""
+    _write_block(sys.stdout, one_line(text), by, lead)
+
+
+def say_block(text: str, by: str = "  ", lead: Styled | None = None) -> None:
+    """Write several lines to standard output, as `indented` makes them of `lead` and `text`."""
+    _write_block(sys.stdout, text, by, lead)
 
 
 def say_document(text: str) -> None:
@@ -74,9 +127,46 @@ def warn(text: str = "") -> None:
     _write(sys.stderr, one_line(text))
 
 
-def warn_block(text: str) -> None:
-    """Write several lines to standard error, as `indented` makes them."""
-    _write(sys.stderr, indented(text))
+def warn_block(text: str, lead: Styled | None = None) -> None:
+    """Write several lines to standard error, as `indented` makes them of `lead` and `text`."""
+    _write_block(sys.stderr, text, "  ", lead)
+
+
+def _write_block(stream: TextIO, text: str, by: str, lead: Styled | None) -> None:
+    """Write lines, those that are too long for a terminal as several, each further to the right than its first."""
+    lines = indented(f"{lead.text if lead else ''}{text}", by).split("\n")
+    if width := _columns(stream):
+        lines = [piece for line in lines for piece in _wrapped(line, width, by)]
+    if lead and lines[0].startswith(lead.text):
+        lines[0] = shown((lead, lines[0].removeprefix(lead.text)), coloured=_coloured(stream))
+    _write(stream, "\n".join(lines))
+
+
+def _wrapped(line: str, width: int, by: str) -> list[str]:
+    """A line cut at spaces, but for those within backticks: what is to be copied stays in one piece.
+
+    Each piece begins a line, and behind a terminal may be a CI runner (`docker run -t`).
+    """
+    if len(line) <= width:
+        return [line]
+    from textwrap import wrap
+
+    whole = re.sub("`[^`]*`", lambda match: match.group().replace(" ", "\0"), line)
+    indent = " " * max(len(by), len(line) - len(line.lstrip(" ")) + 2)
+    pieces = wrap(whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [one_line(piece.replace("\0", " ")) for piece in pieces] or [line]
+
+
+def _coloured(stream: TextIO) -> bool:
+    """Say whether a stream shows colours, and nobody asked for none (no-color.org)."""
+    return obeys(stream) and not os.environ.get("NO_COLOR")
+
+
+def _columns(stream: TextIO) -> int | None:
+    with suppress(OSError, ValueError):  # no terminal after all, or closed
+        if stream.isatty():
+            return os.get_terminal_size(stream.fileno()).columns or None
+    return None
 
 
 def _write(stream: TextIO, text: str) -> None:

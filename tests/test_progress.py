@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 
 from bundler.progress import Lines, Progress, Silent, Terminal, choose, megabytes
+from tests.screens import screen
 
 
 def work(progress: Progress) -> None:
@@ -61,6 +63,57 @@ def test_a_failed_task_is_not_told_as_done(capfd: pytest.CaptureFixture[str]) ->
     with pytest.raises(ValueError, match="broken"), Lines().task("fetching", 1):
         raise ValueError("broken")
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_end_of_a_brief_task_is_told_by_what_it_made(capfd: pytest.CaptureFixture[str], fails: bool) -> None:
+    with suppress(ValueError), Lines().task("packing", 4_000_000, brief=True) as task:
+        task.advance(4_000_000)
+        if fails:
+            raise ValueError
+    assert capfd.readouterr().err == ""
+
+
+def test_a_long_brief_task_tells_how_far_it_is(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter([0.0, 11.0])
+    monkeypatch.setattr("bundler.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
+    with Lines().task("packing", 4_000_000, brief=True) as task:
+        task.advance(3_000_000)
+    assert capfd.readouterr().err == "packing: 75 % of 4.0 MB\n"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_bars_fit_the_terminal(columns: int) -> None:
+    with screen(columns, {"COLUMNS": str(columns)}) as shown:  # rich asks standard input, which is another one here
+        terminal = Terminal()
+        with (
+            terminal.task("fetching 203 of 203 files", 1_999_000_000) as first,
+            terminal.task("uploading xworkspace-console-runtime-linux-amd64.tar.gz", 154_600_000),
+            terminal.task("packing litellm-runtime-ubuntu-22.04-amd64", 154_600_000),
+        ):
+            first.advance(1_234_500_000)
+            terminal._bars.refresh()
+    assert shown.widest <= columns
+    drawn = [line for line in shown.lines if "packing" in line or "fetching" in line or "uploading" in line]
+    assert all("GB" in line or "MB" in line for line in drawn), "how far it is stands in every bar"
+    if columns >= 80:
+        assert any("packing litellm-runtime-ubuntu-22.04-amd64 " in line for line in drawn)
+
+
+def test_what_is_said_while_bars_end_has_a_line_of_its_own() -> None:
+    with screen(80) as shown:
+        terminal = Terminal()
+
+        def make(number: int) -> None:
+            with terminal.task(f"packing {number}", 1):
+                pass
+            terminal.say(f"built {number}")
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(make, range(200)))
+    assert not [line for line in shown.lines if "packing" in line and "built" in line]
 
 
 def test_bars_are_drawn_and_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +182,15 @@ def test_what_fits_is_chosen(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("TERM", "xterm")
     assert type(choose(quiet=quiet, json=json, bars=bars)) is expected
+
+
+def test_a_terminal_that_only_prints_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("CI", "")
+    monkeypatch.setenv("TERM", "dumb")
+    assert type(choose(quiet=False, json=False, bars=True)) is Lines
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0.0 MB"), (152_700_000, "152.7 MB"), (49_999, "0.0 MB")])

@@ -16,8 +16,20 @@ from hypothesis import strategies as st
 
 import bundler
 from bundler import terminal
-from bundler.terminal import indented, json_text, one_line, say, say_block, say_document, say_json, warn, warn_block
+from bundler.terminal import (
+    Styled,
+    indented,
+    json_text,
+    one_line,
+    say,
+    say_block,
+    say_document,
+    say_json,
+    warn,
+    warn_block,
+)  # fmt: skip
 from tests.model.samples import PROPERTY
+from tests.screens import GRAPHICS, screen
 
 ROOT = Path(bundler.__file__).parent
 # Escape sequences, 8-bit controls, BEL, CR, backspace, DEL, directions, invisible ones, separators, tags, surrogates.
@@ -98,6 +110,99 @@ def test_an_output_that_cannot_hold_a_character_is_no_error(
     assert err.buffer.getvalue().decode(encoding).startswith(f"{shown}\n{shown}")
 
 
+def test_results_are_coloured_on_a_terminal() -> None:
+    with screen() as shown:
+        say(Styled("ok", "good"), "  a  ", Styled("NOT ok", "bad"), "  ", Styled("stale", "caution"))
+        say_block(" a finding\nof two lines", lead=Styled("note:", "aside"))
+        warn_block(" it failed", lead=Styled("aiws-bundle:", "bad"))
+    assert shown.text == (
+        "\x1b[32mok\x1b[0m  a  \x1b[31mNOT ok\x1b[0m  \x1b[33mstale\x1b[0m\n"
+        "\x1b[2mnote:\x1b[0m a finding\n  of two lines\n"
+        "\x1b[31maiws-bundle:\x1b[0m it failed\n"
+    )
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}], ids=str)
+def test_who_wants_no_colours_gets_none(env: dict[str, str]) -> None:
+    with screen(env=env) as shown:
+        say(Styled("ok", "good"), "  a")
+        say_block(" b", lead=Styled("note:", "aside"))
+    assert shown.text == "ok  a\nnote: b\n"
+
+
+def test_an_empty_no_color_is_none() -> None:
+    with screen(env={"NO_COLOR": ""}) as shown:
+        say(Styled("ok", "good"))
+    assert GRAPHICS.findall(shown.text) == ["\x1b[32m", "\x1b[0m"], "no-color.org: when it is not empty"
+
+
+def test_a_pipe_gets_no_colours_and_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "word " * 40 + "end"
+    say(Styled("ok", "good"), "  a")
+    say_block(f" {long}", lead=Styled("note:", "aside"))
+    assert capsys.readouterr().out == f"ok  a\nnote: {long}\n"
+
+
+@PROPERTY
+@given(st.lists(st.tuples(st.text(st.characters()), st.booleans())))
+def test_no_part_of_a_line_is_obeyed(parts: list[tuple[str, bool]]) -> None:
+    line = [Styled(text, "good") if styled else text for text, styled in parts]
+    shown = terminal.shown(line, coloured=True)
+    for text in (GRAPHICS.sub("", shown), terminal.shown(line, coloured=False), *shown.split("\x1b[32m")):
+        assert obeyed(text.removesuffix("\x1b[0m").replace("\x1b[0m", " ")) == []
+    assert shown.count("\x1b") == 2 * sum(styled for _, styled in parts)
+    assert "\n" not in shown
+
+
+@pytest.mark.parametrize("coloured", [True, False])
+@pytest.mark.parametrize("parts", [["##", "[add-mask]x"], [":", ":add-mask::x"], [" ", ":", ":a"]], ids=str)
+def test_parts_that_are_harmless_make_no_command(parts: list[str], coloured: bool) -> None:
+    assert obeyed(terminal.shown(parts, coloured=coloured)) == []
+
+
+DIGEST = "3f" * 32
+
+
+def test_messages_are_wrapped_on_a_terminal_and_stay_in_one_piece_where_they_are_copied() -> None:
+    command = "`aiws-bundle lock debian-11-amd64 debian-11-arm64 debian-12-amd64 debian-12-arm64 ubuntu-22.04-arm64`"
+    text = f" {'word ' * 30}\n  expected {DIGEST}\n  - {'finding ' * 12}\nrun {command}, then build"
+    with screen(80) as shown:
+        warn_block(text, lead=Styled("aiws-bundle:", "bad"))
+        say_block(f"ok      /tmp/a-b-c: {'wheel ' * 12}close", " " * 8)
+    assert [line for line in shown.lines if line] == [
+        "aiws-bundle: " + "word " * 12 + "word",
+        "  " + "word " * 14 + "word",
+        "  word word",
+        f"  expected {DIGEST}",
+        "  - " + "finding " * 8 + "finding",
+        "    finding finding finding",
+        "  run",
+        f"    {command},",
+        "    then build",
+        "ok      /tmp/a-b-c: " + "wheel " * 9 + "wheel",
+        "        wheel wheel close",
+    ]
+
+
+@pytest.mark.parametrize("columns", range(10, 40))
+def test_no_piece_of_a_wrapped_line_is_obeyed(columns: int) -> None:
+    with screen(columns) as shown:
+        warn_block("a word ::add-mask::x and ##[add-mask]y\n  - more ::add-mask::x words ##[add-mask]y " * 2)
+    assert obeyed(shown.text) == []
+
+
+def test_what_fits_is_not_wrapped() -> None:
+    with screen(80) as shown:
+        say_block("x" * 39 + " " + "y" * 40)
+    assert shown.text == "x" * 39 + " " + "y" * 40 + "\n"
+
+
+def test_a_terminal_that_does_not_tell_its_size_gets_whole_lines() -> None:
+    with screen(0) as shown:
+        say_block("word " * 40)
+    assert shown.text == "word " * 40 + "\n"
+
+
 def writers(path: Path) -> list[str]:
     """Everything in a module that could write to a terminal."""
     found = []
@@ -121,7 +226,7 @@ ELSEWHERE = {
     "make_wheel.py": {"sys.stderr", "print"},
     "__main__.py": {"sys.stdout", "sys.stderr"},
     "__init__.py": {"sys.stdout", "sys.stderr"},
-    "build.py": {"sys.stdout"},
+    "output.py": {"sys.stdout"},
     "verify.py": {"sys.stdout"},
 }
 
@@ -131,7 +236,7 @@ def test_one_module_writes(path: Path) -> None:
     assert set(writers(path)) <= ELSEWHERE.get(path.name, set())
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "build.py", "verify.py"])
+@pytest.mark.parametrize("name", ["__init__.py", "output.py", "verify.py"])
 def test_commands_only_flush_the_streams(name: str) -> None:
     text = (ROOT / "cli" / name).read_text(encoding="utf-8")
     assert len(re.findall(r"sys\.std(out|err)\.flush\(\)", text)) == len(re.findall(r"sys\.std(out|err)", text))

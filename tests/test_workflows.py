@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shlex
@@ -35,6 +34,7 @@ _VALUES = {
     "GITHUB_SHA": "0123456789ab" + "0" * 28,
     "ASSET": "x.tar.gz",
     "before": "2026-11-20",
+    "RUNNER_TEMP": "/tmp",
 }
 
 
@@ -269,6 +269,7 @@ def test_the_report_takes_every_document_that_is_not_empty(shell: Shell) -> None
 def test_the_cooldown_is_a_date(shell: Shell) -> None:
     lock, check = shell.run(script("lock-refresh.yml", "Lock anew"), COOLDOWN="7")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", lock[lock.index("--exclude-newer") + 1])
+    assert lock[lock.index("--summary") + 1] == str(shell.folder / "changes.md")
     assert check == ["check"]
 
 
@@ -367,15 +368,6 @@ def test_each_command_line_of_the_action_has_a_cache_of_its_own(shell: Shell) ->
         keys.add((shell.folder / "output").read_text().splitlines()[-1])
     assert len(keys) == 3
     assert all(re.fullmatch(r"key=aiws-bundle-[0-9a-f]{64}", key) for key in keys)
-
-
-def test_the_pull_request_tells_alike_changes_once(tmp_path: Path) -> None:
-    changes = ["litellm 1.0 -> 1.1", "+ new 2.0"]
-    locks = [{"target": name, "changes": changes} for name in ("a", "b")] + [{"target": "c", "changes": []}]
-    (tmp_path / "lock.json").write_text(json.dumps({"locks": locks}))
-    words = [sys.executable, str(ROOT / ".github/lock_changes.py"), str(tmp_path / "lock.json")]
-    body = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    assert body == "### a, b\n\n    litellm 1.0 -> 1.1\n    + new 2.0\n"
 
 
 def test_the_tool_s_own_requirements_are_pinned_by_digest_and_current() -> None:
@@ -558,14 +550,12 @@ def test_the_development_requirements_are_pinned_by_digest_current_and_name_no_i
 @pytest.fixture
 def repository(shell: Shell) -> Path:
     """A clone with locks that were made anew and not committed, one of them new."""
-    (shell.folder / "lock.json").write_text(json.dumps({"locks": [{"target": "a", "changes": ["x 1 -> 2"]}]}))
+    (shell.folder / "changes.md").write_text("### a\n\n    x 1 -> 2\n")
     git = partial(subprocess.run, check=True, capture_output=True)
     clone = shell.folder / "clone"
     git(["git", "init", "--quiet", "--bare", str(shell.folder / "origin")])
     git(["git", "clone", "--quiet", str(shell.folder / "origin"), str(clone)])
     (clone / "manifests/locks").mkdir(parents=True)
-    (clone / ".github").mkdir()
-    shutil.copy(ROOT / ".github/lock_changes.py", clone / ".github")
     (clone / "manifests/locks/a").write_text("1")
     git(["git", "-C", str(clone), "add", "."])
     git(["git", "-C", str(clone), "-c", "user.name=x", "-c", "user.email=x@y", "commit", "--quiet", "-m", "first"])
@@ -590,7 +580,7 @@ def test_the_locks_go_to_one_pull_request(shell: Shell, repository: Path, number
 
 
 def test_no_pull_request_where_no_version_changed(shell: Shell, repository: Path) -> None:
-    (shell.folder / "lock.json").write_text('{"locks": []}')
+    (shell.folder / "changes.md").write_text("")
     shell.stub("gh")
     done = shell.process(script("lock-refresh.yml", "Open a pull request"), repository)
     assert (done.returncode, done.stdout) == (0, "no version changed\n")

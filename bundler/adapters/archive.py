@@ -174,8 +174,14 @@ class ArchiveWriter:
         self._size += len(header)
 
 
-def write_archive(bundle: Bundle, out: _Out, epoch: int, cancelled: Callable[[], bool]) -> Written:
-    """Write `bundle` as a gzip tar whose every time is `epoch` (seconds since 1970).
+def write_archive(
+    bundle: Bundle,
+    out: _Out,
+    epoch: int,
+    cancelled: Callable[[], bool],
+    advance: Callable[[int], None] = lambda size: None,
+) -> Written:
+    """Write `bundle` as a gzip tar whose every time is `epoch` (seconds since 1970), telling how many bytes it packs.
 
     The same bundle gives the same bytes anywhere. Raises SourceChangedError if a file is not what the bundle says.
     """
@@ -183,7 +189,8 @@ def write_archive(bundle: Bundle, out: _Out, epoch: int, cancelled: Callable[[],
     writer = ArchiveWriter(hashed, bundle.top, epoch)
     for entry in bundle.entries:
         content, stored = (_verified(entry), _stored_size(entry)) if isinstance(entry, File) else ((), 0)
-        for _ in writer.put(entry, content, stored):
+        for data in writer.put(entry, content, stored):
+            advance(len(data))
             if cancelled():
                 raise BundleError("interrupted")
     writer.close()

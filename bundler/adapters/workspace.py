@@ -10,6 +10,7 @@ from pathlib import Path
 from bundler.adapters.regular import read_regular
 from bundler.errors import UsageError
 
+_TARGETS = "targets.yaml"
 # What parses the texts is stricter: see model/document and model/toml.
 _LARGEST_TEXT = 16 << 20
 _MOST_MANIFESTS = 50
@@ -26,10 +27,16 @@ class Workspace:
         """Return the chosen folder, or the nearest `manifests/` at or above `start`. Raises UsageError."""
         candidates = [chosen] if chosen else [folder / "manifests" for folder in (start, *start.parents)]
         for folder in candidates:
-            if (folder / "targets.yaml").exists():
+            if (folder / _TARGETS).exists():
                 return cls(folder)
-        where = f"{chosen} holds" if chosen else f"neither {start} nor a folder above it has"
-        raise UsageError(f"{where} no manifests", "run inside a checkout, or give --manifests DIR")
+        if chosen is None:
+            message = f"neither {start} nor a folder above it has manifests/{_TARGETS}"
+        else:
+            message = f"{chosen} holds no {_TARGETS}" if chosen.is_dir() else f"{chosen} is not there"
+        hint = "give the folder that holds it with --manifests"
+        if below := _nearest_below(chosen or start):
+            hint += f", for example --manifests {below}"
+        raise UsageError(message, hint)
 
     def manifest_texts(self) -> Mapping[str, str]:
         """File name -> text of every manifest."""
@@ -58,6 +65,12 @@ class Workspace:
     def remove_lock(self, name: str) -> None:
         """Remove a lock, if it is there."""
         self.lock_path(name).unlink(missing_ok=True)
+
+
+def _nearest_below(folder: Path) -> Path | None:
+    """A folder of manifests that is `folder` itself or a little below it."""
+    found = (path for above in ("", "*/", "*/*/") for path in sorted(folder.glob(above + _TARGETS)))
+    return next((path.parent for path in found), None)
 
 
 def _write(path: Path, text: str) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler import __version__
+from bundler.cli.output import OURSELVES, complain, error_json
 from bundler.errors import BundleError, Interrupted, UsageError, WorkError, from_os
-from bundler.terminal import say_json, warn, warn_block
+from bundler.terminal import Styled, say_json, warn, warn_block
 
 if TYPE_CHECKING:
     from bundler.session import Settings
@@ -242,8 +243,6 @@ def _shared_first(argv: list[str]) -> list[str]:
 
 def _tell_program(argv: list[str], error: BundleError) -> None:
     if "--json" in argv:
-        from bundler.cli.output import error_json
-
         with suppress(OSError):  # what goes wrong may be standard output itself
             say_json({"error": error_json(error)})
 
@@ -258,20 +257,12 @@ def _tell_usage(error: click.ClickException) -> None:
             warn(line)
         warn(f"Try '{error.ctx.command_path} --help' for help.")
         warn()
-    warn(f"Error: {error.format_message()}")
-
-
-def complain(error: BundleError) -> None:
-    """Print an error for people: what happened, to what, what to do next."""
-    with suppress(OSError):  # there is nowhere else to say it
-        warn_block(f"aiws-bundle: {error.message}")
-        if error.hint:
-            warn_block(f"  hint: {error.hint}")
+    warn_block(f" {error.format_message()}", lead=Styled("Error:", "bad"))
 
 
 def _bug(error: Exception, argv: list[str]) -> int:
     message = f"unexpected {type(error).__name__}: {error}"
-    warn_block(f"aiws-bundle: {message}")
+    warn_block(f" {message}", lead=OURSELVES)
     _tell_program(argv, WorkError(message, "this is a bug"))
     if {"-v", "--verbose"} & set(argv):
         import traceback

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from bundler.cli import Options, complain
-from bundler.cli.output import error_json, print_table
+from bundler.cli import Options
+from bundler.cli.output import complain_of_all, error_json, print_lacking, print_table, result
 from bundler.commands.build import BuildReport, build
-from bundler.terminal import Json, say, say_json, warn
+from bundler.terminal import Json, Part, say_json
 
 
 @click.command("build")
@@ -54,22 +53,13 @@ def command(
 
 
 def _show(report: BuildReport) -> None:
-    rows = [("target", "state", "MB", "archive")]
+    rows: list[tuple[Part, ...]] = [("target", "state", "MB", f"archive in {report.folder}")]
     for outcome in report.outcomes:
         size = f"{outcome.size / 1e6:.1f}" if outcome.size else "-"
-        rows.append((outcome.label, outcome.state, size, str(report.folder / outcome.asset)))
+        rows.append((outcome.label, result(outcome.state), size, outcome.asset))
     print_table(rows, right=(2,))
-    if lacking := [outcome for outcome in report.outcomes if outcome.lacking]:
-        named = ", ".join(outcome.label for outcome in lacking)
-        say()
-        say(f"without database support: {named}")
-        say(f"  {lacking[0].lacking}; `aiws-bundle lock` says why")
-    for outcome in report.outcomes:
-        if outcome.error:
-            sys.stdout.flush()
-            warn()
-            warn(f"{outcome.label} failed:")
-            complain(outcome.error)
+    print_lacking([(o.lacking, o.label) for o in report.outcomes if o.lacking], "`aiws-bundle lock` says why")
+    complain_of_all((o.label, o.error) for o in report.outcomes if o.error)
 
 
 def _json(report: BuildReport) -> Json:

@@ -6,7 +6,7 @@ import click
 
 from bundler.cli import Options
 from bundler.commands.cache import info, prune
-from bundler.terminal import say, say_json
+from bundler.terminal import say, say_json, say_long
 
 
 @click.group("cache")
@@ -34,7 +34,9 @@ def info_command(options: Options) -> int:
     if options.json:
         say_json({"path": str(found.folder), "files": found.files, "size": found.size, "unfinished": found.unfinished})
     else:
-        say(f"{found.folder}: {found.files} files, {found.size / 1e6:.1f} MB; {found.unfinished} unfinished downloads")
+        say_long(
+            f"{found.folder}: {found.files} files, {found.size / 1e6:.1f} MB; {found.unfinished} unfinished downloads"
+        )
     return 0
 
 

@@ -6,7 +6,7 @@ import click
 
 from bundler.cli import Options
 from bundler.commands.check import CheckReport, check
-from bundler.terminal import Json, say, say_json
+from bundler.terminal import Json, Styled, say, say_json, say_long
 
 
 @click.command("check")
@@ -23,11 +23,14 @@ def command(options: Options) -> int:
 
 def _show(report: CheckReport) -> None:
     for problem in report.problems:
-        say(str(problem))
+        say_long(str(problem))
     for note in report.notes:
-        say(f"note: {note}")
+        say_long(f" {note}", lead=Styled("note:", "aside"))
     count = len(report.problems)
-    say(f"{count} problem{'s' if count != 1 else ''}" if count else "manifests and locks are sound")
+    if count:
+        say(Styled(f"{count} problem{'s' if count != 1 else ''}", "bad"))
+    else:
+        say(Styled("manifests and locks are sound", "good"))
 
 
 def _json(report: CheckReport) -> Json:

@@ -37,8 +37,7 @@ def _biggest(found: Inspection) -> list[tuple[str, int]]:
 
 def _show(found: Inspection) -> None:
     say(f"{found.path}: {found.path.stat().st_size / 1e6:.1f} MB")
-    for label, text in found.lines:
-        say(f"  {label:<14}{text}")
+    print_table([(f"  {label:<12}", text) for label, text in found.lines])
     say()
     say(f"The {min(_BIGGEST, len(found.files))} biggest of {len(found.files)} files:")
     print_table([(f"{size / 1e6:.1f} MB", path) for path, size in _biggest(found)], right=(0,))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
-from bundler.cli import Options, complain
-from bundler.cli.output import component_json, error_json, print_table
+from bundler.cli import Options
+from bundler.cli.output import (
+    alike,
+    complain_of_all,
+    component_json,
+    error_json,
+    print_lacking,
+    print_table,
+    result,
+)
 from bundler.commands.lock import check_locks, lock
 from bundler.errors import UsageError
 from bundler.model.outcome import Outcome, age_of, named
 from bundler.model.versions import parse_versions
-from bundler.terminal import Json, say, say_json
+from bundler.terminal import Json, Part, one_line, say, say_json, say_long
 
 
 @click.command("lock")
@@ -22,6 +31,9 @@ from bundler.terminal import Json, say, say_json
 @click.option("--upgrade", is_flag=True, help="Resolve anew instead of keeping the versions that are locked.")
 @click.option("--exclude-newer", metavar="DATE", help="Ignore files uploaded after DATE (UTC).")
 @click.option("--deep", is_flag=True, help="Of released components, also download and check every archive.")
+@click.option(
+    "--summary", type=click.Path(dir_okay=False, path_type=Path), help="Write what changed there, as Markdown."
+)
 @click.option("--set", "versions", metavar="NAME=VERSION", multiple=True, help="Override one version for this run.")
 @click.pass_obj
 def command(
@@ -32,6 +44,7 @@ def command(
     upgrade: bool,
     exclude_newer: str | None,
     deep: bool,
+    summary: Path | None,
     versions: tuple[str, ...],
 ) -> int:
     """Resolve targets and write their locks; without SELECTOR, all targets.
@@ -39,8 +52,8 @@ def command(
     A lock that matches the manifests is left alone unless --upgrade, --exclude-newer or --set asks for a new one. A
     component that another repository releases is locked to one release: its tag, and every archive's SHA-256.
     """
-    if check and (upgrade or exclude_newer or versions or deep):
-        raise UsageError("--check only compares: it takes no --upgrade, --exclude-newer, --deep or --set")
+    if check and (upgrade or exclude_newer or versions or deep or summary):
+        raise UsageError("--check only compares: it takes no --upgrade, --exclude-newer, --deep, --summary or --set")
     settings = options.settings()
     selectors = selectors or ("all",)
     if check:
@@ -52,6 +65,8 @@ def command(
         )  # fmt: skip
     hosts = [one for one in report.outcomes if one.target]
     locked = [one for one in report.outcomes if not one.target]
+    if summary:
+        summary.write_text(_markdown(_changes(hosts)), encoding="utf-8")
     if options.json:
         say_json({"components": [component_json(one) for one in locked], "locks": [_json(one) for one in hosts]})
     else:
@@ -63,50 +78,56 @@ def command(
 def _show_components(locked: Sequence[Outcome]) -> None:
     if not locked:
         return
-    rows = [("component", "lock", "archives", "release", "published")]
+    rows: list[tuple[Part, ...]] = [("component", "lock", "archives", "release", "published")]
     rows += [
-        (o.component, o.state, str(len(o.release.archives)), named(o.release), age_of(o.release))
+        (o.component, result(o.state), str(len(o.release.archives)), named(o.release), age_of(o.release))
         if o.release
-        else (o.component, o.state, "-", "-", "-")
+        else (o.component, result(o.state), "-", "-", "-")
         for o in locked
     ]
     print_table(rows, right=(2,))
     for one in locked:
-        if one.error:
-            complain(one.error)
-        elif one.detail:
+        if one.detail and not one.error:
             say()
-            say(f"{one.component}: {one.detail}")
+            say_long(f"{one.component}: {one.detail}")
+    complain_of_all((one.component, one.error) for one in locked if one.error)
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         return
-    rows = [("target", "lock", "packages", "")]
-    rows += [(o.target, o.state, str(o.packages or "-"), _detail(o)) for o in outcomes]
+    rows: list[tuple[Part, ...]] = [("target", "lock", "packages", "")]
+    rows += [(o.target, result(o.state), str(o.packages or "-"), _detail(o)) for o in outcomes]
     print_table(rows, right=(2,))
-    seen: set[tuple[str, ...]] = set()
-    for outcome in outcomes:
-        if 0 < len(outcome.changes) < outcome.packages and outcome.changes not in seen:
-            seen.add(outcome.changes)
-            say()
-            say(f"{outcome.target}:")
-            for change in outcome.changes:
-                say(f"  {change}")
-    if lacking := [o for o in outcomes if o.lacking]:
+    for changes, names in _changes([o for o in outcomes if len(o.changes) < o.packages]).items():
         say()
-        say(f"without database support ({len(lacking)}): {lacking[0].lacking}")
-        say("  `aiws-bundle lock` adds it where that can be reached, or through AIWS_MIRRORS")
+        say_long(f"{', '.join(names)}:")
+        for change in changes:
+            say(f"  {change}")
+    advice = "`aiws-bundle lock` adds it where that can be reached, or through AIWS_MIRRORS"
+    print_lacking([(o.lacking, o.target) for o in outcomes if o.lacking], advice)
     if stale := [o.target for o in outcomes if o.state in ("stale", "missing")]:
         say()
-        say(f"run `aiws-bundle lock {' '.join(stale)}`")
-    for outcome in outcomes:
-        if outcome.error:
-            complain(outcome.error)
+        say_long(f"run `aiws-bundle lock {' '.join(stale)}`")
+    complain_of_all((o.target, o.error) for o in outcomes if o.error)
 
 
 def _detail(outcome: Outcome) -> str:
     return "; ".join(filter(None, (outcome.detail, "without database support" if outcome.lacking else "")))
+
+
+def _changes(outcomes: Sequence[Outcome]) -> Mapping[tuple[str, ...], Sequence[str]]:
+    """The targets that each set of changed versions is true of."""
+    return alike((outcome.changes, outcome.target) for outcome in outcomes if outcome.changes)
+
+
+def _markdown(changes: Mapping[tuple[str, ...], Sequence[str]]) -> str:
+    """What changed, as the body of a pull request; empty if no version did."""
+    sections = []
+    for lines, names in changes.items():
+        block = "\n".join(f"    {one_line(line)}" for line in lines)
+        sections.append(f"### {one_line(', '.join(names))}\n\n{block}\n")
+    return "\n".join(sections)
 
 
 def _json(outcome: Outcome) -> Json:

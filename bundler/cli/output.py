@@ -1,28 +1,132 @@
-"""How commands print tables and findings, and what of errors and components is JSON."""
+"""How commands print tables, findings and results, and what of errors and components is JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
+from itertools import zip_longest
+from typing import TypeVar
 
 from bundler.errors import BundleError
 from bundler.model.outcome import Outcome, document_of
-from bundler.terminal import Json, one_line, say, say_block
+from bundler.terminal import (
+    Json,
+    Part,
+    Style,
+    Styled,
+    columns,
+    one_line,
+    plain,
+    say,
+    say_block,
+    say_long,
+    warn,
+    warn_block,
+)
 
 _MOST_FINDINGS = 50
+_GAP = 2
+# A column of a table is not made narrower than this, however narrow the terminal is.
+_NARROWEST = 12
+_STYLES: dict[str, Style] = {
+    **dict.fromkeys(("ok", "built", "locked", "renamed", "current", "unchanged"), "good"),
+    **dict.fromkeys(("NOT ok", "failed", "FAILED", "malformed"), "bad"),
+    **dict.fromkeys(("stale", "missing"), "caution"),
+}
+
+# What begins a message of the tool about itself.
+OURSELVES = Styled("aiws-bundle:", "bad")
+
+T = TypeVar("T", bound=Hashable)
 
 
-def print_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print rows in columns of even width, the first row being the heading; columns in `right` are right-aligned."""
+def result(word: str) -> Part:
+    """A word that says how something stands, in its colour: one word has the same colour everywhere."""
+    return Styled(word, _STYLES[word]) if word in _STYLES else word
+
+
+def print_table(rows: Sequence[Sequence[Part]], right: Sequence[int] = ()) -> None:
+    """Print rows in columns of even width, the first row being the heading; columns in `right` are right-aligned.
+
+    On a terminal that is too narrow the widest columns are wrapped.
+    """
     if not rows:
         return
-    rows = [[one_line(text) for text in row] for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(len(plain(row[column])) for row in rows) for column in range(len(rows[0]))]
+    if room := columns():
+        _narrow(widths, room - _GAP * (len(widths) - 1))
     for row in rows:
-        cells = [
-            text.rjust(width) if column in right else text.ljust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        say("  ".join(cells).rstrip())
+        first, *others = zip(row, widths, strict=True)
+        # What begins a line is ours alone.
+        cells = [_wrapped(*first, indent="  "), *(_wrapped(*cell) for cell in others)]
+        for line in zip_longest(*cells, fillvalue=""):
+            _print_row(line, widths, right)
+
+
+def _narrow(widths: list[int], room: int) -> None:
+    """Take from the widest columns until all fit into `room` characters, or none is wide any more."""
+    while sum(widths) > room and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+
+
+def _wrapped(cell: Part, width: int, indent: str = "") -> Sequence[Part]:
+    """A cell as lines no longer than `width`."""
+    text = plain(cell)
+    if len(text) <= width:
+        return (cell,)
+    from textwrap import wrap
+
+    lines = wrap(text, width, subsequent_indent=indent)
+    return [Styled(line, cell.style) if isinstance(cell, Styled) else line for line in lines]
+
+
+def _print_row(cells: Sequence[Part], widths: Sequence[int], right: Sequence[int]) -> None:
+    parts: list[Part] = []
+    start = written = 0
+    for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        if length := len(plain(cell)):
+            place = start + width - length if column in right else start
+            parts += [" " * (place - written), cell]
+            written = place + length
+        start += width + _GAP
+    say(*parts)
+
+
+def alike(pairs: Iterable[tuple[T, str]]) -> dict[T, list[str]]:
+    """The names that each value stands for, of pairs of a value and a name; in the order in which they come."""
+    names: dict[T, list[str]] = {}
+    for value, name in pairs:
+        names.setdefault(value, []).append(name)
+    return names
+
+
+def print_lacking(lacking: Sequence[tuple[str, str]], advice: str) -> None:
+    """Print what is without database support, pairs of a reason and a target, and what to do."""
+    if not lacking:
+        return
+    say()
+    say_long(f"without database support ({len(lacking)}): {advice}")
+    for reason, names in alike(lacking).items():
+        say_long(f"  {', '.join(names)}: {reason}")
+
+
+def complain(error: BundleError) -> None:
+    """Print an error for people: what happened, to what, what to do next."""
+    with suppress(OSError):  # there is nowhere else to say it
+        warn_block(f" {error.message}", lead=OURSELVES)
+        if error.hint:
+            warn_block(f"  hint: {error.hint}")
+
+
+def complain_of_all(failed: Iterable[tuple[str, BundleError]]) -> None:
+    """Print errors, each with the name of what failed; those that are alike once, with all their names."""
+    told = alike(((error.message.removeprefix(f"{name}: "), error.hint), name) for name, error in failed)
+    for (message, hint), names in told.items():
+        sys.stdout.flush()
+        warn()
+        warn_block(one_line(f"{', '.join(names)} failed:"))
+        complain(BundleError(message, hint))
 
 
 def print_findings(findings: Sequence[str]) -> None:

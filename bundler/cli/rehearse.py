@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import print_findings, print_table
+from bundler.cli.output import print_findings, print_table, result
 from bundler.commands.rehearse import RehearsalReport, rehearse
 from bundler.kinds.steps import Step
-from bundler.terminal import Json, say, say_block, say_json
+from bundler.terminal import Json, Part, Styled, say, say_block, say_json, say_long
 
 
 @click.command("rehearse")
@@ -39,24 +39,26 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
 
 def _show(report: RehearsalReport, *, verbose: bool = False) -> None:
     if report.rehearsal is None:
-        say(f"NOT ok  {report.archive} does not verify, so it is not rehearsed:")
+        say(result("NOT ok"), f"  {report.archive} does not verify, so it is not rehearsed:")
         print_findings((*report.verdict.integrity, *report.verdict.closure))
         return
-    rows = [("step", "seconds", "result", "")]
+    rows: list[tuple[Part, ...]] = [("step", "seconds", "result", "")]
     for step in report.rehearsal.steps:
         detail = step.detail.splitlines()[0] if step.detail else ""
-        rows.append((step.name, f"{step.seconds:.1f}", "ok" if step.good else "FAILED", detail if step.good else ""))
+        rows.append(
+            (step.name, f"{step.seconds:.1f}", result("ok" if step.good else "FAILED"), detail if step.good else "")
+        )
     print_table(rows, right=(1,))
     measures = report.rehearsal.measures
     versions = ", ".join(f"{name} {version}" for name, version in measures.versions.items())
     say()
-    say(f"{versions}; {measures.disk_bytes / 1e6:.0f} MB on disk")
+    say_long(f"{versions}; {measures.disk_bytes / 1e6:.0f} MB on disk")
     for note in report.rehearsal.notes:
-        say(f"note: {note}")
+        say_long(f"note: {note}")
     attempts = [(step.name, attempt) for step in report.rehearsal.steps for attempt in step.attempts]
     say("attempts to reach the network:" if attempts else "attempts to reach the network: none")
     for name, attempt in attempts:
-        say(f"  {attempt.what}  by {attempt.program or 'a program that was gone'}  during: {name}")
+        say_long(f"  {attempt.what}  by {attempt.program or 'a program that was gone'}  during: {name}")
     for step in report.rehearsal.steps:
         if not step.good:
             _show_failure(step, verbose=verbose)
@@ -64,9 +66,9 @@ def _show(report: RehearsalReport, *, verbose: bool = False) -> None:
 
 def _show_failure(step: Step, *, verbose: bool) -> None:
     say()
-    say_block(f"FAILED: {step.name}\n{step.detail}")
+    say_block(f" {step.name}\n{step.detail}", lead=Styled("FAILED:", "bad"))
     for attempt in step.attempts:
-        say(f"it asked the network for {attempt.what}, which a host without network cannot give")
+        say_long(f"it asked the network for {attempt.what}, which a host without network cannot give")
     if verbose and step.log:
         say()
         say_block(f"all that it wrote:\n{step.log.rstrip()}")

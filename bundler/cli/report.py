@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from bundler.cli import Options, complain
+from bundler.cli import Options
+from bundler.cli.output import complain
 from bundler.commands.report import gather
 from bundler.errors import IntegrityError
 from bundler.model.release import parse_repository, parse_tag

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import print_table
+from bundler.cli.output import print_table, result
 from bundler.commands.targets import targets
 from bundler.terminal import say, say_json
 
@@ -28,5 +28,5 @@ def command(options: Options, selectors: tuple[str, ...], github_matrix: bool) -
             if number:
                 say()
             headings = [heading for heading, _ in some[0].columns]
-            print_table([headings, *([text for _, text in one.columns] for one in some)])
+            print_table([headings, *([result(text) for _, text in one.columns] for one in some)])
     return 0

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bundler.cli import Options, complain
-from bundler.cli.output import error_json, print_findings
+from bundler.cli import Options
+from bundler.cli.output import complain, error_json, print_findings
 from bundler.kinds.verify import VerifyReport, verify_each
 from bundler.model.release import parse_address
 from bundler.model.verdict import Verdict
-from bundler.terminal import Json, say, say_block, say_json
+from bundler.terminal import Json, Styled, say, say_block, say_json, say_long
 
 if TYPE_CHECKING:
     from bundler.release.follow import ChannelView
     from bundler.release.verify import ReleaseReport
     from bundler.session import Settings
 
+_OK, _NOT_OK = Styled("ok", "good"), Styled("NOT ok", "bad")
 # As in errors.py; 0 if there is nothing.
 _GRAVEST_FIRST = (3, 2, 4, 1, 0)
 
@@ -68,15 +69,15 @@ def _gravest(local: VerifyReport, remote: Sequence[ReleaseReport]) -> int:
 def _show(report: VerifyReport) -> None:
     _show_verdicts((str(path), verdict) for path, verdict in report.verdicts)
     for finding in report.folder_findings:
-        say_block(f"NOT ok  {finding}", "    ")
+        say_block(f"  {finding}", "    ", _NOT_OK)
 
 
 def _show_verdicts(verdicts: Iterable[tuple[str, Verdict]]) -> None:
     for name, verdict in verdicts:
         if verdict.good:
-            say(f"ok      {name}: {verdict.summary}")
+            say_long(f"      {name}: {verdict.summary}", " " * 8, _OK)
         else:
-            say(f"NOT ok  {name}")
+            say_long(f"  {name}", lead=_NOT_OK)
             print_findings((*verdict.integrity, *verdict.closure))
 
 
@@ -84,12 +85,13 @@ def _show_release(report: ReleaseReport) -> None:
     _show_verdicts((verdict.name, verdict) for verdict in report.verdicts)
     where = f"{report.repository}@{report.tag}"
     if report.error:
-        say(f"NOT ok  {where}")
+        say_long(f"  {where}", lead=_NOT_OK)
         return
     if report.exit_code == 0:
-        say(f"ok      {where}: {len(report.assets)} assets, commit {report.commit}  {report.url}".rstrip())
+        told = f"{where}: {len(report.assets)} assets, commit {report.commit}  {report.url}".rstrip()
+        say_long(f"      {told}", " " * 8, _OK)
     else:
-        say(f"NOT ok  {where}  {report.url}".rstrip())
+        say_long(f"  {where}  {report.url}".rstrip(), lead=_NOT_OK)
         print_findings(report.findings)
     if view := report.channel:
         followed = f"channel.json names {view.points_at.tag}" if view.points_at else "no channel.json to follow"

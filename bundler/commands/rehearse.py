@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.adapters.own_folder import private_folder
-from bundler.errors import UnreachableError, UsageError
+from bundler.errors import UsageError
 from bundler.kinds import kind_of
 from bundler.kinds.kind import Component
 from bundler.kinds.manifests import load_manifests
@@ -36,11 +36,11 @@ class RehearsalReport:
 def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalReport:
     """Verify `archive`, then install and run it in a sandbox around `root` (default: this host), with no network.
 
-    How a program is started and asked, the manifests say, if there are any. Raises UnreachableError if the archive or
-    root is not there, UsageError if the root is another distro's, WorkError if no sandbox can be made.
+    How a program is started and asked, the manifests say, if there are any. Raises UsageError if the archive or root
+    is not there or the root is another distro's, WorkError if no sandbox can be made.
     """
     if not archive.is_file():
-        raise UnreachableError(f"{archive} is not a file", "give an archive that `build` made")
+        raise UsageError(f"{archive} is not a file", "give an archive that `build` made")
     place = root or Path("/")
     mountpoint = private_folder(settings.cache_dir, "rehearsal")
     verdict, rehearsal = kind_of(archive, archive.name).rehearse(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.sums import read_sums
-from bundler.errors import BundleError, UnreachableError, UsageError, gravest
+from bundler.errors import BundleError, UsageError, gravest
 from bundler.kinds import kind_of
 from bundler.model.verdict import Verdict
 from bundler.progress import Progress
@@ -37,7 +37,7 @@ class VerifyReport:
 def verify(paths: Sequence[Path], progress: Progress) -> VerifyReport:
     """Verify archives, and folders with all archives in them and the SHA256SUMS that covers them.
 
-    Raises UsageError for a folder without archives, UnreachableError for a path that is not there.
+    Raises UsageError for a path that is not there, and for a folder without archives.
     """
     report = verify_each(paths, progress)
     if report.errors:
@@ -68,7 +68,7 @@ def _gathered(path: Path) -> tuple[list[Path], list[str]]:
         return _folder(path)
     if path.is_file():
         return [path], _beside(path)
-    raise UnreachableError(f"{path} is not there", "give an archive or a folder of archives")
+    raise UsageError(f"{path} is not there", "give an archive or a folder of archives")
 
 
 def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Verdict, ...]:

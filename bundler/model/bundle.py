@@ -67,6 +67,11 @@ class Bundle:
     top: str
     entries: tuple[Entry, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(entry.size for entry in self.entries if isinstance(entry, File))
+
     @classmethod
     def of(cls, top: str, entries: Iterable[Entry]) -> Bundle:
         """Sort `entries` and add every folder that they stand in."""

@@ -77,6 +77,13 @@ def written(bundle: Bundle, epoch: int = EPOCH) -> bytes:
     return out.getvalue()
 
 
+def test_packing_tells_how_many_bytes_of_the_files_went_in_and_writes_the_same(tmp_path: Path) -> None:
+    bundle, out, told = sample(tmp_path), io.BytesIO(), list[int]()
+    write_archive(bundle, out, EPOCH, lambda: False, told.append)
+    assert sum(told) == bundle.size > 0
+    assert out.getvalue() == written(bundle)
+
+
 Content = tuple[str, bytes, bool, str]
 
 

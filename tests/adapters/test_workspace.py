@@ -36,13 +36,29 @@ def test_the_nearest_manifests_at_or_above_are_found(folder: Path) -> None:
     assert Workspace.find(None, below).folder == folder.parent / "a" / "manifests"
 
 
+def refused(chosen: Path | None, start: Path) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        Workspace.find(chosen, start)
+    return caught.value
+
+
 def test_a_chosen_folder_is_taken_or_refused(folder: Path, tmp_path: Path) -> None:
     assert Workspace.find(folder, tmp_path).folder == folder
-    with pytest.raises(UsageError, match="elsewhere holds no manifests"):
-        Workspace.find(tmp_path / "elsewhere", folder.parent)
-    with pytest.raises(UsageError, match="nor a folder above it has no manifests") as caught:
-        Workspace.find(None, tmp_path)
-    assert "--manifests" in caught.value.hint
+    assert refused(tmp_path / "elsewhere", tmp_path).message == f"{tmp_path}/elsewhere is not there"
+    (tmp_path / "empty").mkdir()
+    error = refused(tmp_path / "empty", folder.parent)
+    assert error.message == f"{tmp_path}/empty holds no targets.yaml"
+    assert error.hint == "give the folder that holds it with --manifests"
+
+
+def test_where_no_folder_above_has_manifests_one_below_is_named(folder: Path, tmp_path: Path) -> None:
+    error = refused(None, tmp_path)
+    assert error.message == f"neither {tmp_path} nor a folder above it has manifests/targets.yaml"
+    assert error.hint == f"give the folder that holds it with --manifests, for example --manifests {folder}"
+    assert refused(folder.parent, tmp_path).hint.endswith(f"for example --manifests {folder}")
+    assert refused(folder.parent / "a", tmp_path).hint == "give the folder that holds it with --manifests"
+    (folder / "targets.yaml").unlink()
+    assert refused(None, tmp_path).hint == "give the folder that holds it with --manifests"
 
 
 def test_manifests_are_read_by_name(folder: Path) -> None:

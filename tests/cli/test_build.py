@@ -105,6 +105,14 @@ def test_a_target_whose_files_cannot_be_had_does_not_stop_the_others(locked: Wor
     assert len((locked.dist / "SHA256SUMS").read_text().splitlines()) == 3
 
 
+def test_where_nothing_can_be_had_one_error_stands_for_all_targets(locked: World) -> None:
+    done = locked.run("build", "all", "--offline")
+    assert done.code == 4
+    assert done.err.count("failed:") == done.err.count("hint:") == 1
+    assert "debian-12-amd64, debian-12-arm64, debian-13-amd64, debian-13-arm64 failed:\n" in done.err
+    assert "none of the files could be had; the first: " in done.err
+
+
 def test_a_replaced_wheel_is_an_integrity_error_naming_both_digests(locked: World) -> None:
     wheel = locked.index.folder / "prisma-0.15.0-py3-none-any.whl"
     expected = digest(wheel)
@@ -152,7 +160,7 @@ def test_a_damaged_copy_in_the_store_is_noticed_removed_and_fetched_anew(locked:
         (("build", "debian-12", "--component", "nope"), 2, "unknown component 'nope'"),
         (("build",), 2, "Missing argument"),
         (("build", "all", "--mirror", "nonsense"), 2, "is not FROM=TO"),
-        (("--manifests", "nowhere", "build", "all"), 2, "no manifests"),
+        (("--manifests", "nowhere", "build", "all"), 2, "nowhere is not there"),
         (("bild", "all"), 2, "Did you mean 'build'?"),
     ],
 )

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from bundler.adapters.store import Store
 from tests.github import Fault, GitHub, github
 from tests.world import Ran, World
 
@@ -346,6 +347,13 @@ def test_parts_are_joined(console: Console) -> None:
     assert f"{AMD64}.part-001" in console.lock.read_text()
     assert console.run("build", "linux-amd64", "--component", "console").code == 0
     assert (console.world.dist / AMD64).read_bytes() == whole
+    # One part is there already: the size told is that of the other one.
+    Store(console.world.root / "cache").discard(hashlib.sha256(whole[:cut]).hexdigest())
+    Store(console.world.root / "cache").discard(hashlib.sha256(whole).hexdigest())
+    (console.world.dist / AMD64).unlink()
+    done = console.run("build", "linux-amd64", "--component", "console")
+    assert done.code == 0
+    assert "fetching 1 of 2 files: 0.0 MB in " in done.err, "and not: stopped at"
 
 
 def test_check_and_targets_tell_what_is_locked(console: Console) -> None:

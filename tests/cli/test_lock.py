@@ -7,6 +7,8 @@ from packaging.pylock import Pylock
 
 from tests.world import WHEELHOUSE, World, make_wheel
 
+ALL = ["debian-12-amd64", "debian-12-arm64", "debian-13-amd64", "debian-13-arm64"]
+
 
 def lock_of(world: World, target: str) -> Path:
     return world.root / "manifests" / "locks" / f"pylock.litellm-{target}.toml"
@@ -117,4 +119,35 @@ def test_an_unreachable_index_keeps_the_old_locks(locked: World) -> None:
 def test_wrong_words_are_usage_errors(locked: World) -> None:
     assert locked.run("lock", "--set", "litellm").code == 2
     assert locked.run("lock", "--check", "--upgrade").code == 2
+    assert locked.run("lock", "--check", "--summary", "changes.md").code == 2
     assert locked.run("lock", "--exclude-newer", "soon").code == 2
+
+
+def test_what_several_targets_share_is_told_once_with_their_names(locked: World) -> None:
+    make_wheel(locked.index.folder, "prisma", "0.16.0")
+    done = locked.run("lock", "--upgrade")
+    assert done.code == 0, done.err
+    assert "\n".join(["", f"{', '.join(ALL)}:", "  prisma 0.15.0 -> 0.16.0", ""]) in done.out
+    assert done.out.count("prisma") == 1
+
+
+def test_what_changed_is_written_as_the_body_of_a_pull_request(locked: World) -> None:
+    summary = locked.root / "changes.md"
+    assert locked.run("lock", "--summary", str(summary)).code == 0
+    assert summary.read_text() == "", "no version changed"
+    make_wheel(locked.index.folder, "prisma", "0.16.0")
+    make_wheel(locked.index.folder, "async-timeout", "6.0")
+    done = locked.run("--json", "lock", "--upgrade", "--summary", str(summary))
+    assert done.json()["locks"][0]["changes"] == ["async-timeout 5.0 -> 6.0", "prisma 0.15.0 -> 0.16.0"]
+    assert summary.read_text() == (
+        "### debian-12-amd64, debian-12-arm64\n\n    async-timeout 5.0 -> 6.0\n    prisma 0.15.0 -> 0.16.0\n\n"
+        "### debian-13-amd64, debian-13-arm64\n\n    prisma 0.15.0 -> 0.16.0\n"
+    )
+
+
+def test_an_error_that_several_targets_share_is_told_once_with_their_names(unlocked: World) -> None:
+    unlocked.write("litellm.yaml", WHEELHOUSE.replace("litellm[proxy]==1.0", "litellm[proxy]==9"))
+    done = unlocked.run("lock")
+    assert done.code == 2
+    assert done.err.count("failed:") == done.err.count("cannot be resolved") == 1
+    assert f"\n{', '.join(ALL)} failed:\n" in done.err

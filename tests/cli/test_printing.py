@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bundler import cli
-from bundler.cli import build, check, complain, inspect, lock, publish, rehearse, verify
-from bundler.cli.output import component_json
+from bundler.cli import build, check, inspect, lock, publish, rehearse, verify
+from bundler.cli.output import complain, component_json
 from bundler.commands.build import BuildReport
 from bundler.commands.check import CheckReport
 from bundler.commands.lock import LockReport
@@ -32,6 +34,7 @@ from bundler.progress import Lines
 from bundler.release.delivery_record import DeliveryRecord, document, markdown
 from bundler.release.verify import ReleaseReport
 from bundler.terminal import Json, say_document, say_json
+from tests.screens import GRAPHICS, screen
 from tests.test_terminal import HOSTILE, obeyed
 from tests.world import World
 
@@ -132,6 +135,20 @@ def test_no_text_of_a_report_is_obeyed(
     harmless(*shown)
     harmless(out)
     json.loads(out)
+
+
+@pytest.mark.parametrize("columns", [20, 80])
+@pytest.mark.parametrize("name", REPORTS)
+def test_no_text_of_a_report_is_obeyed_on_a_terminal(
+    name: str, columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Colours are ours alone, and a line that is wrapped begins with nothing that a runner behind a terminal obeys."""
+    show, _, make = REPORTS[name]
+    report, status = make(Poison(True)), tmp_path.stat()
+    with monkeypatch.context() as patch, screen(columns) as shown, redirect_stderr(io.StringIO()) as errors:
+        patch.setattr(Path, "stat", lambda self, **_: status)
+        show(report)
+    harmless(GRAPHICS.sub("", shown.text), errors.getvalue())
 
 
 def test_no_error_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:

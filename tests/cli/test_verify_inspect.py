@@ -237,8 +237,22 @@ def test_a_folder_says_what_is_missing_and_what_is_surplus(built: World) -> None
     assert "zzz.tar.gz: missing" in done.out
 
 
-def test_what_is_not_there_cannot_be_verified(built: World) -> None:
-    assert built.run("verify", "nowhere").code == 4
+@pytest.mark.parametrize("words", [["verify", "nowhere"], ["inspect", "nowhere"], ["rehearse", "nowhere"]], ids=str)
+def test_a_file_that_is_not_here_is_wrong_usage(unlocked: World, words: list[str]) -> None:
+    done = unlocked.run(*words)
+    assert done.code == 2, "4 is for what had to be reached"
+    assert "nowhere is not " in done.err
+    assert "hint: " in done.err
+
+
+def test_a_folder_that_is_no_root_is_wrong_usage(built: World, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    done = built.run("rehearse", f"dist/{ASSET}", "--root", str(tmp_path / "root"))
+    assert done.code == 2
+    assert "it has no os-release" in done.err
+
+
+def test_an_empty_folder_cannot_be_verified(built: World) -> None:
     (built.root / "empty").mkdir()
     assert built.run("verify", "empty").code == 2
 

@@ -155,7 +155,7 @@ class WheelhouseComponent:
             ("glibc", glibc),
             ("Python", f"{request.python.version}{' portable' if request.portable else ''}"),
             ("requirement", request.requirement),
-            ("lock", lock),
+            ("locked", lock.rpartition(", ")[2]),
         )
         document: dict[str, Json] = {
             **matrix,

@@ -25,8 +25,9 @@ def inspect(path: Path) -> Inspection:
         ("Python", f"{python} ({carried / 1e6:.1f} MB below {PYTHON})" if carried else python),
         *((name, section.summary()) for name, section in facts.sections.items()),
         ("requirement", facts.requirement),
-        ("all asked for", " ".join(facts.requirements)),
-        ("tar", f"{contents.tar_size} bytes, SHA-256 {contents.tar_sha256}"),
+        ("requirements", " ".join(facts.requirements)),
+        ("tar", f"{contents.tar_size} bytes, SHA-256"),
+        ("", contents.tar_sha256),
     )
     return Inspection(
         path=path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -64,9 +64,8 @@ def lock_wheelhouses(
                 keep=not options.upgrade,
                 newest=options.newest,
                 finished={o for o in orders if not asked and states[o].state == "current" and not states[o].detail},
+                say=settings.progress.say,
             )
-            for order in waiting:
-                settings.progress.say(f"resolving {order.request.target.name}")
             try:
                 states |= work.settled(dict(zip(waiting, pool.map(work.resolve, waiting), strict=True)))
             except BaseException:
@@ -129,6 +128,7 @@ class _Work:
     keep: bool
     newest: str | None
     finished: set[_Order]
+    say: Callable[[str], None]
     pending: dict[_Order, str] = field(default_factory=dict)
 
     def resolve(self, order: _Order) -> Outcome:
@@ -141,6 +141,7 @@ class _Work:
             sections, lacking = self._sections(request, before)
             if lacking and before and order in self.finished:
                 return became("current", packages=len(before.wheels), lacking=lacking)
+            self.say(f"resolving {request.target.name}")
             made = resolve(
                 request, self.resolver, self.metadata,
                 versions=self.versions, exclude_newer=newest, previous=kept, sections=sections,

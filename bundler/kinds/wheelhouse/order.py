@@ -100,7 +100,9 @@ class WheelhouseJob:
         payloads = payloads_of(parts_of(self.recipe, self.lock))
         carried = [entry for payload in payloads for entry in bench.entries(payload)]
         bundle = plan(self.recipe, self.lock, carried)
-        return write_archive(bundle, file, self.recipe.epoch, bench.settings.cancelled.is_set)
+        label = f"packing {self.recipe.asset.removesuffix('.tar.gz')}"
+        with bench.settings.progress.task(label, bundle.size, brief=True) as task:
+            return write_archive(bundle, file, self.recipe.epoch, bench.settings.cancelled.is_set, task.advance)
 
     def told(self, written: Written) -> str:
         """What was built."""

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import Sandbox, opened
-from bundler.errors import UnreachableError, UsageError
+from bundler.errors import UsageError
 from bundler.kinds.kind import Component
 from bundler.kinds.steps import (
     FOLDER,
@@ -80,7 +80,7 @@ def rehearse(
 ) -> tuple[Verdict, Rehearsal | None]:
     """Judge a runtime archive; if it is good, install and run it in a sandbox around `root`.
 
-    `told` hears of every step. Raises UnreachableError or UsageError if the root is none, or another distro's,
+    `told` hears of every step. Raises UsageError if the root is none, or another distro's,
     ManifestError for manifests that cannot be read, WorkError if no sandbox can be made.
     """
     judged = examine(archive)
@@ -99,7 +99,7 @@ def _check_root(root: Path, facts: ArchiveManifest) -> None:
     wanted = f"{facts.distro} {facts.version}"
     path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
     if path is None:
-        raise UnreachableError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
+        raise UsageError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
     lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
     release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
     found = f"{release.get('ID')} {release.get('VERSION_ID')}"
