@@ -1,6 +1,7 @@
 """The grammar of each word that files, releases and people have in common, once: digests, commits, tags, names.
 
-Annotated types that pydantic checks; whoever matches one by hand compiles the pattern that stands here.
+Annotated types that pydantic checks; whoever matches one by hand compiles the pattern that stands here. A type's title
+says what may stand there, its examples show it: in a manifest's JSON Schema, and to whoever wrote something else.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 SHA256_PATTERN = r"[0-9a-f]{64}"
 COMMIT_PATTERN = r"[0-9a-f]{40}"
@@ -25,41 +26,96 @@ def _plain_requirement(value: str) -> str:
     try:
         parsed = Requirement(value)
     except InvalidRequirement as error:
-        raise ValueError(f"not a requirement: {error}".splitlines()[0]) from error
+        raise ValueError("not a requirement, a name and its versions, such as demo>=1.2") from error
     if parsed.url or parsed.marker:
-        raise ValueError("a requirement here is a name and versions; no address, no marker")
+        raise ValueError("a requirement here is a name and versions, such as demo>=1.2; no address, no marker")
     return value
 
 
 def _no_dots(value: str) -> str:
     """A name of two parts, neither of which climbs."""
     if {".", ".."} & set(value.split("/")):
-        raise ValueError("an owner and a repository, not a path")
+        raise ValueError("an owner and a repository is wanted, such as OWNER/REPO; not a path")
     return value
 
 
 Arch: TypeAlias = Literal["amd64", "arm64"]
-Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64)]
+Word: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64),
+    Field(title="a word of small letters, digits, dots, hyphens and underscores", examples=["20250612"]),
+]
 # In capitals, a component's name begins a variable of runtime.env.
-ComponentName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=64)]
+ComponentName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=64),
+    Field(title="a name of small letters, digits and hyphens", examples=["demo"]),
+]
 Repository: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200),
     AfterValidator(_no_dots),
+    Field(title="a repository on GitHub", examples=["OWNER/REPO"]),
 ]
 Spec: TypeAlias = Annotated[
-    str, StringConstraints(pattern=SPEC_PATTERN, max_length=200), AfterValidator(_plain_requirement)
+    str,
+    StringConstraints(pattern=SPEC_PATTERN, max_length=200),
+    AfterValidator(_plain_requirement),
+    Field(title="a requirement of exactly one version", examples=["demo[extra]==1.2.3"]),
 ]
-Wanted: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_plain_requirement)]
-PythonVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}\.[0-9]{1,3}$")]
-Glibc: TypeAlias = Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
-Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{SHA256_PATTERN}$")]
-Commit: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{COMMIT_PATTERN}$")]
-AssetName: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{ASSET_PATTERN}$", max_length=LONGEST_NAME)]
-Tag: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]*$", max_length=200)]
-Address: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+/\S+$", max_length=2000)]
-DistroName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,31}$")]
-DistroVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?$")]
+Wanted: TypeAlias = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(_plain_requirement),
+    Field(title="a requirement", examples=["demo>=1.2"]),
+]
+PythonVersion: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^3\.[0-9]{1,2}\.[0-9]{1,3}$"),
+    Field(title="a Python version of three numbers", examples=["3.11.2"]),
+]
+Glibc: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$"), Field(title="a glibc version", examples=["2.36"])
+]
+Sha256: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=f"^{SHA256_PATTERN}$"),
+    Field(title="a SHA-256 (64 hexadecimal digits in small letters)", examples=["0123456789abcdef" * 4]),
+]
+Commit: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=f"^{COMMIT_PATTERN}$"),
+    Field(title="a commit (40 hexadecimal digits in small letters)", examples=["0123456789" * 4]),
+]
+AssetName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=f"^{ASSET_PATTERN}$", max_length=LONGEST_NAME),
+    Field(title="a file name of letters, digits and ._+-", examples=["demo-linux-amd64.tar.gz"]),
+]
+Tag: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]*$", max_length=200),
+    Field(title="a release's tag", examples=["v1.2.3"]),
+]
+Address: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^https://[^\s/]+/\S+$", max_length=2000),
+    Field(title="an https address", examples=["https://example.org/demo-1.2.3.tar.gz"]),
+]
+DistroName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9]{1,31}$"),
+    Field(title="a distro's name of small letters and digits", examples=["debian"]),
+]
+DistroVersion: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?$"),
+    Field(title="a distro's version of one or two numbers", examples=["24.04"]),
+]
 # A path below a folder, fit to stand in a shell script: no part begins with a dot.
 PATH_PART = r"[A-Za-z0-9_@-][A-Za-z0-9._@+-]*"
-PlainPath: TypeAlias = Annotated[str, StringConstraints(pattern=rf"^{PATH_PART}(/{PATH_PART})*$", max_length=300)]
+PlainPath: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{PATH_PART}(/{PATH_PART})*$", max_length=300),
+    Field(title="a relative path of letters, digits and ._@+-", examples=["demo/data/file.txt"]),
+]

@@ -5,6 +5,7 @@ A JSON Schema for each file is generated from their classes (`bundler.kinds.sche
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,12 +13,14 @@ from bundler.adapters.workspace import Workspace
 from bundler.errors import ManifestError, Problem, UsageError
 from bundler.kinds import KINDS
 from bundler.kinds.kind import Component, Kind
-from bundler.model.document import Document, parse_yaml, validate
+from bundler.model.document import Document, parse_yaml
 from bundler.model.hosts import Hosts
+from bundler.model.manifest_schema import Schema, shown
 from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target
 from bundler.model.targets_file import TargetsFile
+from bundler.model.validation import standing, validate
 
 _TARGETS, _PYTHON = "targets.yaml", "python.yaml"
 
@@ -38,7 +41,11 @@ class Manifests:
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> Manifests:
         """Parse the manifests from file name -> text. Raises ManifestError holding every problem of every file."""
-        problems = [Problem(name, 0, 0, "is missing") for name in (_TARGETS, _PYTHON) if name not in texts]
+        problems = [
+            Problem(name, 0, 0, f"is missing; {_looks(model)}")
+            for name, model in ((_TARGETS, TargetsFile), (_PYTHON, PortablePython))
+            if name not in texts
+        ]
         documents: dict[str, Document] = {}
         targets: TargetsFile | None = None
         python: PortablePython | None = None
@@ -93,7 +100,26 @@ def _kind(document: Document) -> Kind:
     for kind in KINDS:
         if word in kind.NAMES:
             return kind
-    raise ManifestError([document.problem(("kind",), f"kind: is {' or '.join(kind.NAMES[0] for kind in KINDS)}")])
+    raise ManifestError([_kind_problem(document)])
+
+
+def _kind_problem(document: Document) -> Problem:
+    """Say that a component is of no kind, or of none that there is. Older names are known, but not shown at first."""
+    wanted = " or ".join(shown(kind.NAMES[0]) for kind in KINDS)
+    if not isinstance(document.data, dict):
+        return document.problem((), f"a mapping with a kind ({wanted}) is wanted; here stands {standing(document, ())}")
+    if "kind" not in document.data:
+        return document.problem((), f"kind: is missing; {wanted} is wanted, such as kind: {KINDS[0].NAMES[0]}")
+    word, known = document.data["kind"], [name for kind in KINDS for name in kind.NAMES]
+    near = difflib.get_close_matches(word, known, n=1) if isinstance(word, str) else ()
+    meant = f"; did you mean {shown(near[0])}?" if near else ""
+    return document.problem(("kind",), f"kind: {wanted} is wanted; here stands {standing(document, ('kind',))}{meant}")
+
+
+def _looks(model: type[object]) -> str:
+    """What a file of this class holds, with an example (in JSON, which is YAML)."""
+    schema = Schema.of(adapter_of(model))
+    return f"it holds {schema.wanted(schema.root)}, such as {shown(schema.example(schema.root))}"
 
 
 def _called_alike(components: Mapping[str, Component]) -> list[Problem]:

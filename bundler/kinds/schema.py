@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundler.kinds import KINDS
+from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.targets_file import TargetsFile
@@ -17,8 +18,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schemas() -> Mapping[str, str]:
     """Return file name -> JSON Schema (draft 2020-12) text for every kind of manifest."""
     found: dict[str, Mapping[str, object]] = {
-        "targets": adapter_of(TargetsFile).json_schema(by_alias=True),
-        "python": adapter_of(PortablePython).json_schema(by_alias=True),
+        "targets": Schema.of(adapter_of(TargetsFile)).root,
+        "python": Schema.of(adapter_of(PortablePython)).root,
         **{kind.NAMES[0]: kind.schema() for kind in KINDS},
     }
     return {f"{name}.schema.json": _text(schema) for name, schema in sorted(found.items())}

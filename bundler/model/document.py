@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from bundler.errors import ManifestError, Problem
 
@@ -25,26 +24,31 @@ _TOO_DEEP = f"nested deeper than {_MAX_DEPTH} levels"
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed YAML file: its data and the line and column (from 1) of each value by path."""
+    """A parsed YAML file: its data and the line and column (from 1) of each value by path.
+
+    `keys` has the places of keys. `written` has the text of each number and switch, such as 2.10 and yes.
+    """
 
     name: str
     data: Tree
     marks: dict[Path, Mark]
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    written: dict[Path, str] = field(default_factory=dict)
 
-    def parted(self, keys: Container[str]) -> tuple[Document, dict[str, Document]]:
-        """Take top-level `keys` out: what is left, and what stood at each of them. Places stay those of the file."""
-        if not isinstance(self.data, dict):
-            return self, {}
-        rest = {key: value for key, value in self.data.items() if key not in keys}
-        parts = {
-            key: Document(self.name, value, {path[1:]: mark for path, mark in self.marks.items() if path[:1] == (key,)})
-            for key, value in self.data.items()
-            if key in keys and value is not None
-        }
-        return Document(self.name, rest, self.marks), parts
+    def at(self, path: Path) -> Tree:
+        """The value at `path`; None if nothing stands there."""
+        value = self.data
+        for part in path:
+            if isinstance(value, dict):
+                value = value.get(str(part))
+            else:
+                value = value[part] if isinstance(value, list) and isinstance(part, int) else None
+        return value
 
-    def problem(self, path: Path, message: str) -> Problem:
-        """Describe something wrong at `path`, or at the nearest enclosing value that has a place."""
+    def problem(self, path: Path, message: str, *, key: bool = False) -> Problem:
+        """Describe something wrong at `path` (or its `key`), or at the nearest enclosing value that has a place."""
+        if key and path in self.keys:
+            return Problem(self.name, *self.keys[path], message)
         for end in range(len(path), -1, -1):
             if path[:end] in self.marks:
                 return Problem(self.name, *self.marks[path[:end]], message)
@@ -57,6 +61,8 @@ class _Builder:
     def __init__(self, name: str) -> None:
         self.name = name
         self.marks: dict[Path, Mark] = {}
+        self.keys: dict[Path, Mark] = {}
+        self.written: dict[Path, str] = {}
         self.problems: list[Problem] = []
         self._scalars = yaml.constructor.SafeConstructor()
 
@@ -66,7 +72,10 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+        value = self._scalar(node)
+        if isinstance(value, (int, float)):
+            self.written[path] = str(node.value)
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> Tree:
         result: dict[str, Tree] = {}
@@ -78,10 +87,11 @@ class _Builder:
             if key in result:
                 self._problem(key_node, f"duplicate key {key!r}")
                 continue
+            self.keys[*path, key] = _place(key_node.start_mark)
             result[key] = self.build(value_node, (*path, key))
         return result
 
-    def _scalar(self, node: yaml.Node) -> Tree:
+    def _scalar(self, node: yaml.Node) -> Scalar:
         try:
             value = self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
@@ -116,7 +126,7 @@ def parse_yaml(text: str, name: str) -> Document:
     data = builder.build(node) if node is not None else None
     if builder.problems:
         raise ManifestError(builder.problems)
-    return Document(name, data, builder.marks)
+    return Document(name, data, builder.marks, builder.keys, builder.written)
 
 
 def _refused(events: Iterable[yaml.Event]) -> Iterator[tuple[Mark, str]]:
@@ -147,26 +157,3 @@ class _HasPlace(Protocol):
 
 def _place(mark: _HasPlace | None) -> Mark:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
-
-
-T = TypeVar("T")
-
-
-def validate(document: Document, model: TypeAdapter[T], at: str = "") -> T:
-    """Turn a document, or what stood `at` a key of one, into the model's value.
-
-    Raises ManifestError with every problem, each with its line.
-    """
-    try:
-        return model.validate_python(document.data)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise ManifestError(
-            [_problem(document, at, item["loc"], item["type"], item["msg"]) for item in found]
-        ) from error
-
-
-def _problem(document: Document, at: str, location: tuple[int | str, ...], kind: str, message: str) -> Problem:
-    where = ".".join([*([at] if at else []), *(str(part) for part in location if part != "[key]")])
-    text = "unknown key" if kind == "unexpected_keyword_argument" else message.removeprefix("Value error, ")
-    return document.problem(location, f"{where}: {text}" if where else text)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from bundler.model.manifest_values import MANIFEST_CONFIG
 from bundler.words import Address, Arch, PythonVersion, Sha256, Word
+
+LeaveOut: TypeAlias = Annotated[str, Field(title="a line of a gitignore file", examples=["/share/man/"])]
 
 
 @dataclass(frozen=True)
@@ -16,19 +18,19 @@ class PythonPin:
     """One portable CPython archive: where it is and what it must be."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    address: Address
-    sha256: Sha256
+    address: Annotated[Address, Field(description="Where the archive is.")]
+    sha256: Annotated[Sha256, Field(description="The archive's SHA-256.")]
 
 
 @dataclass(frozen=True)
 class PortablePython:
-    """`python.yaml`: the portable CPython that bundles carry where the target's own will not do.
-
-    `leave_out` are gitignore patterns, matched below the archive's top folder, of what a runtime does not need.
-    """
+    """`python.yaml`: the portable CPython that bundles carry where the target's own will not do."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    version: PythonVersion
-    tag: Word
-    pins: dict[Arch, PythonPin]
-    leave_out: tuple[str, ...] = ()
+    version: Annotated[PythonVersion, Field(description="The version of CPython in the archives.")]
+    tag: Annotated[Word, Field(description="The release of python-build-standalone that the archives are from.")]
+    pins: Annotated[dict[Arch, PythonPin], Field(description="The archive for each architecture.")]
+    leave_out: Annotated[
+        tuple[LeaveOut, ...],
+        Field(description="What a runtime does not need: gitignore lines, matched below the archive's top folder."),
+    ] = ()

@@ -17,15 +17,20 @@ _MOST_TARGETS = 200
 
 @dataclass(frozen=True)
 class DistroEntry:
-    """What a distro's release ships: its glibc, its Python's patch version or `portable` if that is of no use.
-
-    `openssl` decides which of Prisma's engines run there.
-    """
+    """What a release of a distro ships."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    glibc: Glibc
-    python: PythonVersion | Literal["portable"]
-    openssl: Literal["1.1.x", "3.0.x"] | None = None
+    glibc: Annotated[Glibc, Field(description="Its glibc: which wheels run there.")]
+    python: Annotated[
+        PythonVersion | Literal["portable"],
+        Field(
+            description="Its own Python with the patch version, or `portable` if components carry one (python.yaml)."
+        ),
+    ]
+    openssl: Annotated[
+        Literal["1.1.x", "3.0.x"] | None,
+        Field(description="Its OpenSSL: which database engines run there. Needed if a component has a `database`."),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,20 @@ class TargetsFile:
     """`targets.yaml`: every host the bundles are for."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    distros: Annotated[dict[DistroName, dict[DistroVersion, DistroEntry]], Field(min_length=1)]
-    arches: Annotated[tuple[Arch, ...], Field(min_length=1), AfterValidator(distinct)]
+    distros: Annotated[
+        dict[
+            DistroName,
+            Annotated[dict[DistroVersion, DistroEntry], Field(description="A distro's releases by version.")],
+        ],
+        Field(min_length=1, description="The distros by name, and what each of their releases ships."),
+    ]
+    arches: Annotated[
+        tuple[Arch, ...],
+        Field(
+            min_length=1, description="The architectures of every release, in the order in which targets are listed."
+        ),
+        AfterValidator(distinct),
+    ]
 
     def __post_init__(self) -> None:
         """Raise ValueError for more targets than anybody has."""

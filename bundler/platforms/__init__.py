@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Protocol, TypeAlias, get_args
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from bundler.platforms import linux, macos
 from bundler.words import Arch
@@ -68,7 +68,11 @@ _ALIASES: dict[str, str] = {alias: platform.WORD for platform in PLATFORMS for a
 _WORDS = f"({'|'.join(platform.WORD for platform in PLATFORMS)})"
 # A platform's word, and its name: the word and an architecture.
 PlatformWord: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{_WORDS}$")]
-PlatformName: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{_WORDS}-({'|'.join(_ARCHES)})$")]
+PlatformName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=f"^{_WORDS}-({'|'.join(_ARCHES)})$"),
+    Field(title=f"{', '.join(NAMES[:-1])} or {NAMES[-1]}", examples=[NAMES[0]]),
+]
 
 Runner: TypeAlias = Literal["native", "qemu-user", "nothing"]
 

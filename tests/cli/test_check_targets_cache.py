@@ -41,6 +41,14 @@ def test_check_finds_broken_and_stray_locks(locked: World) -> None:
     assert "does not run on CPython 3.13.5" in done.out
 
 
+def test_check_tells_a_number_where_text_is_wanted_and_shows_how_it_is_written(locked: World) -> None:
+    locked.write("targets.yaml", "distros: {debian: {'12': {glibc: 2.36, python: 3.11.2}}}\narches: [amd64]\n")
+    assert locked.run("check").out.splitlines()[0] == (
+        'targets.yaml:1:34: distros.debian.12.glibc: a glibc version in quotes is wanted, such as "2.36";'
+        " here stands the number 2.36"
+    )
+
+
 def test_targets_lists_what_each_needs(locked: World) -> None:
     out = locked.run("targets", "debian-12").out
     assert "debian-12-amd64" in out

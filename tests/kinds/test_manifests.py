@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import ast
+import copy
 import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.errors import ManifestError
+import bundler
+from bundler.errors import ManifestError, Problem
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.manifest import Override, Wheelhouse
+from bundler.model.document import Document, parse_yaml
 from tests.model.samples import (
     DEBIAN_12,
     PROPERTY,
@@ -165,27 +173,50 @@ def test_every_problem_of_every_file_is_told_by_file_and_line() -> None:
     )
     assert [line.split(": ")[0] for line in said] == [
         "console.yaml:2:1",
-        "litellm.yaml:6:9",
+        "litellm.yaml:6:1",
         "litellm.yaml:7:18",
         "python.yaml:1:10",
         "qmd.yaml:2:1",
         "targets.yaml:4:19",
         "targets.yaml:5:17",
     ]
-    assert said[2].startswith("litellm.yaml:7:18: bootstrap.1: not a requirement: ")
+    assert said[2].startswith("litellm.yaml:7:18: bootstrap.1: not a requirement, ")
 
 
-def test_missing_files_are_told() -> None:
+def test_missing_targets_are_told_with_what_the_file_holds() -> None:
     with pytest.raises(ManifestError) as caught:
-        Manifests.parse({"litellm.yaml": LITELLM})
-    assert [str(p) for p in caught.value.problems] == ["python.yaml: is missing", "targets.yaml: is missing"]
+        Manifests.parse({"litellm.yaml": LITELLM, "python.yaml": PYTHON})
+    (said,) = caught.value.problems
+    assert str(said).startswith('targets.yaml: is missing; it holds a mapping with "distros" and "arches", such as {')
+    Manifests.parse(
+        {"litellm.yaml": LITELLM, "python.yaml": PYTHON, "targets.yaml": str(said).partition("such as ")[2]}
+    )
 
 
-@pytest.mark.parametrize("text", ["", "- 1\n", "word\n", "component: x\n", "kind: cake\n", "kind: [wheelhouse]\n"])
-def test_a_file_of_no_kind_is_told(text: str) -> None:
-    (said,) = problems(console=text)
-    assert said.startswith("console.yaml:1:")
-    assert said.endswith("kind: is wheelhouse or prebuilt")
+KINDS = '"wheelhouse" or "prebuilt"'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", f"1:1: a mapping with a kind ({KINDS}) is wanted; here stands nothing"),
+        ("- 1\n", f"1:1: a mapping with a kind ({KINDS}) is wanted; here stands a list"),
+        ("word\n", f'1:1: a mapping with a kind ({KINDS}) is wanted; here stands "word"'),
+        ("component: x\n", f"1:1: kind: is missing; {KINDS} is wanted, such as kind: wheelhouse"),
+        ("kind: cake\n", f'1:7: kind: {KINDS} is wanted; here stands "cake"'),
+        ("kind: [wheelhouse]\n", f"1:7: kind: {KINDS} is wanted; here stands a list"),
+        ("a: b\nkind: 5\n", f"2:7: kind: {KINDS} is wanted; here stands the number 5"),
+        ("kind: wheelhose\n", f'1:7: kind: {KINDS} is wanted; here stands "wheelhose"; did you mean "wheelhouse"?'),
+        ("kind: pre-built\n", f'1:7: kind: {KINDS} is wanted; here stands "pre-built"; did you mean "prebuilt"?'),
+        ("kind: asset\n", f'1:7: kind: {KINDS} is wanted; here stands "asset"'),
+        (
+            "kind: release_asset\n",
+            f'1:7: kind: {KINDS} is wanted; here stands "release_asset"; did you mean "release-asset"?',
+        ),
+    ],
+)
+def test_a_file_of_no_kind_is_told(text: str, said: str) -> None:
+    assert problems(console=text) == [f"console.yaml:{said}"]
 
 
 @pytest.mark.parametrize("stem", ["targets", "python"])
@@ -203,7 +234,7 @@ def replaced(stem: str, old: str, new: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (replaced("litellm", "asset:", "assets:"), "litellm.yaml:1:1: asset: Field required"),
+        (replaced("litellm", "asset:", "assets:"), "litellm.yaml:1:1: asset: is missing; a file name with {distro}, "),
         (replaced("litellm", "component: litellm", "component: LiteLLM"), "litellm.yaml:2:12: component: "),
         (replaced("litellm", "component: litellm", "component: a.b"), "litellm.yaml:2:12: component: "),
         (replaced("litellm", "component: litellm", "component: 9router"), "litellm.yaml:2:12: component: "),
@@ -211,11 +242,14 @@ def replaced(stem: str, old: str, new: str) -> dict[str, str]:
         (replaced("litellm", "example/litellm", "a/b/c"), "litellm.yaml:3:13: repository: "),
         (replaced("targets", '"2.36"', '"3.0"'), "targets.yaml:3:19: distros.debian.12.glibc: "),
         (replaced("targets", "3.11.2", "3.11"), "targets.yaml:3:35: distros.debian.12.python"),
-        (replaced("targets", "debian:", "Debian:"), "targets.yaml:3:5: distros.Debian: "),
-        (replaced("targets", '"12":', '"12.":'), "targets.yaml:3:12: distros.debian.12.: "),
+        (
+            replaced("targets", "debian:", "Debian:"),
+            "targets.yaml:2:3: distros.Debian: a distro's name of small letters ",
+        ),
+        (replaced("targets", '"12":', '"12.":'), "targets.yaml:3:5: distros.debian.12.: a distro's version of "),
         (replaced("targets", "[amd64, arm64]", "[]"), "targets.yaml:5:9: arches: "),
         (replaced("targets", "[amd64, arm64]", "[amd64, amd64]"), "targets.yaml:5:9: arches: amd64 is there twice"),
-        (replaced("python", "pins: {}", "pins: {x86: 1}"), "python.yaml:3:13: pins.x86: "),
+        (replaced("python", "pins: {}", "pins: {x86: 1}"), 'python.yaml:3:8: pins.x86: "amd64" or "arm64" is wanted; '),
         (replaced("python", "pins: {}", f"pins: {{amd64: {PIN.replace('https', 'http')}}}"), "python.yaml:3:25: "),
         (replaced("python", "pins: {}", f"pins: {{amd64: {PIN.replace('a' * 64, 'A' * 64)}}}"), "python.yaml:3:71: "),
         (replaced("qmd", "[linux-amd64]", "[windows-amd64]"), "qmd.yaml:6:11: targets.0: "),
@@ -236,13 +270,15 @@ def test_a_manifest_without_a_distro_is_told() -> None:
 def test_unknown_keys_are_told(stem: str) -> None:
     text = GOOD[f"{stem}.yaml"] + "colour: red\n"
     number = len(text.splitlines())
-    assert problems(**{stem: text}) == [f"{stem}.yaml:{number}:9: colour: unknown key"]
+    (said,) = problems(**{stem: text})
+    assert said.startswith(f"{stem}.yaml:{number}:1: colour: unknown key; there are: ")
 
 
 @pytest.mark.parametrize("key", ["extra_requirements", "leave_out"])
 def test_keys_are_spelled_with_hyphens(key: str) -> None:
     stem = "litellm" if key == "extra_requirements" else "python"
-    assert "unknown key" in problems(**{stem: GOOD[f"{stem}.yaml"] + f"{key}: []\n"})[0]
+    (said,) = problems(**{stem: GOOD[f"{stem}.yaml"] + f"{key}: []\n"})
+    assert said.endswith(f":1: {key}: unknown key; did you mean {key.replace('_', '-')}?")
     parse(**{stem: GOOD[f"{stem}.yaml"] + f"{key.replace('_', '-')}: []\n"})
 
 
@@ -289,7 +325,7 @@ def test_extra_requirements_are_names_and_versions(form: str) -> None:
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ("", "at least 1"),
+        ("", 'a requirement is wanted, such as "demo>=1.2"; here stands ""'),
         ("==1", "not a requirement"),
         ("-r other.txt", "not a requirement"),
         ("--index-url=x", "not a requirement"),
@@ -416,3 +452,125 @@ def test_an_override_to_a_system_python_that_there_is_not_is_told() -> None:
 def test_an_override_without_targets_is_told() -> None:
     (said,) = problems(litellm=LITELLM + "overrides: [{targets: []}]\n")
     assert said.startswith("litellm.yaml:6:23: overrides.0.targets: ")
+
+
+# What is said of what is wrong, checked on every key of the repository's manifests.
+
+CLASSES = {
+    node.name
+    for path in Path(bundler.__file__).parent.rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.ClassDef)
+} - {"GitHub", "Python"}
+REAL = real_texts()
+Data: TypeAlias = "dict[str, Data] | list[Data] | str"
+Steps: TypeAlias = tuple[str | int, ...]
+
+
+def steps_of(data: Data, path: Steps = ()) -> Iterator[tuple[Steps, Data]]:
+    """The path of every value, and the value; without what stands in a `body`, which may be anything."""
+    for step, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield (*path, step), value
+        yield from () if step == "body" else steps_of(value, (*path, step))
+
+
+def changed(data: Data, path: Steps, change: Callable[[Any, Any], object]) -> str:
+    """The data as YAML after `change` was done to the mapping or list that holds the value at `path`."""
+    whole: Any = copy.deepcopy(data)
+    holder = whole
+    for step in path[:-1]:
+        holder = holder[step]
+    change(holder, path[-1])
+    return yaml.safe_dump(whole, sort_keys=False)
+
+
+def told(name: str, text: str) -> tuple[list[Problem], Document]:
+    """The problems that the changed manifest has in itself, all of them in plain words."""
+    try:
+        Manifests.parse(REAL | {name: text})
+    except ManifestError as error:
+        for problem in error.problems:
+            assert_plain(problem.message)
+        return [problem for problem in error.problems if problem.file == name and problem.line], parse_yaml(text, name)
+    return [], parse_yaml(text, name)
+
+
+def assert_plain(message: str) -> None:
+    for odd in ("^", "\\", "[a-z", "[0-9", "pattern", "Input should", "pydantic", "Field required", "function-"):
+        assert odd not in message, message
+    assert not CLASSES & set(re.findall(r"\w+", message)), message
+
+
+@pytest.mark.parametrize("value", [5, 2.5, True, ["a"], "a b"], ids=str)
+@pytest.mark.parametrize("name", REAL)
+def test_every_value_of_a_wrong_sort_is_told_once_plainly_in_its_place(name: str, value: object) -> None:
+    data = yaml.safe_load(REAL[name])
+    for path, there in steps_of(data):
+        if isinstance(there, str if value == "a b" else list) and isinstance(value, str | list):
+            continue  # of the right sort
+        text = changed(data, path, lambda holder, step: holder.__setitem__(step, value))
+        found, document = told(name, text)
+        assert [(p.line, p.column) for p in found] == [document.marks[path]], (path, found)
+        assert found[0].message.startswith(f"{'.'.join(map(str, path))}: ")
+        assert "wanted" in found[0].message
+        assert found[0].message.endswith(f"here stands {STANDS[str(value)]}")
+
+
+STANDS = {"5": "the number 5", "2.5": "the number 2.5", "True": "true", "['a']": "a list", "a b": '"a b"'}
+
+
+# Where any text may stand, or nearly any: lines of gitignore files, files, arguments, answers.
+FREE = {"leave-out", "files", "start", "answer"}
+
+
+@pytest.mark.parametrize("value", ["", "a b", "é", "x" * 3000, "../../x"], ids=lambda value: value[:7] or "empty")
+@pytest.mark.parametrize("name", REAL)
+def test_every_text_that_cannot_be_taken_is_told_once_plainly_in_its_place(name: str, value: str) -> None:
+    data = yaml.safe_load(REAL[name])
+    for path, there in steps_of(data):
+        if not isinstance(there, str):
+            continue
+        found, document = told(name, changed(data, path, lambda holder, step: holder.__setitem__(step, value)))
+        places, there_or_around = [(p.line, p.column) for p in found], [[document.marks[path]]]
+        if {"targets", "start"} & set(path[:-1]):  # what selects no target, or no {port}, is told at the list
+            there_or_around.append([document.marks[path[:-1]]])
+        assert places in there_or_around or (not places and FREE & set(path)), (path, found)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_missing_key_is_told_plainly_with_what_it_holds(name: str) -> None:
+    data = yaml.safe_load(REAL[name])
+    for path, _ in steps_of(data):
+        if isinstance(path[-1], int):
+            continue
+        found, document = told(name, changed(data, path, lambda holder, step: holder.pop(step)))
+        needed = path[-1] in ({"targets"} if path[0] == "overrides" else REQUIRED)
+        assert [(p.line, p.column) for p in found] == [document.marks[path[:-1]]] * needed, (path, found)
+        for problem in found:
+            assert problem.message.startswith(f"{'.'.join(map(str, path))}: is missing; ")
+            assert "wanted" in problem.message
+
+
+REQUIRED = {
+    *("distros", "arches", "glibc", "python", "version", "tag", "pins", "address", "sha256", "kind", "component"),
+    *("repository", "asset", "requirement", "targets", "prisma-cli", "engines", "commit", "node", "schema"),
+    *("start", "ready", "path", "body", "answer"),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_misspelt_key_is_told_plainly_with_the_nearest(name: str) -> None:
+    data = yaml.safe_load(REAL[name])
+    free = {"debian", "ubuntu", "11", "12", "13", "22.04", "24.04", "26.04", "amd64", "arm64"}
+    for path, _ in steps_of(data):
+        key = path[-1]
+        if isinstance(key, int) or path == ("kind",) or "files" in path[:-1]:
+            continue
+        wrong = (*path[:-1], f"{key}-")
+        found, document = told(
+            name, changed(data, path, lambda holder, step: holder.update({f"{step}-": holder.pop(step)}))
+        )
+        (problem,) = [p for p in found if (p.line, p.column) == document.keys[wrong]]
+        assert problem.message.startswith(f"{'.'.join(map(str, wrong))}: ")
+        if not {key} & free and "environment" not in path[:-1]:
+            assert problem.message.endswith(f"unknown key; did you mean {key}?")

@@ -2,16 +2,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import Field, TypeAdapter
 
 import bundler
 from bundler.errors import ManifestError
 from bundler.kinds.manifests import Manifests
+from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.schema import schemas
+from bundler.kinds.wheelhouse.manifest import Override, WheelhouseFile
+from bundler.kinds.wheelhouse.program import RehearsalPlan
 from bundler.model.document import parse_yaml
+from bundler.model.manifest_schema import Schema
+from bundler.model.manifest_values import adapter_of
+from bundler.model.portable_python import PortablePython
+from bundler.model.targets_file import TargetsFile
+from bundler.payloads.prisma.choice import Database
 from tests.model.samples import MANIFESTS, real_texts
 
 SCHEMAS = Path(bundler.__file__).parent / "schemas"
@@ -38,6 +49,67 @@ def test_the_committed_schemas_are_what_the_model_says() -> None:
 @pytest.mark.parametrize("name", sorted(schemas()))
 def test_each_schema_is_a_valid_json_schema(name: str) -> None:
     Draft202012Validator.check_schema(json.loads(schemas()[name]))
+
+
+def parts_of(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every part of a JSON Schema that describes a value, with where it stands."""
+    yield path, node
+    for word in ("properties", "$defs"):
+        for key, inner in node.get(word, {}).items():
+            yield from parts_of(inner, f"{path}/{word}/{key}")
+    for word in ("items", "additionalProperties", "propertyNames"):
+        if isinstance(node.get(word), dict):
+            yield from parts_of(node[word], f"{path}/{word}")
+    for number, inner in enumerate(node.get("anyOf", ())):
+        yield from parts_of(inner, f"{path}/anyOf/{number}")
+
+
+@pytest.mark.parametrize("name", sorted(schemas()))
+def test_every_key_and_every_class_of_each_schema_has_a_description(name: str) -> None:
+    parts = dict(parts_of(json.loads(schemas()[name])))
+    named = [path for path in parts if path.split("/")[-2:-1] in (["properties"], ["$defs"], [])]
+    assert len(named) > 5
+    assert [path for path in named if not parts[path].get("description", "").endswith(".")] == []
+    assert [path for path in named if re.search(r"_[a-z]|`[a-z]+_", parts[path]["description"])] == []
+
+
+@pytest.mark.parametrize("name", sorted(schemas()))
+def test_every_word_of_each_schema_says_what_it_is_and_shows_one(name: str) -> None:
+    schema = json.loads(schemas()[name])
+    for path, part in parts_of(schema):
+        if part.get("type") != "string" or "enum" in part or "const" in part:
+            assert "title" not in part, path  # no titles that only repeat the names of keys and classes
+            continue
+        assert part["title"], path
+        assert part["examples"], path
+        for example in part["examples"]:
+            assert Draft202012Validator(part).is_valid(example), path
+
+
+@pytest.mark.parametrize(
+    "model", [PortablePython, Prebuilt, TargetsFile, WheelhouseFile, Override, Database, RehearsalPlan]
+)
+def test_the_example_of_each_class_is_one(model: type[object]) -> None:
+    schema = Schema.of(adapter_of(model))
+    adapter_of(model).validate_python(schema.example(schema.root))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("targets.yaml", 'distros: {Debian: {"12": {glibc: "2.36", python: portable}}}\narches: [amd64]\n'),
+        ("targets.yaml", 'distros: {debian: {"12.": {glibc: "2.36", python: portable}}}\narches: [amd64]\n'),
+        ("targets.yaml", "distros: {}\narches: [amd64]\n"),
+        ("python.yaml", 'version: 3.13.5\ntag: "1"\npins: {x86: {}}\n'),
+    ],
+)
+def test_the_schema_refuses_keys_that_the_model_refuses(name: str, text: str) -> None:
+    assert complaints(name, text)
+
+
+def test_how_many_keys_a_mapping_may_have_is_in_the_schema_too() -> None:
+    root = Schema.of(TypeAdapter(Annotated[dict[str, str], Field(min_length=1, max_length=2)])).root
+    assert (root["minProperties"], root["maxProperties"]) == (1, 2)
 
 
 @pytest.mark.parametrize("name", sorted(real_texts()))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from bundler.errors import ManifestError
-from bundler.model.document import Document, Path, parse_yaml, validate
+from bundler.model.document import Document, Path, parse_yaml
+from bundler.model.validation import validate
 from tests.model.samples import PROPERTY
 
 
@@ -56,6 +57,28 @@ def test_every_value_has_its_line_and_column(path: Path, place: tuple[int, int])
 )
 def test_a_problem_is_placed_at_the_nearest_value_there_is(path: Path, said: str) -> None:
     assert str(parse_yaml("# comment\na: 1\nb:\n  - x\n", "x.yaml").problem(path, "odd")) == said
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [(("a",), (2, 1)), (("b",), (3, 1)), (("b", 1, "c"), (5, 5)), (("b", 0), (4, 5)), (("b", 1, "d"), (5, 5))],
+)
+def test_a_problem_with_a_key_is_placed_at_the_key(path: Path, place: tuple[int, int]) -> None:
+    problem = parse_yaml("# comment\na: 1\nb:\n  - x\n  - c: y\n", "x.yaml").problem(path, "odd", key=True)
+    assert (problem.line, problem.column) == place
+
+
+def test_numbers_and_switches_are_remembered_as_they_were_written() -> None:
+    document = parse_yaml("a: 2.10\nb: [0x10, yes, 'no', x, 2026-11-20, ~]\nc: {d: 1_0}\n", "x.yaml")
+    assert document.written == {("a",): "2.10", ("b", 0): "0x10", ("b", 1): "yes", ("c", "d"): "1_0"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [((), {"a": [1, {"b": "c"}]}), (("a", 0), 1), (("a", 1, "b"), "c"), (("x",), None), (("a", "b"), None)],
+)
+def test_values_are_found_by_their_path(path: Path, value: object) -> None:
+    assert parse_yaml("a: [1, {b: c}]\n", "x.yaml").at(path) == value
 
 
 def test_a_problem_in_an_empty_file_is_placed_at_its_start() -> None:
@@ -172,17 +195,3 @@ _TREES = st.recursive(
 @given(_TREES)
 def test_json_is_read_as_json(tree: object) -> None:
     assert parse_yaml(json.dumps(tree), "x.yaml").data == tree
-
-
-def test_validation_tells_every_problem_with_its_place_and_path() -> None:
-    document = parse_yaml("a: [1, x]\nb: [2]\nc:\n  - 3\n  - [y]\n", "x.yaml")
-    with pytest.raises(ManifestError) as caught:
-        validate(document, TypeAdapter(dict[str, list[int]]))
-    assert [(p.line, p.column, p.message.partition(":")[0]) for p in caught.value.problems] == [
-        (1, 8, "a.1"),
-        (5, 5, "c.1"),
-    ]
-
-
-def test_validation_returns_the_models_value() -> None:
-    assert validate(parse_yaml("a: 1\n", "x.yaml"), TypeAdapter(dict[str, int])) == {"a": 1}

@@ -9,10 +9,12 @@ from bundler.kinds.kind import Component, Inspection, LockOptions
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.steps import Rehearsal, Step
-from bundler.model.document import Document, validate
+from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import adapter_of
 from bundler.model.outcome import Outcome
+from bundler.model.validation import validate
 from bundler.model.verdict import Verdict
 from bundler.session import Settings
 
@@ -27,7 +29,7 @@ def parse(name: str, document: Document) -> PrebuiltComponent:
 
 def schema() -> Mapping[str, object]:
     """The JSON Schema of such manifests."""
-    return adapter_of(Prebuilt).json_schema(by_alias=True)
+    return Schema.of(adapter_of(Prebuilt)).root
 
 
 def lock(

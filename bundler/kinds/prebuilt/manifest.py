@@ -17,14 +17,34 @@ class Prebuilt:
     """A component that another repository releases as finished archives."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    kind: Literal["prebuilt", "release-asset"]
-    component: ComponentName
-    repository: Repository
-    tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-    asset: Annotated[str, StringConstraints(max_length=200), template("os", "arch")]
+    kind: Annotated[
+        Literal["prebuilt", "release-asset"],
+        Field(description="What sort of component this is; `release-asset` is the older word for `prebuilt`."),
+    ]
+    component: Annotated[ComponentName, Field(description="The component's name, as its archives have it.")]
+    repository: Annotated[Repository, Field(description="The repository that releases the component.")]
+    tag: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100),
+        Field(
+            title="a release's tag of letters, digits and ._-",
+            description="The release: its tag, or `latest-runtime` for the newest of those tagged runtime-….",
+            examples=["v1.2.3"],
+        ),
+    ]
+    asset: Annotated[
+        str,
+        StringConstraints(max_length=200),
+        template("os", "arch"),
+        Field(
+            title="a file name with {os} and {arch}",
+            description="The archives' file names in the release; {os} and {arch} are filled in from `targets`.",
+            examples=["demo-{os}-{arch}.tar.gz"],
+        ),
+    ]
     targets: Annotated[
         tuple[PlatformName, ...],
-        Field(min_length=1),
+        Field(min_length=1, description="The operating systems and architectures that it is released for."),
         AfterValidator(distinct),
     ]
 

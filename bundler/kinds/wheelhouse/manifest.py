@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
-from bundler.errors import ManifestError, Problem
 from bundler.kinds.wheelhouse.program import ProgramName, RehearsalPlan
-from bundler.model.document import Document, validate
+from bundler.model.document import Document
+from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
 from bundler.model.target import Target
+from bundler.model.validation import validate
 from bundler.model.variables import (
     LONGEST_NAME,
     LONGEST_VALUE,
@@ -28,15 +29,26 @@ _MOST_OVERRIDES = 50
 
 
 def _variables(values: dict[str, str], info: ValidationInfo[object]) -> dict[str, str]:
-    component = str(info.data.get("component", ""))
+    if "component" not in info.data:
+        return values  # its name is wrong, which is told; which variables are its own cannot be said
+    component = str(info.data["component"])
     for name, value in values.items():
         if fault := fault_of(name, value, component, VARIABLES):
             raise ValueError(fault)
     return values
 
 
-VariableName: TypeAlias = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
-VariableValue: TypeAlias = Annotated[str, StringConstraints(pattern=VALUE_PATTERN, max_length=LONGEST_VALUE)]
+VariableName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=NAME_PATTERN, max_length=LONGEST_NAME),
+    Field(title="a variable of capital letters, digits and underscores", examples=["PIP_NO_INDEX"]),
+]
+VariableValue: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=VALUE_PATTERN, max_length=LONGEST_VALUE),
+    Field(title="a value of letters, digits and ._+:/-", examples=["True"]),
+]
+Selector: TypeAlias = Annotated[str, Field(title="a target or a word for several", examples=["debian-12"])]
 
 
 @dataclass(frozen=True)
@@ -44,9 +56,9 @@ class SourceArchive:
     """What a component's own wheel is built from: a `.zip` or `.tar.gz` by its address, and the commit it holds."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    address: Address
-    commit: Commit
-    sha256: Sha256
+    address: Annotated[Address, Field(description="Where the archive is.")]
+    commit: Annotated[Commit, Field(description="The commit whose files it holds.")]
+    sha256: Annotated[Sha256, Field(description="The archive's SHA-256.")]
 
 
 def _index_is_none(value: object) -> object:
@@ -61,37 +73,65 @@ class Override:
     """Choices that differ for the targets that `targets` selects; a later override wins over an earlier one."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    targets: Annotated[tuple[str, ...], Field(min_length=1)]
-    requirement: Spec | None = None
-    python: Literal["portable", "system"] | None = None
-    source: Literal["index"] | None = None
+    targets: Annotated[
+        tuple[Selector, ...], Field(min_length=1, description="The targets that it is for, or words that mean them.")
+    ]
+    requirement: Annotated[
+        Spec | None, Field(description="The component's own package there, pinned to another version.")
+    ] = None
+    python: Annotated[
+        Literal["portable", "system"] | None,
+        Field(description="The Python there: a portable one that the archive carries (python.yaml), or the host's."),
+    ] = None
+    source: Annotated[
+        Literal["index"] | None, Field(description="`index`: the component's own wheel is not built from source there.")
+    ] = None
 
 
 @dataclass(frozen=True)
 class WheelhouseKeys:
-    """The keys of a wheelhouse's manifest, without the sections that payloads add.
-
-    `requirement` goes to runtime.env; `extra_requirements` are what consumers install beside it; `bootstrap` is
-    what the installer needs before it can install; `environment` is exported by runtime.env for the component to run;
-    `source` is what the wheel of `requirement` is built from, unless the index has it. `program` and `rehearsal`
-    say how an installation is tried; no lock or archive depends on them.
-    """
+    """A component that is a folder of wheels and, where needed, a portable Python; without what payloads add."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    kind: Literal["wheelhouse"]
-    component: ComponentName
-    repository: Repository
-    asset: Annotated[str, StringConstraints(max_length=200), template("distro", "version", "arch")]
-    requirement: Spec
-    extra_requirements: tuple[Wanted, ...] = ()
-    bootstrap: tuple[Wanted, ...] = ()
+    kind: Annotated[Literal["wheelhouse"], Field(description="What sort of component this is.")]
+    component: Annotated[ComponentName, Field(description="The component's name, as its archives have it.")]
+    repository: Annotated[Repository, Field(description="The repository that the archives are released in.")]
+    asset: Annotated[
+        str,
+        StringConstraints(max_length=200),
+        template("distro", "version", "arch"),
+        Field(
+            title="a file name with {distro}, {version} and {arch}",
+            description="The archives' file names; {distro}, {version} and {arch} are filled in for each target.",
+            examples=["demo-{distro}-{version}-{arch}.tar.gz"],
+        ),
+    ]
+    requirement: Annotated[
+        Spec, Field(description="The component's own package, pinned to one version; it stands in runtime.env.")
+    ]
+    extra_requirements: Annotated[
+        tuple[Wanted, ...], Field(description="What consumers install beside the component's own package.")
+    ] = ()
+    bootstrap: Annotated[
+        tuple[Wanted, ...], Field(description="What the installer needs before it can install: pip, for example.")
+    ] = ()
     environment: Annotated[
         dict[VariableName, VariableValue],
         AfterValidator(_variables),
-        Field(default_factory=dict),
+        Field(default_factory=dict, description="Variables that runtime.env exports for the component to run with."),
     ] = field(default_factory=dict)
-    source: Annotated[SourceArchive | None, _INDEX_IS_NONE] = None
-    overrides: Annotated[tuple[Override, ...], Field(max_length=_MOST_OVERRIDES)] = ()
+    source: Annotated[
+        SourceArchive | None,
+        _INDEX_IS_NONE,
+        Field(description="The source that the component's own wheel is built from; `index`: the index has the wheel."),
+    ] = None
+    overrides: Annotated[
+        tuple[Override, ...],
+        Field(
+            max_length=_MOST_OVERRIDES,
+            description="Choices that differ for some targets; a later one wins over an earlier one.",
+        ),
+    ] = ()
     program: Annotated[
         ProgramName | None,
         Field(description="The program that the requirement installs. Without it: the component's name."),
@@ -121,38 +161,30 @@ class Wheelhouse(WheelhouseKeys):
     sections: Mapping[str, Choice] = field(default_factory=dict)
 
 
+def _first_line(model: type[object]) -> str:
+    return (model.__doc__ or "").partition("\n")[0]
+
+
+def _file() -> type[WheelhouseKeys]:
+    """The class of the whole file: each payload's section is a key more."""
+    sections = [
+        (name, module.CHOICE | None, field(default=None, metadata={"description": _first_line(module.CHOICE)}))
+        for name, module in SECTIONS.items()
+    ]
+    text = "A component that is a folder of wheels and, where needed, a portable Python."
+    return make_dataclass("WheelhouseFile", sections, bases=(WheelhouseKeys,), namespace={"__doc__": text}, frozen=True)
+
+
+WheelhouseFile = _file()
+
+
 def parse(document: Document) -> Wheelhouse:
     """Validate a manifest. Raises ManifestError with every problem."""
-    problems: list[Problem] = []
-    own, asked = document.parted(SECTIONS)
-    sections: dict[str, Choice] = {}
-    for name, part in asked.items():
-        try:
-            sections[name] = validate(part, adapter_of(SECTIONS[name].CHOICE), name)
-        except ManifestError as error:
-            problems += error.problems
-    try:
-        keys = validate(own, adapter_of(WheelhouseKeys))
-    except ManifestError as error:
-        raise ManifestError([*error.problems, *problems]) from error
-    if problems:
-        raise ManifestError(problems)
-    return Wheelhouse(**vars(keys), sections=sections)
+    values = vars(validate(document, adapter_of(WheelhouseFile)))
+    keys = {name: value for name, value in values.items() if name not in SECTIONS}
+    return Wheelhouse(**keys, sections={name: values[name] for name in SECTIONS if values[name] is not None})
 
 
 def schema() -> Mapping[str, object]:
     """The JSON Schema of such manifests, with the sections of payloads."""
-    whole: dict[str, object] = adapter_of(WheelhouseKeys).json_schema(by_alias=True)
-    properties, definitions = _part(whole, "properties"), _part(whole, "$defs")
-    for name, module in SECTIONS.items():
-        section: dict[str, object] = adapter_of(module.CHOICE).json_schema(by_alias=True)
-        definitions |= _part(section, "$defs")
-        section.pop("$defs", None)
-        properties[name] = {"$ref": f"#/$defs/{module.CHOICE.__name__}"}
-        definitions[module.CHOICE.__name__] = section
-    return {**whole, "properties": properties, "$defs": definitions}
-
-
-def _part(schema: Mapping[str, object], key: str) -> dict[str, object]:
-    part = schema.get(key)
-    return dict(part) if isinstance(part, dict) else {}
+    return Schema.of(adapter_of(WheelhouseFile)).root

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from bundler.errors import UsageError
 from bundler.model.manifest_values import MANIFEST_CONFIG, engine_address
@@ -27,8 +27,16 @@ class Engines:
     """Prisma's engines: the commit they were built from, and the template of their addresses."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    commit: Commit
-    address: Annotated[Address, AfterValidator(engine_address)]
+    commit: Annotated[Commit, Field(description="The commit that the engines were built from.")]
+    address: Annotated[
+        Address,
+        AfterValidator(engine_address),
+        Field(
+            title="an https address with {commit}, {platform} and {engine}",
+            description="Where the engines are: an address with {commit}, {platform} and {engine} to be filled in.",
+            examples=["https://example.org/{commit}/{platform}/{engine}.gz"],
+        ),
+    ]
 
     def address_of(self, platform: str, engine: str) -> str:
         """Where one engine's gzip file is; its checksum is beside it, with `.sha256` at the end."""
@@ -37,17 +45,25 @@ class Engines:
 
 @dataclass(frozen=True)
 class Database:
-    """What a component needs beside its wheels to use a database through Prisma (`prisma-client-py`).
-
-    `prisma_cli` is the version of the npm package `prisma` that the Python package wants; `node` says whose Node.js
-    runs it: the host's, or a wheel's; `schema` is the schema to generate a client from, below site-packages.
-    """
+    """What a component needs beside its wheels to use a database through Prisma (`prisma-client-py`)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    prisma_cli: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$")]
-    engines: Engines
-    node: Literal["wheel", "host"]
-    schema: PlainPath
+    prisma_cli: Annotated[
+        str,
+        StringConstraints(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$"),
+        Field(
+            title="a version of three numbers",
+            description="The version of the npm package `prisma` that the Python package `prisma` asks for.",
+            examples=["5.17.0"],
+        ),
+    ]
+    engines: Annotated[Engines, Field(description="Prisma's engines, one for each platform.")]
+    node: Annotated[
+        Literal["wheel", "host"], Field(description="Whose Node.js runs the Prisma CLI: a wheel's, or the host's.")
+    ]
+    schema: Annotated[
+        PlainPath, Field(description="The Prisma schema that a client is generated from, below site-packages.")
+    ]
 
     def problems(self, targets: Sequence[Target]) -> Iterator[str]:
         """Targets of which nobody told the OpenSSL, which decides the engines."""
