@@ -37,7 +37,8 @@ def _named(settings: Settings) -> set[str]:
     """Every digest that the manifests and their locks name. Raises LockError rather than guess at a broken lock."""
     workspace = settings.workspace()
     manifests = load_manifests(workspace)
-    digests = {pin.sha256 for pin in manifests.hosts.python.pins.values()}
+    python = manifests.hosts.python
+    digests = {pin.sha256 for pin in python.pins.values()} if python else set()
     for component in manifests.components.values():
         for lock in component.locks(manifests.hosts):
             if (text := workspace.lock_text(lock.name)) is not None:

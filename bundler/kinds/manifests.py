@@ -15,7 +15,7 @@ from bundler.kinds import KINDS
 from bundler.kinds.kind import Component, Kind
 from bundler.model.document import Document, parse_yaml
 from bundler.model.hosts import Hosts
-from bundler.model.manifest_schema import Schema, shown
+from bundler.model.manifest_schema import holds, shown
 from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target
@@ -41,11 +41,9 @@ class Manifests:
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> Manifests:
         """Parse the manifests from file name -> text. Raises ManifestError holding every problem of every file."""
-        problems = [
-            Problem(name, 0, 0, f"is missing; {_looks(model)}")
-            for name, model in ((_TARGETS, TargetsFile), (_PYTHON, PortablePython))
-            if name not in texts
-        ]
+        problems: list[Problem] = []
+        if _TARGETS not in texts:
+            problems.append(Problem(_TARGETS, 0, 0, f"is missing; {holds(TargetsFile)}"))
         documents: dict[str, Document] = {}
         targets: TargetsFile | None = None
         python: PortablePython | None = None
@@ -63,12 +61,12 @@ class Manifests:
                     components[stem], kinds[stem] = kind.parse(stem, document), kind
             except ManifestError as error:
                 problems.extend(error.problems)
-        if targets and python:
-            hosts = Hosts(targets.targets(), python)
+        hosts = Hosts(targets.targets() if targets else (), python)
+        if targets and (python or _PYTHON not in texts):
             for stem, component in components.items():
                 problems += component.problems(documents[f"{stem}.yaml"], hosts)
         problems += _called_alike(components)
-        if problems or targets is None or python is None:
+        if problems:
             raise ManifestError(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column)))
         return cls(hosts, components, kinds)
 
@@ -114,12 +112,6 @@ def _kind_problem(document: Document) -> Problem:
     near = difflib.get_close_matches(word, known, n=1) if isinstance(word, str) else ()
     meant = f"; did you mean {shown(near[0])}?" if near else ""
     return document.problem(("kind",), f"kind: {wanted} is wanted; here stands {standing(document, ('kind',))}{meant}")
-
-
-def _looks(model: type[object]) -> str:
-    """What a file of this class holds, with an example (in JSON, which is YAML)."""
-    schema = Schema.of(adapter_of(model))
-    return f"it holds {schema.wanted(schema.root)}, such as {shown(schema.example(schema.root))}"
 
 
 def _called_alike(components: Mapping[str, Component]) -> list[Problem]:

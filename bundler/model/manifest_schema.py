@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bundler.model.document import Path, Tree
+from bundler.model.manifest_values import adapter_of
 
 Node: TypeAlias = Mapping[str, Tree]
 T = TypeVar("T")
@@ -154,3 +155,9 @@ def _items(value: Tree) -> list[Tree]:
 def shown(value: Tree) -> str:
     """A value as it can be written in YAML: in JSON, so that text is always in quotes."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def holds(model: type[object]) -> str:
+    """What a file of this class holds, with an example (in JSON, which is YAML)."""
+    schema = Schema.of(adapter_of(model))
+    return f"it holds {schema.wanted(schema.root)}, such as {shown(schema.example(schema.root))}"

@@ -41,6 +41,12 @@ def test_check_finds_broken_and_stray_locks(locked: World) -> None:
     assert "does not run on CPython 3.13.5" in done.out
 
 
+def test_no_command_needs_a_portable_python_that_no_target_has(locked: World) -> None:
+    (locked.root / "manifests" / "python.yaml").unlink()
+    for command in (("check",), ("lock", "--check"), ("targets",), ("build", "debian-12-amd64"), ("cache", "prune")):
+        assert locked.run(*command).code == 0, command
+
+
 def test_check_tells_a_number_where_text_is_wanted_and_shows_how_it_is_written(locked: World) -> None:
     locked.write("targets.yaml", "distros: {debian: {'12': {glibc: 2.36, python: 3.11.2}}}\narches: [amd64]\n")
     assert locked.run("check").out.splitlines()[0] == (

@@ -185,12 +185,10 @@ def test_every_problem_of_every_file_is_told_by_file_and_line() -> None:
 
 def test_missing_targets_are_told_with_what_the_file_holds() -> None:
     with pytest.raises(ManifestError) as caught:
-        Manifests.parse({"litellm.yaml": LITELLM, "python.yaml": PYTHON})
+        Manifests.parse({"litellm.yaml": LITELLM})
     (said,) = caught.value.problems
     assert str(said).startswith('targets.yaml: is missing; it holds a mapping with "distros" and "arches", such as {')
-    Manifests.parse(
-        {"litellm.yaml": LITELLM, "python.yaml": PYTHON, "targets.yaml": str(said).partition("such as ")[2]}
-    )
+    Manifests.parse({"litellm.yaml": LITELLM, "targets.yaml": str(said).partition("such as ")[2]})
 
 
 KINDS = '"wheelhouse" or "prebuilt"'
@@ -416,13 +414,76 @@ def test_a_portable_python_must_be_pinned_for_every_architecture(targets: str, p
     said = problems(
         targets=targets, python=with_line(PYTHON, "pins", pins), other=with_line(LITELLM, "component", "other")
     )
-    assert said == [f"python.yaml: pins: none for {missing}, which a target needs"]
+    assert said == [
+        f"python.yaml: pins: none for {missing}, but debian-13-{missing} is to have a portable Python (targets.yaml)"
+    ]
 
 
 def test_an_override_to_portable_needs_pins_too() -> None:
     text = LITELLM + "overrides: [{targets: [debian-12], python: portable}]\n"
-    assert problems(litellm=text) == ["python.yaml: pins: none for amd64, which a target needs"]
+    assert problems(litellm=text) == [
+        "python.yaml: pins: none for amd64, but debian-12-amd64 is to have a portable Python (litellm.yaml)"
+    ]
     parse(litellm=text, python=with_line(PYTHON, "pins", f"{{amd64: {PIN}, arm64: {PIN}}}"))
+
+
+def test_where_no_target_is_portable_there_need_be_no_portable_python() -> None:
+    texts = {name: text for name, text in GOOD.items() if name != "python.yaml"}
+    text = LITELLM + (
+        "overrides: [{targets: [arm64], python: portable}, {targets: [debian], requirement: litellm==2},"
+        " {targets: [all], python: system}]\n"
+    )
+    for litellm in (LITELLM, text):
+        manifests = Manifests.parse(texts | {"litellm.yaml": litellm})
+        assert manifests.hosts.python is None
+        request = request_of(manifests, "litellm", manifests.targets[0])
+        assert (request.portable, request.python.version) == (False, "3.11.2")
+
+
+@pytest.mark.parametrize(
+    ("targets", "overrides", "who"),
+    [
+        (PORTABLE, "", "debian-13-amd64 is to have a portable Python (targets.yaml)"),
+        (
+            TARGETS,
+            "overrides: [{targets: [arm64], python: portable}]\n",
+            "debian-12-arm64 is to have a portable Python (litellm.yaml)",
+        ),
+    ],
+)
+def test_a_missing_portable_python_is_told_with_who_needs_it_and_what_the_file_holds(
+    targets: str, overrides: str, who: str
+) -> None:
+    texts = {
+        "targets.yaml": targets,
+        "litellm.yaml": LITELLM + overrides,
+        "other.yaml": with_line(LITELLM, "component", "other"),
+    }
+    with pytest.raises(ManifestError) as caught:
+        Manifests.parse(texts)
+    (said,) = map(str, caught.value.problems)
+    assert said.startswith(f"python.yaml: is missing, but {who}; it holds a mapping with ")
+    # What it shows is YAML, and nearly enough.
+    shown = said.partition("such as ")[2]
+    Manifests.parse(texts | {"python.yaml": shown.replace("}}}", f"}}, arm64: {PIN}}}}}")})
+
+
+def test_a_missing_portable_python_is_told_for_each_component_that_asks_for_one() -> None:
+    override = "overrides: [{targets: [debian-12-arm64], python: portable}]\n"
+    other = with_line(LITELLM, "component", "other") + override
+    with pytest.raises(ManifestError) as caught:
+        Manifests.parse({"targets.yaml": TARGETS, "litellm.yaml": LITELLM + override, "other.yaml": other})
+    told = [str(problem).partition(";")[0] for problem in caught.value.problems]
+    who = "python.yaml: is missing, but debian-12-arm64 is to have a portable Python"
+    assert told == [f"{who} ({stem}.yaml)" for stem in ("litellm", "other")]
+
+
+def test_a_broken_portable_python_is_not_told_to_be_missing() -> None:
+    assert [line.split(": ")[0] for line in problems(targets=PORTABLE, python="version: 1\n")] == [
+        "python.yaml:1:1",
+        "python.yaml:1:1",
+        "python.yaml:1:10",
+    ]
 
 
 def test_pins_are_enough_for_the_architectures_there_are() -> None:

@@ -118,6 +118,6 @@ def test_the_triple_is_in_the_names_of_the_portable_pythons_that_uv_knows() -> N
 
 
 def test_the_triple_is_in_the_addresses_that_are_pinned() -> None:
-    for arch, pin in real_manifests().hosts.python.pins.items():
+    for arch, pin in real_manifests().hosts.portable_python().pins.items():
         platform, _ = named(f"linux-{arch}")
         assert f"-{platform.TRIPLES[arch]}-" in pin.address

@@ -21,7 +21,9 @@ from bundler.kinds.wheelhouse.request import Request, request_for
 from bundler.kinds.wheelhouse.state import build_lock_error, lock_problems, lock_text, parsed_lock, state_of
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.manifest_schema import holds
 from bundler.model.outcome import Outcome
+from bundler.model.portable_python import PortablePython
 from bundler.model.target import select
 from bundler.terminal import Json
 
@@ -58,10 +60,7 @@ class WheelhouseComponent:
         for name, choice in self.manifest.sections.items():
             for problem in choice.problems(hosts.targets):
                 yield document.problem((name,), f"{name}: {problem}")
-        unpinned = sorted({target.arch for target in hosts.targets} - set(hosts.python.pins))
-        needs = any(t.system_python is None for t in hosts.targets) or any(o.python == "portable" for o in overrides)
-        if needs and unpinned:
-            yield Problem("python.yaml", 0, 0, f"pins: none for {unpinned[0]}, which a target needs")
+        yield from self._python_problems(hosts)
 
     def _override_problems(self, document: Document, hosts: Hosts, index: int, override: Override) -> Iterator[Problem]:
         try:
@@ -79,6 +78,21 @@ class WheelhouseComponent:
         if override.python == "system" and lacking:
             place = ("overrides", index, "python")
             yield document.problem(place, f"{lacking[0]} has no system Python to use (targets.yaml)")
+
+    def _python_problems(self, hosts: Hosts) -> Iterator[Problem]:
+        """A portable Python that is not there, told with the first target that needs it."""
+        pinned = hosts.python.pins if hosts.python else ()
+        unpinned = (target for target in hosts.targets if target.arch not in pinned)
+        target = next((one for one in unpinned if self.manifest.system_python(one) is None), None)
+        if target is None:
+            return
+        file = "targets" if target.system_python is None else self.name
+        need = f"but {target.name} is to have a portable Python ({file}.yaml)"
+        if hosts.python:
+            text = f"pins: none for {target.arch}, {need}"
+        else:
+            text = f"is missing, {need}; {holds(PortablePython)}"
+        yield Problem("python.yaml", 0, 0, text)
 
     def assets(self, hosts: Hosts, selectors: Sequence[str]) -> Sequence[tuple[str, str]]:
         """One archive a target."""

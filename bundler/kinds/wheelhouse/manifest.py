@@ -12,7 +12,7 @@ from bundler.kinds.wheelhouse.program import ProgramName, RehearsalPlan
 from bundler.model.document import Document
 from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
-from bundler.model.target import Target
+from bundler.model.target import Target, selects
 from bundler.model.validation import validate
 from bundler.model.variables import (
     LONGEST_NAME,
@@ -145,6 +145,11 @@ class WheelhouseKeys:
     def program_name(self) -> str:
         """What the program is called that an installation of the component has."""
         return self.program or self.component
+
+    def system_python(self, target: Target) -> str | None:
+        """The version of the host's own Python that serves on `target`; None: the archive carries a portable one."""
+        chosen = [one.python for one in self.overrides if one.python and selects(one.targets, target)]
+        return None if chosen[-1:] == ["portable"] else target.system_python
 
     def asset_name(self, target: Target) -> str:
         """The archive's file name for `target`."""

@@ -20,14 +20,14 @@ _FORMAT = 2
 class Recipe:
     """One archive to be made. `request` is as the manifests have it, `epoch` the time of every file (s since 1970).
 
-    `installer` is the script that the archive carries for operators.
+    `installer` is the script that the archive carries for operators. `python` is None where no target carries one.
     """
 
     request: Request
     asset: str
     lock_name: str
     lock_text: str
-    python: PortablePython
+    python: PortablePython | None
     installer: bytes
     epoch: int
 
@@ -39,13 +39,14 @@ class Recipe:
     @property
     def python_pin(self) -> PythonPin | None:
         """The portable Python that the archive carries, or None."""
-        return self.python.pins[self.request.target.arch] if self.request.portable else None
+        return self.python.pins[self.request.target.arch] if self.python and self.request.portable else None
 
     @property
     def python_part(self) -> PythonPart:
         """The Python that the wheels are for."""
-        python, pin, leave_out = self.request.python, self.python_pin, self.python.leave_out
-        return PythonPart(python.version, python.platform, self.request.portable, pin, leave_out if pin else ())
+        python, pin = self.request.python, self.python_pin
+        leave_out = self.python.leave_out if self.python and pin else ()
+        return PythonPart(python.version, python.platform, self.request.portable, pin, leave_out)
 
     @property
     def lacking(self) -> str:
@@ -62,7 +63,7 @@ class Recipe:
             "lock": self.lock_sha256,
             "epoch": self.epoch,
         }
-        if pin := self.python_pin:
+        if self.python and (pin := self.python_pin):
             facts["python"] = [self.python.version, pin.sha256, *self.python.leave_out]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

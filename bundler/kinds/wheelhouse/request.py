@@ -102,20 +102,18 @@ def build_lock_name(component: str) -> str:
 
 def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target) -> Request:
     """Return what a wheelhouse must offer on `target`."""
-    requirement, python = wheelhouse.requirement, "system" if target.system_python else "portable"
-    source = wheelhouse.source
+    requirement, source = wheelhouse.requirement, wheelhouse.source
     for override in wheelhouse.overrides:
         if selects(override.targets, target):
             requirement = override.requirement or requirement
-            python = override.python or python
             source = None if override.source == "index" else source
-    portable = python == "portable" or target.system_python is None
-    version = hosts.python.version if portable or target.system_python is None else target.system_python
+    system = wheelhouse.system_python(target)
+    version = system or hosts.portable_python().version
     return Request(
         component=wheelhouse.component,
         target=target,
         python=Interpreter(version, target.platform, target.glibc_minor),
-        portable=portable,
+        portable=system is None,
         requirement=requirement,
         extra_requirements=wheelhouse.extra_requirements,
         bootstrap=wheelhouse.bootstrap,

@@ -54,6 +54,11 @@ def test_the_portable_python_is_pinned_for_the_targets_architecture_where_it_is_
     assert replace(PORTABLE, request=replace(PORTABLE.request, target=arm)).python_pin == ARM64
 
 
+def test_an_archive_that_carries_no_portable_python_is_the_same_where_none_is_pinned() -> None:
+    without = replace(RECIPE, python=None)
+    assert (without.python_pin, without.python_part, without.inputs()) == (None, RECIPE.python_part, RECIPE.inputs())
+
+
 def test_everything_that_decides_the_bytes_changes_the_inputs() -> None:
     moved: Pins = {"amd64": replace(AMD64, sha256="c" * 64), "arm64": ARM64}
     recipes = [

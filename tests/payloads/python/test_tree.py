@@ -49,7 +49,7 @@ GOOD: tuple[Spec, ...] = (
 def leave_out() -> tuple[str, ...]:
     """What the project's own manifest leaves out."""
     texts = {path.name: path.read_text() for path in (ROOT / "manifests").glob("*.yaml")}
-    return Manifests.parse(texts).hosts.python.leave_out
+    return Manifests.parse(texts).hosts.portable_python().leave_out
 
 
 def taken(archive: Path, python: PortablePython, platform: str, spool: BinaryIO) -> tuple[Entry, ...]:
