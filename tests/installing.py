@@ -16,6 +16,9 @@ from bundler.kinds.wheelhouse.members import file_list
 from bundler.kinds.wheelhouse.members.installer import render
 from bundler.model.bundle import FILE_LIST, INSTALLER, REQUIREMENTS, RUNTIME_ENV, WHEELS
 from bundler.model.interpreter import Interpreter
+from bundler.payloads.prisma import database_env
+from bundler.payloads.prisma.choice import Database, Engines
+from bundler.payloads.prisma.places import DATABASE_ENV, PRISMA_ENGINES
 from bundler.words import Arch
 from tests.model.samples import REQUEST
 
@@ -28,14 +31,16 @@ if "install" in sys.argv and "--requirement" not in sys.argv:
     zipfile.ZipFile(sys.argv[-1]).extractall(site)
 elif "install" in sys.argv:
     wheels = pathlib.Path(sys.argv[sys.argv.index("--find-links") + 1])
-    program = pathlib.Path(sys.prefix, "bin", "litellm")
-    shutil.copy(wheels / "litellm-1.0-py3-none-any.whl", program)
-    program.chmod(0o755)
+    for name in ("litellm", "prisma", "node"):
+        program = pathlib.Path(sys.prefix, "bin", name)
+        for wheel in wheels.glob(f"{name}-*.whl"):
+            shutil.copy(wheel, program)
+            program.chmod(0o755)
 """
 
 
-def archive(folder: Path, version: str, program: str = "") -> Path:
-    """Make an unpacked archive whose litellm says `version`."""
+def archive(folder: Path, version: str, program: str = "", *, database: bool = False) -> Path:
+    """Make an unpacked archive whose litellm says `version`, with database support that is generated in a moment."""
     wheels = folder / WHEELS
     wheels.mkdir(parents=True)
     (folder / "packages" / "python").mkdir()
@@ -48,6 +53,15 @@ def archive(folder: Path, version: str, program: str = "") -> Path:
     (folder / REQUIREMENTS).write_text(f"litellm=={version} --hash=sha256:{'0' * 64}\n")
     (folder / RUNTIME_ENV).write_text(f"LITELLM_PACKAGE_SPEC=litellm=={version}\nexport LITELLM_MODE=quick\n")
     request = replace(REQUEST, python=Interpreter(f"{MINOR}.0", f"linux-{ARCH}", 36))
+    if database:
+        (folder / PRISMA_ENGINES).mkdir(parents=True)
+        (folder / PRISMA_ENGINES / "query-engine").touch()
+        (folder / DATABASE_ENV).write_bytes(database_env.render())
+        for name in ("prisma", "node"):
+            (wheels / f"{name}-1.0-py3-none-any.whl").write_text("#!/bin/sh\n")
+        engines = Engines("0" * 40, "https://engines.test/{commit}/{platform}/{engine}.gz")
+        choice = Database("5.17.0", engines, "host", "pip/__init__.py")  # any file that is installed
+        request = replace(request, sections=(("database", choice),))
     target = replace(request.target, arch=ARCH)
     (folder / INSTALLER).write_bytes(render(replace(request, target=target)))
     (folder / "manifest.json").write_text("{}")

@@ -65,11 +65,11 @@ def test_it_installs_runs_again_without_change_and_uninstalls(bundle: World) -> 
     assert (done.returncode, "nothing to do" in done.stdout) == (0, True)
     assert tree(prefix) == before
     done = install(bundle, "--uninstall")
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["removed"] * 4
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["removed"] * 5
     assert not prefix.exists()
     done = install(bundle, "--uninstall")
     assert done.returncode == 0
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["not there"] * 4
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["not there"] * 5
 
 
 def test_an_upgrade_is_switched_to_when_it_is_whole_and_one_version_before_it_stays(bundle: World) -> None:

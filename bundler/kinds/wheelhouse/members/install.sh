@@ -30,9 +30,10 @@ Usage: sh install.sh [--prefix DIR] [--rollback | --uninstall]
 
 Install $component for $host into DIR (default: /opt/$component), or remove it from there.
 
-  DIR/bin/$component      the program (DIR/bin is the virtual environment's)
-  DIR/$component.env      what to source before it runs
-  DIR/.aiws-$component   the installation itself; in it, current/installed and current/requirements record what it is
+  DIR/bin/$component           the program (DIR/bin is the virtual environment's)
+  DIR/$component.env           what a shell sources before it runs
+  DIR/$component.systemd.env   the same variables for EnvironmentFile= of a systemd unit
+  DIR/.aiws-$component        the installation itself; in it, current/installed and current/requirements record what it is
 
 A second run changes nothing. An upgrade is made aside, and one link is switched to it when it is whole. The version
 before it is kept until the next upgrade: what still runs of it goes on, and --rollback switches back to it (and again,
@@ -81,13 +82,17 @@ cd /
 
 # What this installer makes:
 #   PREFIX/.aiws-COMPONENT/record          a random identity, what for, where, and which folders were made for it
-#   PREFIX/.aiws-COMPONENT/IDENTITY.N/     a whole version: venv, env, requirements, installed, and `previous`, a link
+#   PREFIX/.aiws-COMPONENT/IDENTITY.N/     a whole version: venv, env, systemd.env, requirements, installed, and
+#                                          `previous`, a link
 #   PREFIX/.aiws-COMPONENT/current         a link to a version; to rename another over it is the switch
-#   PREFIX/bin, PREFIX/COMPONENT.env       links into `current` that never change
+#   PREFIX/bin, PREFIX/COMPONENT.env, PREFIX/COMPONENT.systemd.env
+#                                          links into `current` that never change
 # Only what has one of these names, and these targets, is ever replaced or removed, and no link is followed.
 home="$prefix/.aiws-$component"
 bin_target=".aiws-$component/current/venv/bin"
 env_target=".aiws-$component/current/env"
+systemd_env="$prefix/$component.systemd.env"
+systemd_env_target=".aiws-$component/current/systemd.env"
 title='installation by install.sh, layout 2'
 identity='' legacy='' version='' making='' made='' fresh=no finished=no
 
@@ -191,6 +196,15 @@ put_link() { # TARGET PLACE VERSION: in one step, by way of the version's folder
     mv -fT -- "$home/$3/link" "$2"
 }
 
+# The variables of `env` as EnvironmentFile= reads them (systemd.exec(5)): no `export`, and nothing to expand.
+# A version that an older install.sh made has no such file.
+write_systemd_env() { # VERSION
+    if there "$home/$1/systemd.env" || ! is_file "$home/$1/env"; then return; fi
+    rm -f -- "$home/$1/systemd.env.new"
+    sed "s|^export ||; s|[\$]PATH|$PATH|" "$home/$1/env" >"$home/$1/systemd.env.new"
+    mv -fT -- "$home/$1/systemd.env.new" "$home/$1/systemd.env"
+}
+
 make_prefix() {
     path='' rest="${prefix#/}/"
     while [ -n "$rest" ]; do
@@ -258,6 +272,7 @@ remove_all() {
     made=$(value made)
     remove_link "$prefix/bin" "$bin_target"
     remove_link "$prefix/$component.env" "$env_target"
+    remove_link "$systemd_env" "$systemd_env_target"
     ! is_name "$(target_of "$home/current")" || rm -f -- "$home/current"
     sweep
     if [ -n "$(find "$home" -mindepth 1 ! -path "$home/record" -print -quit)" ]; then
@@ -328,7 +343,7 @@ finish_legacy() {
 check_prefix
 if [ "$task" != install ]; then
     if [ ! -d "$prefix" ] && [ "$task" = uninstall ]; then
-        for path in "$prefix/bin" "$prefix/$component.env" "$home" "$prefix"; do say "not there: $path"; done
+        for path in "$prefix/bin" "$prefix/$component.env" "$systemd_env" "$home" "$prefix"; do say "not there: $path"; done
         exit 0
     fi
     [ -d "$prefix" ] || fail "$prefix holds no installation of $component"
@@ -350,6 +365,7 @@ if [ "$task" = rollback ]; then
     intact "$version" || fail "others than $(id -un 2>/dev/null || id -u) and root could have changed $odd" "install the version you want"
     folder="$home/$version"
     started=$(in_environment "$folder/venv/bin/$component" --version) || fail "the version before this one does not start"
+    write_systemd_env "$version"
     put_link "$current" "$home/$version/previous" "$version"
     put_link "$version" "$home/current" "$version"
     say "switched back in $prefix: $(printf '%s\n' "$started" | last_line)"
@@ -412,6 +428,7 @@ if [ -n "$missing" ]; then
 fi
 lock
 clear_leftovers
+check_place "$systemd_env" "$systemd_env_target" # no part of layout 1, so it is checked before one is adopted
 if there "$home"; then
     open_home
     if [ -n "$legacy" ] && [ -z "$identity" ]; then adopt_legacy; fi
@@ -432,6 +449,7 @@ if is_version "$current" && intact "$current" && is_file "$home/$current/install
     finished=yes
     is_link "$prefix/bin" "$bin_target" || put_link "$bin_target" "$prefix/bin" "$current"
     is_link "$prefix/$component.env" "$env_target" || put_link "$env_target" "$prefix/$component.env" "$current"
+    is_link "$systemd_env" "$systemd_env_target" || put_link "$systemd_env_target" "$systemd_env" "$current"
     sweep "$current" "$(previous_of "$current")"
     say "already installed in $prefix: nothing to do"
     exit 0
@@ -504,12 +522,16 @@ install "$folder"/venv/lib/python*/site-packages/pip --require-hashes --requirem
 sed -n '/^export /p' "$metadata/runtime.env" >"$folder/env"
 # @SETUP@
 started=$(in_environment "$folder/venv/bin/$component" --version) || fail "$component does not start"
+write_systemd_env "$version"
 mv -- "$metadata/requirements.txt" "$folder/requirements"
 printf '%s\n' "$archive" >"$folder/installed"
 rm -rf -- "$work"
 [ -z "$current" ] || put_link "$current" "$folder/previous" "$version"
+# The link leads somewhere at every moment, and whichever install.sh switches back later.
+if is_version "$current" && intact "$current"; then write_systemd_env "$current"; fi
 put_link "$bin_target" "$prefix/bin" "$version"
 put_link "$env_target" "$prefix/$component.env" "$version"
+put_link "$systemd_env_target" "$systemd_env" "$version"
 
 # The switch: from here on the new one is what is installed, also if the power fails.
 sync -f -- "$folder"

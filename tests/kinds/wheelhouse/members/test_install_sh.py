@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -158,15 +160,24 @@ ODD: dict[str, Callable[[Site], object]] = {
     "parent: everybody may write": lambda s: s.base.chmod(0o777),
 }
 
+
+def in_place_of(name: str) -> dict[str, Callable[[Site], object]]:
+    """What may stand in the place of a link to a file."""
+    return {
+        f"{name}: a folder": lambda s: s.replace(name, lambda p: copied(s.docs, p)),
+        f"{name}: a file": lambda s: s.replace(name, lambda p: p.write_text("export MINE=1\n")),
+        f"{name}: a pipe": lambda s: s.replace(name, os.mkfifo),
+        f"{name}: a link to a document": lambda s: s.replace(name, lambda p: p.symlink_to(s.docs / "letter.txt")),
+        f"{name}: a link to nothing": lambda s: s.replace(name, lambda p: p.symlink_to("nothing")),
+        f"{name}: a second name of a document": lambda s: s.replace(
+            name, lambda p: p.hardlink_to(s.docs / "letter.txt")
+        ),
+    }
+
+
 PLACES: dict[str, Callable[[Site], object]] = {
-    "env: a folder": lambda s: s.replace("litellm.env", lambda p: copied(s.docs, p)),
-    "env: a file": lambda s: s.replace("litellm.env", lambda p: p.write_text("export MINE=1\n")),
-    "env: a pipe": lambda s: s.replace("litellm.env", os.mkfifo),
-    "env: a link to a document": lambda s: s.replace("litellm.env", lambda p: p.symlink_to(s.docs / "letter.txt")),
-    "env: a link to nothing": lambda s: s.replace("litellm.env", lambda p: p.symlink_to("nothing")),
-    "env: a second name of a document": lambda s: s.replace(
-        "litellm.env", lambda p: p.hardlink_to(s.docs / "letter.txt")
-    ),
+    **in_place_of("litellm.env"),
+    **in_place_of("litellm.systemd.env"),
     "bin: a folder": lambda s: s.replace("bin", lambda p: copied(s.docs, p)),
     "bin: a file": lambda s: s.replace("bin", Path.touch),
     "bin: a pipe": lambda s: s.replace("bin", os.mkfifo),
@@ -200,7 +211,7 @@ def test_what_stands_in_the_place_of_its_links_stays(installed: Site, name: str)
     before = tree(installed.base)
     assert "move it away" in installed.new.refused()
     assert tree(installed.base) == before
-    place = installed.prefix / ("litellm.env" if name.startswith("env") else "bin")
+    place = installed.prefix / name.partition(":")[0]
     assert f"left: {place}" in installed.new.good("--uninstall")
     after = tree(installed.base)
     assert {path: before[path] for path in after} == after
@@ -330,9 +341,12 @@ def taken_over(folder: Path, program: str, marker: Path) -> None:
 @root_only
 def test_a_version_that_another_user_could_change_is_replaced_and_not_run(installed: Site, tmp_path: Path) -> None:
     marker = tmp_path / "ran"
-    taken_over((installed.home / "current").resolve() / "venv" / "bin", "python", marker)
+    version = (installed.home / "current").resolve()
+    (version / "systemd.env").unlink()
+    taken_over(version / "venv" / "bin", "python", marker)
     assert "installed in" in installed.old.good()
     assert installed.old.says() == "litellm 1.0"
+    assert not (version / "systemd.env").exists(), "written to"
     taken_over(
         installed.home / str((installed.home / "current" / "previous").readlink()) / "venv", "pyvenv.cfg", marker
     )
@@ -342,12 +356,93 @@ def test_a_version_that_another_user_could_change_is_replaced_and_not_run(instal
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("path", ["bin", "litellm.env", f"{HOME}/current"])
+@pytest.mark.parametrize("path", ["bin", "litellm.env", "litellm.systemd.env", f"{HOME}/current"])
 def test_a_link_of_its_own_that_is_gone_is_made_again(installed: Site, path: str) -> None:
     (installed.prefix / path).unlink()
     installed.old.good()
     assert installed.old.says() == "litellm 1.0"
     assert (installed.prefix / "litellm.env").read_text() == "export LITELLM_MODE=quick\n"
+    assert (installed.prefix / "litellm.systemd.env").read_text() == "LITELLM_MODE=quick\n"
+
+
+# --- what systemd reads
+
+
+STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+READER = Path("/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator")
+
+
+def sourced(path: Path) -> dict[str, str]:
+    """The variables of a shell that has sourced a file, in an environment of nothing but a PATH."""
+    words = ["sh", "-c", '. "$1" && exec env -0', "sh", str(path)]
+    done = subprocess.run(words, env={"PATH": STANDARD_PATH}, capture_output=True, text=True, check=True)
+    found = dict(line.split("=", 1) for line in done.stdout.removesuffix("\0").split("\0"))
+    return {name: value for name, value in found.items() if name not in ("PWD", "OLDPWD", "SHLVL", "_")}
+
+
+def read_as_systemd(text: str) -> dict[str, str]:
+    """What `EnvironmentFile=` reads (systemd.exec(5)) of a text that needs no escapes; anything else is refused."""
+    found = {}
+    for line in text.splitlines():
+        plain = re.fullmatch(r"""([A-Z][A-Z0-9_]*)=("?)([^\\$`"'\s]*)\2""", line)
+        assert plain, line
+        found[plain[1]] = plain[3]
+    return found
+
+
+def test_systemd_reads_the_variables_that_a_shell_sources(site: Site, tmp_path: Path) -> None:
+    whole = Install(archive(tmp_path / "1.0", "1.0", database=True), site.prefix)
+    whole.good()
+    place = site.prefix / "litellm.systemd.env"
+    found = read_as_systemd(place.read_text())
+    assert {"PATH": STANDARD_PATH, **found} == sourced(site.prefix / "litellm.env")
+    version = (site.home / "current").resolve()
+    assert found["PATH"] == f"{version}/venv/bin:{STANDARD_PATH}"
+    assert found["PRISMA_QUERY_ENGINE_BINARY"] == f"{version}/packages/prisma/engines/query-engine"
+    assert found["CHECKPOINT_DISABLE"] == "1"
+    if READER.exists():  # systemd's parser of such files, in a program that prints what it read
+        (tmp_path / "environment.d").mkdir()
+        shutil.copy(place, tmp_path / "environment.d" / "99-litellm.conf")
+        env = {"XDG_CONFIG_HOME": str(tmp_path), "PATH": STANDARD_PATH}
+        done = subprocess.run([READER], env=env, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        assert found.items() <= dict(line.split("=", 1) for line in done.stdout.splitlines()).items()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_readmes_unit_is_one_that_systemd_accepts(installed: Site, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"^    \[Unit\]\n(?:    .*\n|\n(?=    ))+", readme, re.MULTILINE)
+    assert shown
+    text = textwrap.dedent(shown[0])
+    assert "EnvironmentFile=/opt/litellm/litellm.systemd.env\nExecStart=/opt/litellm/bin/litellm " in text
+    unit = tmp_path / "litellm.service"
+    unit.write_text(text.replace("/opt/litellm", str(installed.prefix)))
+    words = ["systemd-analyze", "verify", "--man=no", str(unit)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_installation_from_before_systemd_could_read_one_is_upgraded_and_rolled_back(installed: Site) -> None:
+    place = installed.prefix / "litellm.systemd.env"
+    place.unlink()
+    (installed.home / "current" / "systemd.env").unlink()
+    before = (installed.home / "current").resolve()
+    installed.new.good()
+    assert place.read_text() == "LITELLM_MODE=quick\n"
+    assert place.resolve().parent != before
+    assert (before / "systemd.env").is_file(), "whichever install.sh switches back"
+    installed.new.good("--rollback")
+    assert place.resolve().parent == before
+    assert place.read_text() == "LITELLM_MODE=quick\n"
+    # As the install.sh of an older archive leaves the version that it makes.
+    (installed.home / (before / "previous").readlink() / "systemd.env").unlink()
+    installed.new.good("--rollback")
+    assert place.resolve().parent != before
+    assert place.read_text() == "LITELLM_MODE=quick\n"
+
+
+# --- installations of the first layout
 
 
 def legacy(site: Site) -> Path:
@@ -361,6 +456,8 @@ def legacy(site: Site) -> Path:
     (site.home / "lock").touch()
     site.replace("bin", lambda path: path.symlink_to(f"{HOME}/{older.name}/venv/bin"))
     site.replace("litellm.env", (older / "env").rename)
+    (site.prefix / "litellm.systemd.env").unlink()
+    (older / "systemd.env").unlink()
     return older
 
 
@@ -368,9 +465,12 @@ def test_an_installation_of_the_first_layout_is_upgraded(installed: Site) -> Non
     older = legacy(installed)
     installed.new.good()
     assert installed.new.says() == "litellm 2.0"
-    assert sorted(path.name for path in installed.prefix.iterdir()) == [HOME, "bin", "litellm.env"]
+    assert sorted(path.name for path in installed.prefix.iterdir()) == [
+        *(HOME, "bin", "litellm.env", "litellm.systemd.env")
+    ]
     assert older.is_dir()
     assert "litellm 1.0" in installed.new.good("--rollback")
+    assert (installed.prefix / "litellm.systemd.env").read_text() == "LITELLM_MODE=quick\n"
     assert "left" not in installed.new.good("--uninstall").replace(f"left: {installed.prefix}, which was there", "")
     assert list(installed.prefix.iterdir()) == []
 
@@ -396,9 +496,9 @@ LEGACY: dict[str, Callable[[Site], object]] = {
         f"{HOME}/requirements", lambda p: p.symlink_to(s.docs / "requirements")
     ),
     "installed: a link": lambda s: s.replace(f"{HOME}/installed", lambda p: p.symlink_to(s.docs / "installed")),
-    "env: a folder": PLACES["env: a folder"],
+    "env: a folder": PLACES["litellm.env: a folder"],
     "env: a user's file": lambda s: s.replace("litellm.env", lambda p: p.write_text("hello\n")),
-    "env: a link": PLACES["env: a link to a document"],
+    "env: a link": PLACES["litellm.env: a link to a document"],
     "bin: elsewhere": PLACES["bin: a link to documents"],
     "version: a link": lambda s: s.replace(f"{HOME}/0123456789ab.4711", lambda p: p.symlink_to(s.docs)),
 }
@@ -412,6 +512,17 @@ def test_an_odd_installation_of_the_first_layout_is_refused(installed: Site, nam
     for words in ((), ("--uninstall",)):
         installed.new.refused(*words)
         assert tree(installed.base) == before
+
+
+def test_a_file_in_the_place_of_a_link_that_the_first_layout_did_not_have_stays(installed: Site) -> None:
+    legacy(installed)
+    place = installed.prefix / "litellm.systemd.env"
+    place.write_text("MINE=1\n")
+    before = tree(installed.base)
+    assert "move it away" in installed.new.refused()
+    assert tree(installed.base) == before
+    assert f"left: {place}" in installed.new.good("--uninstall")
+    assert list(installed.prefix.iterdir()) == [place]
 
 
 def test_an_adoption_that_was_cut_short_is_gone_on_with(installed: Site) -> None:
@@ -667,6 +778,7 @@ def test_upgrades_killed_sixty_times_leave_one_version_that_works(installed: Sit
         cut_short(installed, work.words(), chance.uniform(0.1, 1.3) * whole)
         seen.add(work.says())
         assert (installed.prefix / "litellm.env").read_text() == "export LITELLM_MODE=quick\n"
+        assert (installed.prefix / "litellm.systemd.env").read_text() == "LITELLM_MODE=quick\n"
     assert seen == {"litellm 1.0", "litellm 2.0"}
     assert "left" not in installed.new.good()
     assert installed.new.says() == "litellm 2.0"
