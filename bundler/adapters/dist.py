@@ -26,7 +26,7 @@ from bundler.adapters.sums import read_sums
 from bundler.errors import IntegrityError, UsageError, WorkError
 from bundler.model.json_text import parse_json
 from bundler.progress import Progress
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 
 _TEMPORARY = ".aiws-bundle-"
 _LARGEST_STATE = 1 << 20
@@ -117,14 +117,14 @@ class Dist:
 
     def place(self, name: str, written: Written, inputs: str) -> None:
         """Put the archive that `replacing` wrote in place, and its line into SHA256SUMS."""
-        sums = self._sums()
+        listed = self._sums()
         path = self.folder / name
-        if sums.get(name, written.sha256) != written.sha256:
-            self._write_sums({other: digest for other, digest in sums.items() if other != name})
+        if listed.get(name, written.sha256) != written.sha256:
+            self._write_sums({other: digest for other, digest in listed.items() if other != name})
         self._temporaries.pop(name).replace(path)
         sync_folder(self.folder)
         self._note(name, written.sha256, inputs)
-        self._write_sums({**sums, name: written.sha256})
+        self._write_sums({**listed, name: written.sha256})
 
     def _settle(self) -> None:
         """Make SHA256SUMS cover exactly the archives that are there; keep a line that an archive disagrees with."""
@@ -137,24 +137,24 @@ class Dist:
             if not path.is_file() or path.name.startswith("."):
                 continue
             if not _can_be_listed(path.name):
-                raise WorkError(f"{path}: {sha256sums.NAME} cannot hold this name", "move the file elsewhere")
+                raise WorkError(f"{path}: {sums.NAME} cannot hold this name", "move the file elsewhere")
             seen = self._fresh(path.name)
             after[path.name] = before.get(path.name) or (seen.sha256 if seen else sha256_of(path))
-        if after != before or is_plain(self.folder / sha256sums.NAME) != bool(after):
+        if after != before or is_plain(self.folder / sums.NAME) != bool(after):
             self._write_sums(after)
 
     def _sums(self) -> Mapping[str, str]:
-        path = self.folder / sha256sums.NAME
+        path = self.folder / sums.NAME
         return read_sums(path) if is_plain(path) else {}
 
     def _write_sums(self, digests: Mapping[str, str]) -> None:
-        path = self.folder / sha256sums.NAME
+        path = self.folder / sums.NAME
         if not digests:
             path.unlink(missing_ok=True)
             return
-        with self.replacing(sha256sums.NAME) as file:
-            file.write(sha256sums.render(digests).encode())
-        self._temporaries.pop(sha256sums.NAME).replace(path)
+        with self.replacing(sums.NAME) as file:
+            file.write(sums.render(digests).encode())
+        self._temporaries.pop(sums.NAME).replace(path)
         sync_folder(self.folder)
 
     def _fresh(self, name: str) -> _Seen | None:
@@ -184,6 +184,6 @@ class Dist:
 
 def _can_be_listed(name: str) -> bool:
     try:
-        return bool(sha256sums.parse(sha256sums.render({name: "0" * 64})))
+        return bool(sums.parse(sums.render({name: "0" * 64})))
     except IntegrityError:
         return False

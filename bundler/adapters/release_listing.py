@@ -12,7 +12,7 @@ from bundler.adapters.regular import read_regular
 from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError
 from bundler.model.release import RUNTIME_PREFIX, Asset, Release, disagreement
-from bundler.sidecars import parts, sha256sums
+from bundler.sidecars import parts, sums
 
 LARGEST_TEXT = 4 << 20
 
@@ -44,15 +44,15 @@ class Listing:
             if asset.name in assets:
                 faults.append(f"{asset.name}: is there twice")
             assets[asset.name] = asset
-        sums = assets.pop(sha256sums.NAME, None)
-        if sums is None:
-            return cls(assets, None, {}, (*faults, f"{sha256sums.NAME}: missing, so nothing can be checked"))
+        found = assets.pop(sums.NAME, None)
+        if found is None:
+            return cls(assets, None, {}, (*faults, f"{sums.NAME}: missing, so nothing can be checked"))
         try:
-            content = read_small(store, github, sums)
-            listed = sha256sums.parse(content.decode("utf-8", "replace"))
+            content = read_small(store, github, found)
+            listed = sums.parse(content.decode("utf-8", "replace"))
         except IntegrityError as error:
-            return cls(assets, sums, {}, (*faults, error.message))
-        return cls(assets, sums, listed, tuple(faults), True, hashlib.sha256(content).hexdigest())
+            return cls(assets, found, {}, (*faults, error.message))
+        return cls(assets, found, listed, tuple(faults), True, hashlib.sha256(content).hexdigest())
 
     def all(self) -> tuple[Asset, ...]:
         """Every asset."""
@@ -82,10 +82,10 @@ class Listing:
         if not self.read:
             return
         if not self.listed:
-            yield f"{sha256sums.NAME}: lists nothing, so nothing can be checked"
+            yield f"{sums.NAME}: lists nothing, so nothing can be checked"
         for name, asset in self.assets.items():
             if name not in self.listed:
-                yield f"{name}: surplus: not listed in {sha256sums.NAME}"
+                yield f"{name}: surplus: not listed in {sums.NAME}"
             elif asset.sha256 and asset.sha256 != self.listed[name]:
                 yield disagreement(name, asset, None, self.listed[name])
         for name, sha256 in self.listed.items():

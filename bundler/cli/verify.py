@@ -17,7 +17,7 @@ from bundler.model.verdict import Verdict
 from bundler.terminal import Json, Styled, say, say_block, say_json, say_long
 
 if TYPE_CHECKING:
-    from bundler.release.follow import ChannelView
+    from bundler.release.channel import ChannelView
     from bundler.release.verify import ReleaseReport
     from bundler.session import Settings
 

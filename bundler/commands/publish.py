@@ -10,7 +10,7 @@ from bundler.adapters.github import GitHub
 from bundler.adapters.http import TransientError, retrying
 from bundler.errors import IntegrityError, WorkError
 from bundler.model.release import CHANNEL, PART_SIZE, Release
-from bundler.release import release_notes
+from bundler.release import notes
 from bundler.release.content import Content, channel_of
 from bundler.release.fill import Filled, Filler
 from bundler.release.preflight import Order, Ready, immovable, preflight
@@ -136,7 +136,7 @@ class _Publisher:
         """What earlier runs left behind, and what this one did; not what another has begun since."""
         seen = {one.id for one in standing.unfinished.all()}
         there = unfinished(self.github, tag).all()
-        marks = {one.id: release_notes.mark_of(one.body) for one in there}
+        marks = {one.id: notes.mark_of(one.body) for one in there}
         return [one for one in there if one.id in seen or ((mark := marks[one.id]) and mark.run == self.run)]
 
     def _recover(self, tag: str) -> None:
@@ -166,7 +166,7 @@ class _Publisher:
 
 
 def _wanted(tag: str, commit: str, content: Content, follows: str = "") -> Wanted:
-    body = release_notes.render(tag, commit, content.split, follows)
+    body = notes.render(tag, commit, content.split, follows)
     return Wanted(tag, commit, body, content.pieces())
 
 

@@ -14,7 +14,7 @@ from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.model.bundle import MANIFEST
-from bundler.release.delivery_record import (
+from bundler.release.record import (
     DeliveredAsset,
     DeliveryRecord,
     Failure,
@@ -24,7 +24,7 @@ from bundler.release.delivery_record import (
     parse,
 )
 from bundler.session import Settings
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 
 T = TypeVar("T")
 _LARGEST_MANIFEST = 8 << 20
@@ -89,12 +89,12 @@ def _read(path: Path) -> bytes:
 def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
     """Every file of the folder, and where it disagrees with SHA256SUMS."""
     findings: list[str] = []
-    sums = folder / sha256sums.NAME
+    sums_path = folder / sums.NAME
     listed: Mapping[str, str] = {}
     try:
-        if not sums.is_file():
-            raise IntegrityError(f"{sums} is missing")
-        listed = read_sums(sums)
+        if not sums_path.is_file():
+            raise IntegrityError(f"{sums_path} is missing")
+        listed = read_sums(sums_path)
     except IntegrityError as error:
         findings.append(error.message)
     assets = []
@@ -102,14 +102,12 @@ def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
         if not path.is_file() or path.name.startswith("."):
             continue
         sha256 = sha256_of(path)
-        if path != sums and sums.is_file():
-            expected = listed.get(path.name, f"no such file, as {sha256sums.NAME} does not list it")
+        if path != sums_path and sums_path.is_file():
+            expected = listed.get(path.name, f"no such file, as {sums.NAME} does not list it")
             if expected != sha256:
                 findings.append(f"{path.name}: expected {expected}, actual {sha256}")
         assets.append(_described(path, sha256))
-    findings += [
-        f"{name}: listed in {sha256sums.NAME}, but not there" for name in listed if not (folder / name).is_file()
-    ]
+    findings += [f"{name}: listed in {sums.NAME}, but not there" for name in listed if not (folder / name).is_file()]
     return assets, findings
 
 

@@ -13,7 +13,7 @@ from bundler.errors import BundleError, UsageError, gravest
 from bundler.kinds import kind_of
 from bundler.model.verdict import Verdict
 from bundler.progress import Progress
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 
 _AT_ONCE = 2
 
@@ -89,29 +89,29 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Ver
 def _folder(folder: Path) -> tuple[list[Path], list[str]]:
     """The archives of a folder, and where it disagrees with its SHA256SUMS."""
     there = {path.name: path for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
-    sums = there.pop(sha256sums.NAME, None)
+    beside = there.pop(sums.NAME, None)
     archives = [path for name, path in there.items() if name.endswith(".tar.gz") and path.is_file()]
-    if sums is None:
+    if beside is None:
         if not archives:
             raise UsageError(f"{folder} holds no archives")
-        return archives, [f"{folder}: missing: {sha256sums.NAME}"]
+        return archives, [f"{folder}: missing: {sums.NAME}"]
     try:
-        listed = read_sums(sums)
+        listed = read_sums(beside)
     except BundleError as error:
         return archives, [error.message]
-    findings = [f"{folder / name}: missing, but listed in {sha256sums.NAME}" for name in listed if name not in there]
-    findings += [f"{there[name]}: surplus: not listed in {sha256sums.NAME}" for name in there if name not in listed]
+    findings = [f"{folder / name}: missing, but listed in {sums.NAME}" for name in listed if name not in there]
+    findings += [f"{there[name]}: surplus: not listed in {sums.NAME}" for name in there if name not in listed]
     findings += [wrong for name in listed if name in there for wrong in _compare(there[name], listed[name])]
     return archives, findings
 
 
 def _beside(path: Path) -> list[str]:
     """Compare one archive with the SHA256SUMS beside it, if there is one that lists it."""
-    sums = path.parent / sha256sums.NAME
-    if not sums.is_file():
+    beside = path.parent / sums.NAME
+    if not beside.is_file():
         return []
     try:
-        listed = read_sums(sums)
+        listed = read_sums(beside)
     except BundleError as error:
         return [error.message]
     return _compare(path, listed[path.name]) if path.name in listed else []
@@ -124,4 +124,4 @@ def _compare(path: Path, expected: str) -> list[str]:
         return [error.message]
     if actual == expected:
         return []
-    return [f"{path}: SHA-256 differs from {sha256sums.NAME}\n    expected {expected}\n    actual   {actual}"]
+    return [f"{path}: SHA-256 differs from {sums.NAME}\n    expected {expected}\n    actual   {actual}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bundler.sidecars import channel, sha256sums
+from bundler.sidecars import channel, sums
 from bundler.sidecars.channel import Channel
 
 Contents = Mapping[str, tuple[int, str]]
@@ -44,7 +44,7 @@ def compare_channel(repository: str, moving: Side, said: Channel | None, followe
 
 def _drift(moving: Side, followed: Side) -> Iterator[str]:
     """Where the assets differ. Each has a SHA256SUMS of its own: the channel's also lists channel.json."""
-    for name in sorted({*moving.contents, *followed.contents} - {channel.NAME, sha256sums.NAME}):
+    for name in sorted({*moving.contents, *followed.contents} - {channel.NAME, sums.NAME}):
         have, want = moving.contents.get(name), followed.contents.get(name)
         if have != want:
             yield (

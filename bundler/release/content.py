@@ -10,7 +10,7 @@ from pathlib import Path
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 from bundler.model.release import PART_SIZE, Piece
-from bundler.sidecars import channel, parts, sha256sums
+from bundler.sidecars import channel, parts, sums
 from bundler.sidecars.channel import Channel, ChannelAsset
 
 _CHUNK = 1 << 20
@@ -31,8 +31,8 @@ class Content:
     def pieces(self) -> tuple[Piece, ...]:
         """Every asset in order of name; SHA256SUMS covers all others, and the wholes that parts are joined to."""
         digests = {piece.name: piece.sha256 for piece in self.assets} | dict(self.wholes)
-        sums = generated(sha256sums.NAME, sha256sums.render(digests).encode())
-        return (*sorted(self.assets, key=lambda piece: piece.name), sums)
+        last = generated(sums.NAME, sums.render(digests).encode())
+        return (*sorted(self.assets, key=lambda piece: piece.name), last)
 
 
 def content_of(folder: Path, digests: Mapping[str, str], part_size: int = PART_SIZE) -> Content:

@@ -17,7 +17,7 @@ from bundler.adapters.regular import open_regular
 from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.model.release import Asset, Difference, Piece, Release, compare, disagreement
 from bundler.progress import Progress, Task
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 
 _CHUNK = 1 << 16
 # An upload slower than this on the whole is given up for this try.
@@ -67,9 +67,9 @@ class Filler:
         for asset in (*before.broken, *before.surplus, *(asset for asset, _ in before.differing)):
             self.github.delete_asset(asset)
         missing = [*before.missing, *(piece for _, piece in before.differing)]
-        largest_first = sorted(missing, key=lambda piece: (piece.name == sha256sums.NAME, -piece.size, piece.name))
-        self._upload_all(release, [piece for piece in largest_first if piece.name != sha256sums.NAME], check)
-        self._upload_all(release, [piece for piece in largest_first if piece.name == sha256sums.NAME], check)
+        largest_first = sorted(missing, key=lambda piece: (piece.name == sums.NAME, -piece.size, piece.name))
+        self._upload_all(release, [piece for piece in largest_first if piece.name != sums.NAME], check)
+        self._upload_all(release, [piece for piece in largest_first if piece.name == sums.NAME], check)
         self._prove(release, pieces)
         return Filled(
             uploaded_bytes=sum(piece.size for piece in missing),

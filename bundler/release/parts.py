@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bundler.errors import IntegrityError
 from bundler.model.release import Asset
-from bundler.sidecars import parts, sha256sums
+from bundler.sidecars import parts, sums
 
 # Brings the bytes of a small text asset.
 Read = Callable[[Asset], bytes]
@@ -41,7 +41,7 @@ def read_parts(assets: Mapping[str, Asset], listed: Mapping[str, str], read: Rea
         if whole in assets:
             findings.append(f"{whole}: is there whole and in parts")
         elif whole not in listed:
-            findings.append(f"{whole}: in parts, but {sha256sums.NAME} does not list it whole")
+            findings.append(f"{whole}: in parts, but {sums.NAME} does not list it whole")
         elif wanted and there.issuperset(wanted):
             wholes[whole] = wanted
     return Split(wholes, tuple(findings))

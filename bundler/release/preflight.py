@@ -17,10 +17,10 @@ from bundler.kinds.manifests import Manifests, load_manifests
 from bundler.kinds.verify import verify
 from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
 from bundler.model.target import Target, select
-from bundler.release import release_notes
+from bundler.release import notes
 from bundler.release.content import Content, content_of
 from bundler.session import Settings
-from bundler.sidecars import channel, sha256sums
+from bundler.sidecars import channel, sums
 
 T = TypeVar("T")
 _LONGEST_NAME = 255
@@ -119,7 +119,7 @@ def _unsound(settings: Settings, folder: Path) -> Iterator[BundleError]:
 
 
 def _listed(folder: Path) -> Mapping[str, str]:
-    path = folder / sha256sums.NAME
+    path = folder / sums.NAME
     return read_sums(path) if path.exists() else {}
 
 
@@ -236,6 +236,6 @@ class _Remote:
         """Tell of drafts that publishes of other tags left behind: only they can tell what they are good for."""
         ours = (self.order.tag, self.order.channel)
         for release in self.github.releases() if self.github.has_token else ():
-            mark = release_notes.mark_of(release.body) if release.draft else None
+            mark = notes.mark_of(release.body) if release.draft else None
             if mark and mark.tag not in ours:
                 self.settings.progress.say(f"note: a publish of {mark.tag} was not finished: {release.html_url}")

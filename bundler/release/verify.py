@@ -14,7 +14,7 @@ from bundler.adapters.store import Store
 from bundler.errors import BundleError, UnreachableError, from_os
 from bundler.model.release import CHANNEL, Asset, Release, runtime_commit
 from bundler.model.verdict import Verdict
-from bundler.release.follow import ChannelView, Following, Found
+from bundler.release.channel import ChannelView, Following, Found
 from bundler.release.judge import Judgement, judge_release
 from bundler.release.parts import read_parts
 from bundler.session import Settings

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 from tests.cli.releasing import REPO, Releasing, releasing
 from tests.forks import forks
 from tests.github import Fault
@@ -75,18 +75,18 @@ class Reader:
         states = {asset["state"] for asset in assets}
         if release["draft"]:
             self.wrong.append(f"{tag}: a draft is seen")
-        if states != {"uploaded"} or sha256sums.NAME not in there:
+        if states != {"uploaded"} or sums.NAME not in there:
             self.wrong.append(f"{tag}: {states}, {sorted(there)}")
             return
-        text = self.get(f"/repos/{REPO}/releases/assets/{there[sha256sums.NAME]['id']}")
+        text = self.get(f"/repos/{REPO}/releases/assets/{there[sums.NAME]['id']}")
         if text is None:  # switched since the list was made
             return
-        listed = sha256sums.parse(text.decode())
+        listed = sums.parse(text.decode())
         told = {name: asset["digest"].removeprefix("sha256:") for name, asset in there.items()}
-        sums = told.pop(sha256sums.NAME)
+        digest = told.pop(sums.NAME)
         if listed != told:
             self.wrong.append(f"{tag}: {listed} but {told}")
-        self.seen.add((tag, sums))
+        self.seen.add((tag, digest))
 
     def get(self, path: str) -> bytes | None:
         request = urllib.request.Request(self.api + path, headers={"Accept": "application/octet-stream"})
@@ -144,7 +144,7 @@ def test_a_hundred_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None
                 assert processes.wait(start(folder)) == 0
                 assert ready.stored(ready.tag) == builds[folder]
                 held = ready.stored(CHANNEL)
-                assert {n: held[n] for n in builds[folder] if n != sha256sums.NAME}.items() <= builds[folder].items()
+                assert {n: held[n] for n in builds[folder] if n != sums.NAME}.items() <= builds[folder].items()
                 assert ready.hub.drafts() == []
                 assert len(ready.published()) == 2
                 states = {asset.state for release in ready.hub.releases() for asset in release.assets.values()}

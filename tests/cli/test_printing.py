@@ -31,7 +31,7 @@ from bundler.payloads.payload import Choice, Facts
 from bundler.payloads.prisma.choice import Database
 from bundler.payloads.prisma.facts import DatabaseFacts
 from bundler.progress import Lines
-from bundler.release.delivery_record import DeliveryRecord, document, markdown
+from bundler.release.record import DeliveryRecord, document, markdown
 from bundler.release.verify import ReleaseReport
 from bundler.terminal import Json, say_document, say_json
 from tests.screens import GRAPHICS, screen

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import UsageError
 from bundler.model.json_text import limited
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 from bundler.terminal import Json
 
 _CONFIG = ConfigDict(extra="ignore")
@@ -195,7 +195,7 @@ def only_published(
             mine = ours.get(found.name)
             if mine is None:
                 more[found.name] = DeliveredAsset(found.name, found.size, found.sha256)
-            elif found.name != sha256sums.NAME and found.sha256 and found.sha256 != mine.sha256:
+            elif found.name != sums.NAME and found.sha256 and found.sha256 != mine.sha256:
                 where = f"{release.repository}@{release.tag}"
                 findings.append(f"{found.name}: expected {mine.sha256}, actual {found.sha256} on {where}")
     return list(more.values()), findings

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.errors import IntegrityError
-from bundler.sidecars.sha256sums import NAME, parse, render
+from bundler.sidecars.sums import NAME, parse, render
 from tests.model.samples import PROPERTY, real_manifests, wheelhouse_of
 
 A, B = "a" * 64, "0123456789abcdef" * 4
