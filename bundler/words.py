@@ -14,6 +14,8 @@ SHA256_PATTERN = r"[0-9a-f]{64}"
 COMMIT_PATTERN = r"[0-9a-f]{40}"
 # What SHA256SUMS can list.
 ASSET_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+REPOSITORY_PATTERN = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
+TAG_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_./+-]*"
 # What GitHub takes for a file's name (255 bytes) holds for every name of ours.
 LONGEST_NAME = 255
 # A requirement such as name[extra]==1.89.0, fit to stand in a shell's assignment.
@@ -38,13 +40,20 @@ def _no_dots(value: str) -> str:
     return value
 
 
+def _ref(value: str) -> str:
+    """A tag's name, as git-check-ref-format(1) has it."""
+    if ".." in value or value.endswith((".", "/", ".lock")):
+        raise ValueError("not a name that git takes")
+    return value
+
+
 Arch: TypeAlias = Literal["amd64", "arm64"]
 Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64)]
 # In capitals, a component's name begins a variable of runtime.env.
 ComponentName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=64)]
 Repository: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200),
+    StringConstraints(pattern=f"^{REPOSITORY_PATTERN}$", max_length=200),
     AfterValidator(_no_dots),
 ]
 Spec: TypeAlias = Annotated[
@@ -56,7 +65,7 @@ Glibc: TypeAlias = Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
 Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{SHA256_PATTERN}$")]
 Commit: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{COMMIT_PATTERN}$")]
 AssetName: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{ASSET_PATTERN}$", max_length=LONGEST_NAME)]
-Tag: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]*$", max_length=200)]
+Tag: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{TAG_PATTERN}$", max_length=200), AfterValidator(_ref)]
 Address: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+/\S+$", max_length=2000)]
 DistroName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,31}$")]
 DistroVersion: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?$")]

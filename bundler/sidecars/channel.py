@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
 from bundler.model.json_text import limited
-from bundler.words import Repository, Sha256
+from bundler.words import AssetName, Commit, Repository, Sha256, Tag
 
 NAME = "channel.json"
 LARGEST = 4 << 20
 _CONFIG = ConfigDict(extra="ignore")
 _FORMAT = 1
-
-Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.][A-Za-z0-9_./+-]*$", max_length=200)]
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,8 @@ class Channel:
     channel: Tag
     repository: Repository
     tag: Tag
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-    assets: Mapping[str, ChannelAsset]
+    commit: Commit
+    assets: Mapping[AssetName, ChannelAsset]
 
 
 def render(channel: Channel) -> bytes:

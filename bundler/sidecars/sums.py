@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 
 from bundler.errors import IntegrityError
+from bundler.words import ASSET_PATTERN, LONGEST_NAME, SHA256_PATTERN
 
 NAME = "SHA256SUMS"
-_LINE = re.compile(r"^([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._+-]{0,254})$")
+_LINE = re.compile(f"({SHA256_PATTERN})  ({ASSET_PATTERN})")
 
 
 def render(digests: Mapping[str, str]) -> str:
@@ -22,8 +23,8 @@ def parse(text: str, where: str = NAME) -> dict[str, str]:
     if text and not text.endswith("\n"):
         raise IntegrityError(f"{where}: the last line is not ended; the file may be cut short")
     for number, line in enumerate(text.split("\n")[:-1], 1):
-        match = _LINE.match(line)
-        if not match:
+        match = _LINE.fullmatch(line)
+        if not match or len(match[2]) > LONGEST_NAME:
             raise IntegrityError(f"{where}:{number}: not 64 hex digits, two spaces, a bare file name: {line[:100]!r}")
         digest, name = match.groups()
         if name in result:
