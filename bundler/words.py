@@ -16,6 +16,8 @@ COMMIT_PATTERN = r"[0-9a-f]{40}"
 ASSET_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 REPOSITORY_PATTERN = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
 TAG_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_./+-]*"
+# How an archive's file name ends.
+ARCHIVE = ".tar.gz"
 # What GitHub takes for a file's name (255 bytes) holds for every name of ours.
 LONGEST_NAME = 255
 # A requirement such as name[extra]==1.89.0, fit to stand in a shell's assignment.

@@ -153,7 +153,7 @@ class Dist:
             path.unlink(missing_ok=True)
             return
         with self.replacing(sums.NAME) as file:
-            file.write(sums.render(digests).encode())
+            file.write(sums.compose(digests).encode())
         self._temporaries.pop(sums.NAME).replace(path)
         sync_folder(self.folder)
 
@@ -184,6 +184,6 @@ class Dist:
 
 def _can_be_listed(name: str) -> bool:
     try:
-        return bool(sums.parse(sums.render({name: "0" * 64})))
+        return bool(sums.parse(sums.compose({name: "0" * 64})))
     except IntegrityError:
         return False

@@ -13,23 +13,20 @@ from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError
 from bundler.model.release import RUNTIME_PREFIX, Asset, Release, disagreement
 from bundler.sidecars import parts, sums
-
-LARGEST_TEXT = 4 << 20
+from bundler.words import ARCHIVE
 
 
 @dataclass(frozen=True)
 class Listing:
     """A release's assets by name, its SHA256SUMS and what that says of them. `faults` is what is wrong so far.
 
-    An asset that was not uploaded whole is a fault and no asset. `read` says whether SHA256SUMS could be read;
-    `sums_sha256` is the digest of its bytes.
+    An asset that was not uploaded whole is a fault and no asset. `sums_sha256` is the digest of SHA256SUMS as read.
     """
 
     assets: Mapping[str, Asset]
     sums: Asset | None
     listed: Mapping[str, str]
     faults: tuple[str, ...]
-    read: bool = False
     sums_sha256: str = ""
 
     @classmethod
@@ -52,7 +49,7 @@ class Listing:
             listed = sums.parse(content.decode("utf-8", "replace"))
         except IntegrityError as error:
             return cls(assets, found, {}, (*faults, error.message))
-        return cls(assets, found, listed, tuple(faults), True, hashlib.sha256(content).hexdigest())
+        return cls(assets, found, listed, tuple(faults), hashlib.sha256(content).hexdigest())
 
     def all(self) -> tuple[Asset, ...]:
         """Every asset."""
@@ -75,22 +72,10 @@ class Listing:
         return asset.sha256 or known
 
     def findings(self) -> Iterator[str]:
-        """Where SHA256SUMS and the assets disagree, and a release without an archive."""
+        """What is wrong so far, and a release without an archive. Where SHA256SUMS disagrees it finds itself."""
         yield from self.faults
-        if not any(name.endswith(".tar.gz") for name in (*self.assets, *self.split)):
-            yield "the release holds no archive (*.tar.gz)"
-        if not self.read:
-            return
-        if not self.listed:
-            yield f"{sums.NAME}: lists nothing, so nothing can be checked"
-        for name, asset in self.assets.items():
-            if name not in self.listed:
-                yield f"{name}: surplus: not listed in {sums.NAME}"
-            elif asset.sha256 and asset.sha256 != self.listed[name]:
-                yield disagreement(name, asset, None, self.listed[name])
-        for name, sha256 in self.listed.items():
-            if name not in self.assets and name not in self.split:
-                yield disagreement(name, None, None, sha256)
+        if not any(name.endswith(ARCHIVE) for name in (*self.assets, *self.split)):
+            yield f"the release holds no archive (*{ARCHIVE})"
 
 
 def newest_runtime(github: GitHub) -> str:
@@ -99,7 +84,7 @@ def newest_runtime(github: GitHub) -> str:
     return next(found, "")
 
 
-def read_small(store: Store, github: GitHub, asset: Asset, listed: str = "", limit: int = LARGEST_TEXT) -> bytes:
+def read_small(store: Store, github: GitHub, asset: Asset, listed: str = "", limit: int = sums.LARGEST) -> bytes:
     """A small text asset of at most `limit` bytes, from the store if its digest is known: GitHub's, else `listed`.
 
     Raises IntegrityError if it is larger (nothing is downloaded then), other bytes, or not there; UnreachableError.

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
-from bundler.commands.publish import Published, PublishReport, publish
+from bundler.commands.publish import PublishReport, publish
 from bundler.model.release import parse_repository, parse_tag
 from bundler.progress import megabytes
 from bundler.release.preflight import Order
+from bundler.release.publisher import Published
 from bundler.terminal import Json, say, say_json
 
 

@@ -76,7 +76,10 @@ class Release:
 
 @dataclass(frozen=True)
 class Piece:
-    """One asset to be: its size in bytes, its SHA-256, and its bytes: `content`, or `size` bytes of a file."""
+    """One asset to be: its size in bytes, its SHA-256, and its bytes: `content`, or `size` bytes of a file.
+
+    What tells of others is uploaded after them: in a later `turn`.
+    """
 
     name: str
     size: int
@@ -84,6 +87,7 @@ class Piece:
     content: bytes = b""
     source: Path | None = None
     offset: int = 0
+    turn: int = 0
 
 
 @dataclass(frozen=True)

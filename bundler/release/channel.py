@@ -9,9 +9,9 @@ from bundler.adapters.github import GitHub
 from bundler.adapters.release_listing import Listing, read_small
 from bundler.adapters.store import Store
 from bundler.errors import IntegrityError
-from bundler.model.release import CHANNEL
-from bundler.release.compare import Side, compare_channel
-from bundler.sidecars import channel
+from bundler.model.facts import Held, Place
+from bundler.model.release import CHANNEL, Release
+from bundler.sidecars import channel, over_release
 from bundler.sidecars.channel import Channel
 
 
@@ -29,16 +29,15 @@ class ChannelView:
 
 @dataclass(frozen=True)
 class Found:
-    """A release that was asked for: its tag, the commit of its git tag ("" if there is none), its assets."""
+    """A release that was looked at: where it stands, and its assets."""
 
-    tag: str
-    commit: str
+    place: Place
     listing: Listing
 
     @property
-    def side(self) -> Side:
-        """The release as one of the two that are compared."""
-        return Side(self.tag, self.commit, self.listing.contents)
+    def held(self) -> Held:
+        """The release as one of two that are compared."""
+        return Held(self.place, self.listing.contents)
 
 
 @dataclass(frozen=True)
@@ -57,30 +56,30 @@ class Following:
 
         `asked` is the tag that was asked for. Raises UnreachableError.
         """
-        if release.tag == CHANNEL or channel.NAME in release.listing.assets:
+        if release.place.tag == CHANNEL or channel.NAME in release.listing.assets:
             return self._channel(release)
         if asked == CHANNEL:
             return ChannelView(CHANNEL, None, self.newest), ()
         return self._follower(release)
 
-    def _channel(self, release: Found) -> tuple[ChannelView, Sequence[str]]:
+    def _channel(self, moving: Found) -> tuple[ChannelView, Sequence[str]]:
         """Compare a channel with the release that it names, else with the newest."""
-        said, findings = self._read(release.listing)
-        newest = self.newest if release.tag == CHANNEL else ""
-        view = ChannelView(release.tag, said, newest)
-        return view, [*findings, *self._drift(release, said, newest)]
+        said, findings = self._read(moving.listing)
+        newest = self.newest if moving.place.tag == CHANNEL else ""
+        view = ChannelView(moving.place.tag, said, newest)
+        return view, [*findings, *self._drift(moving, said, newest)]
 
     def _drift(self, moving: Found, said: Channel | None, newest: str) -> Iterator[str]:
-        if said is None and moving.tag != CHANNEL:
+        if said is None and moving.place.tag != CHANNEL:
             return
         tag = said.tag if said else newest
-        if moving.tag == CHANNEL and tag != newest:
+        if moving.place.tag == CHANNEL and tag != newest:
             yield f"{CHANNEL} points at {tag}, the newest release is {newest or 'none'}"
         followed = self._found(tag) if tag else None
         if followed is None:
-            yield f"{moving.tag} points at {tag or 'nothing'}, which is not published"
+            yield f"{moving.place.tag} points at {tag or 'nothing'}, which is not published"
             return
-        yield from compare_channel(self.github.repository, moving.side, said, followed.side)
+        yield from compare(moving.held, said, followed.held)
 
     def _follower(self, release: Found) -> tuple[ChannelView | None, Sequence[str]]:
         """Compare a release with the channel `latest-runtime`, if that follows it."""
@@ -89,19 +88,17 @@ class Following:
             return None, ()
         said, findings = self._read(moving.listing)
         if said is None:  # what it follows is told by its git tag then
-            follows = bool(release.commit) and moving.commit == release.commit
+            follows = bool(release.place.commit) and moving.place.commit == release.place.commit
             return None, [f"{CHANNEL}: {finding}" for finding in findings] if follows else ()
-        if said.tag != release.tag:
+        if said.tag != release.place.tag:
             return None, ()
-        drift = compare_channel(self.github.repository, moving.side, said, release.side)
-        return ChannelView(CHANNEL, said, ""), tuple(drift)
+        return ChannelView(CHANNEL, said, ""), tuple(compare(moving.held, said, release.held))
 
     def _found(self, tag: str) -> Found | None:
         release = self.github.published(tag)
         if release is None:
             return None
-        listing = Listing.of(self.store, self.github, release)
-        return Found(tag, self.github.tag_commit(tag) or "", listing)
+        return found(self.store, self.github, release)
 
     def _read(self, listing: Listing) -> tuple[Channel | None, tuple[str, ...]]:
         asset = listing.assets.get(channel.NAME)
@@ -111,3 +108,45 @@ class Following:
             return channel.parse(read_small(self.store, self.github, asset, listing.digest(asset))), ()
         except IntegrityError as error:
             return None, (error.message,)
+
+
+def found(store: Store, github: GitHub, release: Release) -> Found:
+    """Look at a published release. Raises UnreachableError."""
+    place = Place(github.repository, release.tag_name, github.tag_commit(release.tag_name) or "")
+    return Found(place, Listing.of(store, github, release))
+
+
+def compare(moving: Held, said: Channel | None, followed: Held) -> Iterator[str]:
+    """Yield where a channel, its channel.json (`said`) and the release that it follows disagree."""
+    yield from _drift(moving, followed)
+    if said is None:
+        return
+    yield from channel.misnamed(said, moving.place)
+    for place in (moving.place, followed.place):
+        if place.commit != said.commit:
+            yield f"the tag {place.tag} is at {place.commit or 'no commit'}, {channel.NAME} says {said.commit}"
+    told = {name: (asset.size, asset.sha256) for name, asset in said.assets.items()}
+    for name in sorted({*told, *followed.contents}):
+        if told.get(name) != followed.contents.get(name):
+            expected, actual = _shown(followed.contents.get(name)), _shown(told.get(name))
+            yield (
+                f"{channel.NAME}: {name} is not that of {followed.place.tag}\n"
+                f"    expected {expected}\n    actual   {actual}"
+            )
+
+
+def _drift(moving: Held, followed: Held) -> Iterator[str]:
+    """Where the assets differ; what is over each release as a whole is its own."""
+    one, other = moving.place.tag, followed.place.tag
+    own = over_release(one) | over_release(other)
+    for name in sorted({*moving.contents, *followed.contents} - own):
+        have, want = moving.contents.get(name), followed.contents.get(name)
+        if have != want:
+            yield f"{name}: {one} and {other} drift apart\n    {one} {_shown(have)}\n    {other} {_shown(want)}"
+
+
+def _shown(content: tuple[int, str] | None) -> str:
+    if content is None:
+        return "missing"
+    size, sha256 = content
+    return f"{sha256 or 'no digest'}, {size} bytes"

@@ -14,11 +14,12 @@ from bundler.adapters.http import MissingError
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
 from bundler.kinds.manifests import Manifests, load_manifests
-from bundler.kinds.verify import verify
+from bundler.model.facts import Place
 from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
 from bundler.model.target import Target, select
 from bundler.release import notes
-from bundler.release.content import Content, content_of
+from bundler.release.content import NOTHING, Content, content_of
+from bundler.release.folder import verify
 from bundler.session import Settings
 from bundler.sidecars import channel, sums
 
@@ -38,6 +39,10 @@ class Order:
     channel: str
     commit: str
     replace: bool
+
+    def place(self, commit: str = "") -> Place:
+        """Where the release stands, once its commit is known."""
+        return Place(self.repository, self.tag, commit)
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,10 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
     settings.progress.say(f"verifying {folder}")
     problems += caught(lambda: list(_unsound(settings, folder)), [])
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
-    nothing: tuple[dict[str, str], tuple[str, ...]] = ({}, ())
+    nothing: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     chosen, left_out = caught(lambda: _chosen(manifests, targets, listed, folder), nothing)
-    content = caught(lambda: content_of(folder, chosen, part_size), Content((), {}))
-    problems += _beyond_limits(content)
+    content = caught(lambda: content_of(folder, chosen, listed, part_size), NOTHING)
+    problems += _beyond_limits(content, order)
     remote = _Remote(settings, github, order, content if chosen else None)
     commit = caught(remote.commit, "")
     for look in (remote.right, remote.release, remote.channel, remote.strays):
@@ -115,7 +120,7 @@ def _unsound(settings: Settings, folder: Path) -> Iterator[BundleError]:
     for path, verdict in report.verdicts:
         yield from (IntegrityError(f"{path.name}: {finding}") for finding in verdict.integrity)
         yield from (WorkError(f"{path.name}: {finding}") for finding in verdict.closure)
-    yield from (IntegrityError(finding) for finding in report.folder_findings)
+    yield from (IntegrityError(one.message) for one in report.folder_findings if one.grade == "integrity")
 
 
 def _listed(folder: Path) -> Mapping[str, str]:
@@ -125,8 +130,8 @@ def _listed(folder: Path) -> Mapping[str, str]:
 
 def _chosen(
     manifests: Manifests, targets: tuple[Target, ...], listed: Mapping[str, str], folder: Path
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The digests of the archives to publish, and the names of what is left out. Raises PreflightError."""
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The archives to publish, and the names of what is left out. Raises PreflightError."""
     released = [one for name, one in manifests.components.items() if manifests.kinds[name].IMPLIED]
     selectors = [target.name for target in targets]
     wanted = [pair for one in released if selectors for pair in one.assets(manifests.hosts, selectors)]
@@ -145,11 +150,11 @@ def _chosen(
     ]
     if problems:
         raise PreflightError(f"{folder} is not what --targets asks for:", problems)
-    return {name: listed[name] for name in names}, tuple(name for name in listed if name not in names)
+    return tuple(names), tuple(name for name in listed if name not in names)
 
 
-def _beyond_limits(content: Content) -> Iterator[BundleError]:
-    pieces = content.pieces()
+def _beyond_limits(content: Content, order: Order) -> Iterator[BundleError]:
+    pieces = content.pieces(order.place())
     if len(pieces) > MOST_ASSETS:
         yield UsageError(
             f"{len(pieces)} assets are more than the {MOST_ASSETS} that a release can hold", "give --targets"
@@ -216,7 +221,7 @@ class _Remote:
             message = f"{published.tag_name} is immutable, so it cannot be replaced"
             raise WorkError(message, "publish under another tag")
         if self.content and not self.order.replace:
-            refuse_mixing(published, compare(self.github.assets(published), self.content.pieces()))
+            refuse_mixing(published, compare(self.github.assets(published), self.content.pieces(self.order.place())))
 
     def channel(self) -> None:
         """Raise if the channel cannot move, or is no channel."""

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import UsageError
 from bundler.model.json_text import limited
-from bundler.sidecars import sums
+from bundler.sidecars import over_release
 from bundler.terminal import Json
 
 _CONFIG = ConfigDict(extra="ignore")
@@ -184,8 +184,8 @@ def only_published(
 ) -> tuple[list[DeliveredAsset], list[str]]:
     """Compare what was delivered with what was found on releases.
 
-    Returns the assets that are on a release alone, such as parts, and where the two disagree. A release has checksums
-    of its own, since it may have parts.
+    Returns the assets that are on a release alone, such as parts, and where the two disagree. What is over
+    a release as a whole, such as its checksums, is its own.
     """
     ours = {asset.name: asset for asset in assets}
     more: dict[str, DeliveredAsset] = {}
@@ -195,7 +195,7 @@ def only_published(
             mine = ours.get(found.name)
             if mine is None:
                 more[found.name] = DeliveredAsset(found.name, found.size, found.sha256)
-            elif found.name != sums.NAME and found.sha256 and found.sha256 != mine.sha256:
+            elif found.name not in over_release(release.tag) and found.sha256 and found.sha256 != mine.sha256:
                 where = f"{release.repository}@{release.tag}"
                 findings.append(f"{found.name}: expected {mine.sha256}, actual {found.sha256} on {where}")
     return list(more.values()), findings

@@ -154,7 +154,7 @@ def test_a_tag_has_one_grammar_wherever_it_is_read(text: str) -> None:
         assert parse_address(f"o/r@{text}") is None
     said = Channel("latest-runtime", "o/r", text, "c" * 40, {})
     with pytest.raises(IntegrityError):
-        channel.parse(channel.render(said))
+        channel.parse(channel.compose(said))
 
 
 def test_answers_of_another_shape_are_refused_without_quoting_them() -> None:

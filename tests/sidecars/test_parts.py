@@ -13,11 +13,11 @@ from bundler.sidecars import parts
 @given(st.integers(1, 300))
 def test_what_is_written_is_read(count: int) -> None:
     names = tuple(parts.part_name("a.tar.gz", number) for number in range(count))
-    assert parts.parse(parts.render(names), "a.tar.gz") == names
+    assert parts.parse(parts.compose(names), "a.tar.gz") == names
 
 
 def test_the_format_is_the_consumers() -> None:
-    assert parts.render([parts.part_name("a", 0), parts.part_name("a", 1)]) == b"a.part-000\na.part-001\n"
+    assert parts.compose([parts.part_name("a", 0), parts.part_name("a", 1)]) == b"a.part-000\na.part-001\n"
 
 
 @pytest.mark.parametrize(
