@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bundler.model.facts import Place
+from bundler.model.sidecar import Place
 from bundler.progress import Silent
 from bundler.release.content import content_of
 from bundler.release.fill import Filler

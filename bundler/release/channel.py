@@ -9,8 +9,8 @@ from bundler.adapters.github import GitHub
 from bundler.adapters.release_listing import Listing, read_small
 from bundler.adapters.store import Store
 from bundler.errors import IntegrityError
-from bundler.model.facts import Held, Place
 from bundler.model.release import CHANNEL, Release
+from bundler.model.sidecar import Held, Place
 from bundler.sidecars import channel, over_release
 from bundler.sidecars.channel import Channel
 
@@ -126,9 +126,9 @@ def compare(moving: Held, said: Channel | None, followed: Held) -> Iterator[str]
         if place.commit != said.commit:
             yield f"the tag {place.tag} is at {place.commit or 'no commit'}, {channel.NAME} says {said.commit}"
     told = {name: (asset.size, asset.sha256) for name, asset in said.assets.items()}
-    for name in sorted({*told, *followed.contents}):
-        if told.get(name) != followed.contents.get(name):
-            expected, actual = _shown(followed.contents.get(name)), _shown(told.get(name))
+    for name in sorted({*told, *followed.files}):
+        if told.get(name) != followed.files.get(name):
+            expected, actual = _shown(followed.files.get(name)), _shown(told.get(name))
             yield (
                 f"{channel.NAME}: {name} is not that of {followed.place.tag}\n"
                 f"    expected {expected}\n    actual   {actual}"
@@ -139,8 +139,8 @@ def _drift(moving: Held, followed: Held) -> Iterator[str]:
     """Where the assets differ; what is over each release as a whole is its own."""
     one, other = moving.place.tag, followed.place.tag
     own = over_release(one) | over_release(other)
-    for name in sorted({*moving.contents, *followed.contents} - own):
-        have, want = moving.contents.get(name), followed.contents.get(name)
+    for name in sorted({*moving.files, *followed.files} - own):
+        have, want = moving.files.get(name), followed.files.get(name)
         if have != want:
             yield f"{name}: {one} and {other} drift apart\n    {one} {_shown(have)}\n    {other} {_shown(want)}"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
-from bundler.model.facts import Contents, Facts, Held, Place, Read, UnreadError
 from bundler.model.release import PART_SIZE, Piece
+from bundler.model.sidecar import Files, Held, Place, Read, SidecarFacts, UnreadError
 from bundler.release.parts import split
 from bundler.sidecars import SIDECARS, facts_of, subjects_of
 
@@ -43,7 +43,7 @@ class Content:
         pieces = sorted(self.archives, key=lambda piece: piece.name)
         for turn, sidecar in enumerate((one for one in SIDECARS if one.OF == "release"), 1):
             read = partial(_read, {piece.name: piece for piece in pieces}, self.read)
-            facts = Facts(contents_of(pieces), read, wholes=self.wholes, place=place, follows=follows)
+            facts = SidecarFacts(files_of(pieces), read, wholes=self.wholes, place=place, follows=follows)
             made = sidecar.render(facts_of(sidecar, place.tag, facts))
             if made is not None:
                 pieces.append(generated(sidecar.name(place.tag), made, turn))
@@ -53,7 +53,7 @@ class Content:
 NOTHING = Content((), {}, lambda name: iter(()))
 
 
-def contents_of(pieces: Iterable[Piece]) -> Contents:
+def files_of(pieces: Iterable[Piece]) -> Files:
     """The sizes and digests of assets."""
     return {piece.name: (piece.size, piece.sha256) for piece in pieces}
 
@@ -84,7 +84,7 @@ def content_of(folder: Path, names: Iterable[str], listed: Mapping[str, str], pa
         return _bytes_of(Piece(name, (folder / name).stat().st_size, listed[name], source=folder / name))
 
     for sidecar in (one for one in SIDECARS if one.OF == "archive"):
-        facts = Facts(contents_of(pieces.values()), partial(_read, pieces, read), wholes=wholes)
+        facts = SidecarFacts(files_of(pieces.values()), partial(_read, pieces, read), wholes=wholes)
         for archive in subjects_of(sidecar, facts):
             name = sidecar.name(archive)
             made = sidecar.render(facts_of(sidecar, archive, facts))

@@ -11,7 +11,7 @@ from bundler.adapters.regular import chunks, read_regular
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, UsageError, gravest
 from bundler.kinds.verify import judge
-from bundler.model.facts import Contents, Facts, UnreadError
+from bundler.model.sidecar import Files, SidecarFacts, UnreadError
 from bundler.model.verdict import Finding, Verdict
 from bundler.progress import Progress
 from bundler.release import beside
@@ -41,7 +41,7 @@ class Folder:
     """The archives of a folder, all that it holds by name, and what was found of it."""
 
     archives: tuple[Path, ...]
-    contents: Contents
+    files: Files
     findings: tuple[Finding, ...]
 
 
@@ -99,16 +99,16 @@ def look(folder: Path, *, partial: bool = False) -> Folder:
     if partial and listed and not there.keys() & listed.keys():
         raise UsageError(f"{folder} holds no file that its {sums.NAME} lists", "put what you downloaded beside it")
     found: list[Finding] = []
-    contents = {name: _known(path, name in listed, found) for name, path in there.items()}
+    known = {name: _known(path, name in listed, found) for name, path in there.items()}
 
     def read(name: str) -> Iterator[bytes]:
         if name not in there:
             raise UnreadError(name)
         return chunks(folder / name)
 
-    facts = Facts(contents, read, partial=partial)
+    facts = SidecarFacts(known, read, partial=partial)
     found += beside.findings(facts, lambda name, limit: read_regular(folder / name, limit))
-    return Folder(archives, contents, tuple(Finding(f"{folder}/{one.message}", one.grade) for one in found))
+    return Folder(archives, known, tuple(Finding(f"{folder}/{one.message}", one.grade) for one in found))
 
 
 def _known(path: Path, listed: bool, found: list[Finding]) -> tuple[int, str]:

@@ -14,8 +14,8 @@ from bundler.adapters.http import MissingError
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
 from bundler.kinds.manifests import Manifests, load_manifests
-from bundler.model.facts import Place
 from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
+from bundler.model.sidecar import Place
 from bundler.model.target import Target, select
 from bundler.release import notes
 from bundler.release.content import NOTHING, Content, content_of

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from bundler.adapters.github import GitHub
 from bundler.adapters.http import TransientError, retrying
 from bundler.errors import IntegrityError, WorkError
-from bundler.model.facts import Held, Place
 from bundler.model.release import CHANNEL, Release
+from bundler.model.sidecar import Held, Place
 from bundler.release import notes
-from bundler.release.content import contents_of
+from bundler.release.content import files_of
 from bundler.release.fill import Filled, Filler
 from bundler.release.preflight import Order, Ready, immovable
 from bundler.release.standing import Standing, survey
@@ -64,7 +64,7 @@ class Publisher:
             raise immovable(self.order)
         if newer := self._follows_newer(release, published):
             return newer
-        followed = Held(self._place(self.order.tag), contents_of(self._wanted(self.order.tag).pieces))
+        followed = Held(self._place(self.order.tag), files_of(self._wanted(self.order.tag).pieces))
         wanted = self._wanted(self.order.channel, followed)
         return self._ensure(replace(wanted, newest=False), may_replace=True)
 

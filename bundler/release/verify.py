@@ -14,8 +14,8 @@ from bundler.adapters.regular import chunks
 from bundler.adapters.release_listing import Listing, newest_runtime, read_small
 from bundler.adapters.store import Store
 from bundler.errors import BundleError, UnreachableError, from_os
-from bundler.model.facts import Facts, Place, UnreadError
 from bundler.model.release import CHANNEL, Asset, Release, runtime_commit
+from bundler.model.sidecar import Place, SidecarFacts, UnreadError
 from bundler.model.verdict import Finding, Verdict
 from bundler.release import beside
 from bundler.release.channel import ChannelView, Following, Found, found
@@ -137,7 +137,7 @@ def _beside(store: Store, github: GitHub, found: Found, files: Mapping[str, Path
             raise UnreadError(name)
         return chunks(files[name])
 
-    return beside.findings(Facts(found.listing.contents, read, wholes=wholes, place=found.place), text)
+    return beside.findings(SidecarFacts(found.listing.contents, read, wholes=wholes, place=found.place), text)
 
 
 def _undigested(listing: Listing) -> Iterator[str]:

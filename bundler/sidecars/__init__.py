@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal, Protocol
 
-from bundler.model.facts import Facts
+from bundler.model.sidecar import SidecarFacts
 from bundler.model.verdict import Finding
 from bundler.sidecars import channel, parts, sums
 from bundler.words import ARCHIVE
@@ -34,10 +34,10 @@ class Sidecar(Protocol):
     def name(self, subject: str) -> str:
         """The file's name beside an archive of this name, or on a release of this tag."""
 
-    def render(self, facts: Facts) -> bytes | None:
+    def render(self, facts: SidecarFacts) -> bytes | None:
         """The file's bytes; None where there is none. `facts.read` also finds what others put in the folder."""
 
-    def findings(self, content: bytes | None, facts: Facts) -> Iterator[Finding]:
+    def findings(self, content: bytes | None, facts: SidecarFacts) -> Iterator[Finding]:
         """Yield what is wrong with one that was found; `content` is None if it is not there. Raises UnreadError."""
 
 
@@ -60,18 +60,18 @@ def archive_of(name: str) -> str | None:
     return match["archive"] if match else None
 
 
-def facts_of(sidecar: Sidecar, subject: str, facts: Facts) -> Facts:
+def facts_of(sidecar: Sidecar, subject: str, facts: SidecarFacts) -> SidecarFacts:
     """What one sidecar of an archive, or of a release, is told of all that is there (`facts`)."""
     after = SIDECARS[SIDECARS.index(sidecar) :]
     later = {one.name(subject) for one in after if one.OF == sidecar.OF}
-    names = [name for name in facts.contents if name not in later]
+    names = [name for name in facts.files if name not in later]
     if sidecar.OF == "archive":
         names = [name for name in names if archive_of(name) == subject]
-    return replace(facts, subject=subject, contents={name: facts.contents[name] for name in names})
+    return replace(facts, subject=subject, files={name: facts.files[name] for name in names})
 
 
-def subjects_of(sidecar: Sidecar, facts: Facts) -> Sequence[str]:
+def subjects_of(sidecar: Sidecar, facts: SidecarFacts) -> Sequence[str]:
     """What there is one sidecar of: the release, or every archive: whole, in parts, or by what stands beside it."""
     if sidecar.OF == "release":
         return (facts.place.tag,)
-    return sorted({archive for name in (*facts.contents, *facts.wholes) if (archive := archive_of(name))})
+    return sorted({archive for name in (*facts.files, *facts.wholes) if (archive := archive_of(name))})

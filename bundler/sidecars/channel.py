@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar, Final
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
-from bundler.model.facts import Facts, Place
 from bundler.model.json_text import limited
+from bundler.model.sidecar import Place, SidecarFacts
 from bundler.model.verdict import Finding
 from bundler.words import AssetName, Commit, Repository, Sha256, Tag
 
@@ -73,16 +73,16 @@ def parse(content: bytes) -> Channel:
         raise IntegrityError(f"{NAME}: {error}") from error
 
 
-def render(facts: Facts) -> bytes | None:
+def render(facts: SidecarFacts) -> bytes | None:
     """What a channel points at; None for a release that follows no other."""
     if facts.follows is None:
         return None
     followed = facts.follows.place
-    listed = {name: ChannelAsset(size, sha256) for name, (size, sha256) in facts.follows.contents.items()}
+    listed = {name: ChannelAsset(size, sha256) for name, (size, sha256) in facts.follows.files.items()}
     return compose(Channel(facts.place.tag, facts.place.repository, followed.tag, followed.commit, listed))
 
 
-def findings(content: bytes | None, facts: Facts) -> Iterator[Finding]:
+def findings(content: bytes | None, facts: SidecarFacts) -> Iterator[Finding]:
     """Yield what the file alone shows: what it points at is compared by who can look there (`release.channel`)."""
     if content is None:
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bundler.errors import IntegrityError
-from bundler.model.facts import Facts
+from bundler.model.sidecar import SidecarFacts
 from bundler.model.verdict import Finding
 
 OF: Final = "archive"
@@ -55,21 +55,21 @@ def parse(content: bytes, asset: str) -> tuple[str, ...]:
     return names
 
 
-def render(facts: Facts) -> bytes | None:
+def render(facts: SidecarFacts) -> bytes | None:
     """The list of an archive's parts; None for an archive that is in one piece."""
-    names = sorted(part for part in facts.contents if part_of(part) == facts.subject)
+    names = sorted(part for part in facts.files if part_of(part) == facts.subject)
     return compose(names) if names else None
 
 
-def findings(content: bytes | None, facts: Facts) -> Iterator[Finding]:
+def findings(content: bytes | None, facts: SidecarFacts) -> Iterator[Finding]:
     """Yield where a list and the parts that are there disagree; there is none without the other."""
     whole, listing = facts.subject, name(facts.subject)
-    there = {part for part in facts.contents if part_of(part) == whole}
+    there = {part for part in facts.files if part_of(part) == whole}
     if content is None:
         if there and not facts.partial:
             yield Finding(f"{listing}: missing, but parts of {whole} are there")
         return
-    if facts.place.tag and whole in facts.contents:
+    if facts.place.tag and whole in facts.files:
         yield Finding(f"{whole}: is there whole and in parts")
     try:
         wanted = parse(content, whole)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from bundler.errors import IntegrityError
-from bundler.model.facts import Facts
+from bundler.model.sidecar import SidecarFacts
 from bundler.model.verdict import Finding
 from bundler.words import ARCHIVE, ASSET_PATTERN, LONGEST_NAME, SHA256_PATTERN
 
@@ -54,13 +54,13 @@ def covers(name: str) -> bool:
     return name != NAME and not name.startswith(f"{NAME}.")
 
 
-def render(facts: Facts) -> bytes:
+def render(facts: SidecarFacts) -> bytes:
     """The file over all that is there."""
-    digests = {name: sha256 for name, (_, sha256) in facts.contents.items() if covers(name)}
+    digests = {name: sha256 for name, (_, sha256) in facts.files.items() if covers(name)}
     return compose({**digests, **facts.wholes}).encode()
 
 
-def findings(content: bytes | None, facts: Facts) -> Iterator[Finding]:
+def findings(content: bytes | None, facts: SidecarFacts) -> Iterator[Finding]:
     """Yield where the file and what is there disagree.
 
     In a folder, which is of no release, what is not listed is only told, unless it is an archive.
@@ -75,7 +75,7 @@ def findings(content: bytes | None, facts: Facts) -> Iterator[Finding]:
         return
     if not listed:
         yield Finding(f"{NAME}: lists nothing, so nothing can be checked")
-    for name, (_, actual) in sorted(facts.contents.items()):
+    for name, (_, actual) in sorted(facts.files.items()):
         expected = listed.get(name)
         if expected is None and covers(name):
             grave = facts.place.tag or name.endswith(ARCHIVE)
@@ -86,7 +86,7 @@ def findings(content: bytes | None, facts: Facts) -> Iterator[Finding]:
         if name not in listed:
             yield Finding(f"{name}: in parts, but {NAME} does not list it whole")
     for name in () if facts.partial else listed:
-        if name not in facts.contents and name not in facts.wholes:
+        if name not in facts.files and name not in facts.wholes:
             yield Finding(f"{name}: missing, but listed in {NAME}")
 
 

@@ -41,7 +41,7 @@ LARGEST = 100_000
 def name(subject):
     return "SHA512SUMS"
 def render(facts):
-    lines = [f"{hashlib.sha512(b''.join(facts.read(one))).hexdigest()}  {one}\\n" for one in sorted(facts.contents)]
+    lines = [f"{hashlib.sha512(b''.join(facts.read(one))).hexdigest()}  {one}\\n" for one in sorted(facts.files)]
     return "".join(lines).encode()
 def findings(content, facts):
     if content is not None and content != render(facts):

@@ -10,7 +10,7 @@ import pytest
 
 import bundler
 from bundler import sidecars
-from bundler.model.facts import Facts, Place
+from bundler.model.sidecar import Place, SidecarFacts
 from bundler.sidecars import SIDECARS, archive_of, channel, facts_of, over_release, parts, subjects_of, sums
 
 ROOT = Path(bundler.__file__).parent
@@ -77,15 +77,15 @@ def nothing(name: str) -> Iterator[bytes]:
     return iter(())
 
 
-def there(*names: str, **more: object) -> Facts:
-    return Facts(dict.fromkeys(names, (1, SHA)), nothing, place=Place("o/r", "v1", "c" * 40))
+def there(*names: str, **more: object) -> SidecarFacts:
+    return SidecarFacts(dict.fromkeys(names, (1, SHA)), nothing, place=Place("o/r", "v1", "c" * 40))
 
 
 def test_a_sidecar_is_told_of_what_was_made_before_it() -> None:
     all_of_it = there("a.tar.gz", "a.tar.gz.parts", "b.tar.gz", "channel.json", "SHA256SUMS")
-    assert set(facts_of(parts, "a.tar.gz", all_of_it).contents) == {"a.tar.gz"}
-    assert set(facts_of(channel, "v1", all_of_it).contents) == {"a.tar.gz", "a.tar.gz.parts", "b.tar.gz"}
-    assert set(facts_of(sums, "v1", all_of_it).contents) == {*all_of_it.contents} - {"SHA256SUMS"}
+    assert set(facts_of(parts, "a.tar.gz", all_of_it).files) == {"a.tar.gz"}
+    assert set(facts_of(channel, "v1", all_of_it).files) == {"a.tar.gz", "a.tar.gz.parts", "b.tar.gz"}
+    assert set(facts_of(sums, "v1", all_of_it).files) == {*all_of_it.files} - {"SHA256SUMS"}
     assert over_release("v1") == {"channel.json", "SHA256SUMS"}
 
 

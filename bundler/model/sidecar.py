@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 # Name -> size in bytes and SHA-256 (hex), "" where it is not known.
-Contents: TypeAlias = Mapping[str, tuple[int, str]]
+Files: TypeAlias = Mapping[str, tuple[int, str]]
 # Yields the bytes of a file by its name. Raises UnreadError.
 Read: TypeAlias = Callable[[str], Iterator[bytes]]
 
@@ -30,20 +30,20 @@ class Held:
     """A release, and all that it holds."""
 
     place: Place
-    contents: Contents
+    files: Files
 
 
 @dataclass(frozen=True)
-class Facts:
+class SidecarFacts:
     """What a sidecar stands over, on a release or in a folder.
 
-    `subject` is the archive's name, or the release's tag. `contents` is the archive or its parts and what stands beside
+    `subject` is the archive's name, or the release's tag. `files` is the archive or its parts and what stands beside
     it, or all of the release; neither the sidecar itself nor what comes after it in the table. `wholes` are the digests
     of what is there in parts. `follows` is what a channel points at. In a `partial` folder not all that is listed has
     to be there.
     """
 
-    contents: Contents
+    files: Files
     read: Read
     subject: str = ""
     wholes: Mapping[str, str] = field(default_factory=dict)
