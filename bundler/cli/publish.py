@@ -13,6 +13,7 @@ from bundler.progress import megabytes
 from bundler.release.preflight import Order
 from bundler.release.publisher import Published
 from bundler.terminal import Json, say, say_json
+from bundler.words import ARCHIVE
 
 
 @click.command("publish")
@@ -78,7 +79,8 @@ def _show(report: PublishReport) -> None:
             for name in filled.uploaded:
                 say(f"    {name}")
     for name in report.left_out:
-        say(f"left out, not among --targets: {name}")
+        why = "not among --targets" if name.endswith(ARCHIVE) else "as no release holds it"
+        say(f"left out, {why}: {name}")
 
 
 def _json(report: PublishReport) -> Json:

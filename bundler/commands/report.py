@@ -9,11 +9,11 @@ from typing import TypeVar
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.read_archive import read_member
 from bundler.adapters.regular import read_regular
-from bundler.adapters.sums import read_sums
-from bundler.errors import BundleError, IntegrityError, UnreachableError
+from bundler.errors import BundleError, UnreachableError
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.model.bundle import MANIFEST
+from bundler.release.folder import look
 from bundler.release.record import (
     DeliveredAsset,
     DeliveryRecord,
@@ -24,7 +24,6 @@ from bundler.release.record import (
     parse,
 )
 from bundler.session import Settings
-from bundler.sidecars import sums
 
 T = TypeVar("T")
 _LARGEST_MANIFEST = 8 << 20
@@ -87,28 +86,12 @@ def _read(path: Path) -> bytes:
 
 
 def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
-    """Every file of the folder, and where it disagrees with SHA256SUMS."""
-    findings: list[str] = []
-    sums_path = folder / sums.NAME
-    listed: Mapping[str, str] = {}
-    try:
-        if not sums_path.is_file():
-            raise IntegrityError(f"{sums_path} is missing")
-        listed = read_sums(sums_path)
-    except IntegrityError as error:
-        findings.append(error.message)
-    assets = []
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        sha256 = sha256_of(path)
-        if path != sums_path and sums_path.is_file():
-            expected = listed.get(path.name, f"no such file, as {sums.NAME} does not list it")
-            if expected != sha256:
-                findings.append(f"{path.name}: expected {expected}, actual {sha256}")
-        assets.append(_described(path, sha256))
-    findings += [f"{name}: listed in {sums.NAME}, but not there" for name in listed if not (folder / name).is_file()]
-    return assets, findings
+    """Every file of the folder, and where it disagrees with SHA256SUMS and other sidecars."""
+    found = look(folder)
+    findings = [" ".join(finding.message.split()) for finding in found.findings if finding.grade != "note"]
+    digests = {name: sha256 for name, (_, sha256) in found.files.items()}
+    paths = [path for name in digests if (path := folder / name).is_file()]
+    return [_described(path, digests[path.name] or sha256_of(path)) for path in paths], findings
 
 
 def _described(path: Path, sha256: str) -> DeliveredAsset:

@@ -38,6 +38,11 @@ class Content:
         """The names of what is published in parts."""
         return tuple(sorted(self.wholes))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the archives and of what stands beside them, whether in parts or not."""
+        return frozenset(piece.name for piece in self.archives) | self.wholes.keys()
+
     def pieces(self, place: Place, follows: Held | None = None) -> tuple[Piece, ...]:
         """Every asset of a release: the archives and theirs by name, then what is over all, in the table's order."""
         pieces = sorted(self.archives, key=lambda piece: piece.name)

@@ -22,6 +22,7 @@ from bundler.release.content import NOTHING, Content, content_of
 from bundler.release.folder import verify
 from bundler.session import Settings
 from bundler.sidecars import channel, sums
+from bundler.words import ARCHIVE
 
 T = TypeVar("T")
 _LONGEST_NAME = 255
@@ -73,8 +74,7 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
     settings.progress.say(f"verifying {folder}")
     problems += caught(lambda: list(_unsound(settings, folder)), [])
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
-    nothing: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    chosen, left_out = caught(lambda: _chosen(manifests, targets, listed, folder), nothing)
+    chosen: tuple[str, ...] = caught(lambda: _chosen(manifests, targets, listed, folder), ())
     content = caught(lambda: content_of(folder, chosen, listed, part_size), NOTHING)
     problems += _beyond_limits(content, order)
     remote = _Remote(settings, github, order, content if chosen else None)
@@ -83,7 +83,7 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
         caught(look, None)
     if problems:
         raise PreflightError(f"{order.repository} {order.tag} cannot be published:", problems)
-    return Ready(content, commit, left_out)
+    return Ready(content, commit, tuple(name for name in listed if name not in content.names))
 
 
 def _misnamed(order: Order) -> Iterator[BundleError]:
@@ -130,8 +130,8 @@ def _listed(folder: Path) -> Mapping[str, str]:
 
 def _chosen(
     manifests: Manifests, targets: tuple[Target, ...], listed: Mapping[str, str], folder: Path
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The archives to publish, and the names of what is left out. Raises PreflightError."""
+) -> tuple[str, ...]:
+    """The archives to publish. Raises PreflightError."""
     released = [one for name, one in manifests.components.items() if manifests.kinds[name].IMPLIED]
     selectors = [target.name for target in targets]
     wanted = [pair for one in released if selectors for pair in one.assets(manifests.hosts, selectors)]
@@ -145,12 +145,11 @@ def _chosen(
         if name not in listed or not (folder / name).is_file():
             hint = f"run `aiws-bundle build {target}`, or name what there is with --targets"
             problems.append(UnreachableError(f"{folder / name} is missing", hint))
-    problems += [
-        UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in listed if name not in known
-    ]
+    strays = [name for name in listed if name.endswith(ARCHIVE) and name not in known]
+    problems += [UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in strays]
     if problems:
         raise PreflightError(f"{folder} is not what --targets asks for:", problems)
-    return tuple(names), tuple(name for name in listed if name not in names)
+    return tuple(names)
 
 
 def _beyond_limits(content: Content, order: Order) -> Iterator[BundleError]:

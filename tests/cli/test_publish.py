@@ -319,6 +319,19 @@ def test_what_is_not_asked_for_is_left_out_and_not_in_the_checksums(ready: Relea
     assert "debian-13" not in release.assets["SHA256SUMS"].path.read_text()
 
 
+def test_only_what_belongs_to_a_release_is_published(ready: Releasing) -> None:
+    name = "litellm-runtime-debian-12-amd64.tar.gz.sig"
+    files = ready.files
+    for path in (name, "SHA256SUMS.sig", "notes.txt"):
+        (ready.world.dist / path).write_text("x")
+    assert ready.world.run("build", "all").code == 0
+    assert name in (ready.world.dist / "SHA256SUMS").read_text()
+    done = ready.publish()
+    assert done.code == 0, done.err
+    assert ready.stored(ready.tag) == files
+    assert f"left out, as no release holds it: {name}" in done.out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -100,7 +100,7 @@ def test_a_folder_that_disagrees_with_its_checksums_is_told_and_ends_with_3(buil
         file.write(b"x")
     done = built.run("report", "dist")
     assert done.code == 3
-    assert f"{ARCHIVE}: expected" in done.err
+    assert f"{ARCHIVE}: SHA-256 differs from SHA256SUMS expected" in done.err
     assert "**Wrong:**" in done.out
 
 
@@ -133,7 +133,14 @@ def test_a_file_that_no_checksum_covers_is_told(built: World) -> None:
     (built.dist / "more.tar.gz").write_bytes(b"x")
     done = built.run("report", "dist")
     assert done.code == 3
-    assert "more.tar.gz: expected no such file" in done.err
+    assert "more.tar.gz: surplus: not listed" in done.err
+
+
+def test_a_file_that_is_no_archive_is_recorded_and_no_fault(built: World) -> None:
+    (built.dist / f"{ARCHIVE}.sig").write_bytes(b"x")
+    done = built.run("--json", "report", "dist")
+    assert done.code == 0, done.err
+    assert f"{ARCHIVE}.sig" in {asset["name"] for asset in done.json()["assets"]}
 
 
 def verified(built: World, **digests: str) -> str:
