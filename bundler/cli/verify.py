@@ -29,9 +29,10 @@ _GRAVEST_FIRST = (3, 2, 4, 1, 0)
 @click.command("verify")
 @click.argument("subjects", metavar="PATH|OWNER/REPO@TAG...", nargs=-1, required=True)
 @click.option("--digests-only", is_flag=True, help="Download no archives: compare the digests that GitHub tells.")
+@click.option("--ignore-missing", is_flag=True, help="A folder may lack files that its SHA256SUMS lists.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Downloads at once.")
 @click.pass_obj
-def command(options: Options, subjects: tuple[str, ...], digests_only: bool, jobs: int) -> int:
+def command(options: Options, subjects: tuple[str, ...], digests_only: bool, ignore_missing: bool, jobs: int) -> int:
     """Prove that archives, dist folders and published releases are whole.
 
     Checks SHA256SUMS, each archive's own file list and layout, and that its wheels are exactly what a host will ask
@@ -40,7 +41,9 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, job
     """
     settings = options.settings(jobs=jobs)
     released = {word: address for word in subjects if not Path(word).exists() and (address := parse_address(word))}
-    local = verify_each([Path(word) for word in subjects if word not in released], settings.progress)
+    local = verify_each(
+        [Path(word) for word in subjects if word not in released], settings.progress, partial=ignore_missing
+    )
     remote = _remote(settings, list(released.values()), digests_only=digests_only) if released else []
     if options.json:
         say_json(_json(local, remote))

@@ -234,6 +234,34 @@ def test_a_list_of_parts_that_lies_is_found(released: Releasing) -> None:
     assert f"{ARCHIVE}: its parts do not make it" in done.out
 
 
+def test_one_download_with_the_checksums_of_all(released: Releasing) -> None:
+    """As `sha256sum --ignore-missing` has it, here of a release in parts: what is there is right, and something is."""
+    in_parts(released, (released.world.dist / ARCHIVE).stat().st_size // 2 + 1, "v1")
+    folder = released.world.root / "downloaded"
+    folder.mkdir()
+    held = released.release("v1").assets
+    (folder / "SHA256SUMS").write_bytes(held["SHA256SUMS"].path.read_bytes())
+    none = released.run("verify", "--ignore-missing", "downloaded")
+    assert none.code == 2
+    assert "holds no file that its SHA256SUMS lists" in none.err
+
+    (folder / ARCHIVE).write_bytes((released.world.dist / ARCHIVE).read_bytes())
+    assert released.run("verify", "downloaded").code == 3
+    done = released.run("verify", "--ignore-missing", "downloaded")
+    assert done.code == 0, done.out
+    assert f"ok      downloaded/{ARCHIVE}" in done.out
+    part = held[f"{ARCHIVE}.part-000"]
+    (folder / part.name).write_bytes(part.path.read_bytes())
+    (folder / f"{ARCHIVE}.parts").write_bytes(held[f"{ARCHIVE}.parts"].path.read_bytes())
+    assert released.run("verify", "--ignore-missing", "downloaded").code == 0
+
+    (folder / part.name).write_bytes(b"x")
+    assert f"{part.name}: SHA-256 differs" in released.run("verify", "--ignore-missing", "downloaded").out
+    (folder / part.name).unlink()
+    (folder / "stray.tar.gz").write_bytes((folder / ARCHIVE).read_bytes())
+    assert "stray.tar.gz: surplus" in released.run("verify", "--ignore-missing", "downloaded").out
+
+
 def test_the_limit_is_the_contract_s() -> None:
     assert PART_SIZE == 1900 * 1024 * 1024
 
