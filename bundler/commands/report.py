@@ -9,11 +9,11 @@ from typing import TypeVar
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.read_archive import read_member
 from bundler.adapters.regular import read_regular
-from bundler.errors import BundleError, UnreachableError
+from bundler.errors import BundleError, UsageError
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.model.bundle import MANIFEST
-from bundler.release.folder import look
+from bundler.release.folder import fill, look
 from bundler.release.record import (
     DeliveredAsset,
     DeliveryRecord,
@@ -42,10 +42,10 @@ def gather(
 ) -> DeliveryRecord:
     """Gather the record; what the folder's files disagree on is in its `findings`.
 
-    Raises UnreachableError if the folder or a document is not there, UsageError for a document of another kind.
+    Raises UsageError if the folder or a document is not there, or is of another kind.
     """
     if not folder.is_dir():
-        raise UnreachableError(f"{folder} is not a folder", "give the folder that `build` filled")
+        raise UsageError(f"{folder} is not a folder", fill(folder))
     assets, findings = _assets(folder)
     verified, unverified = _documents(Verification, verifications)
     rehearsed, unrehearsed = _documents(RehearsalRecord, rehearsals)
@@ -81,7 +81,7 @@ def _documents(kind: type[T], paths: Sequence[Path]) -> tuple[list[T], dict[str,
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise UnreachableError(f"{path} is not a file", "give a file with what --json printed")
+        raise UsageError(f"{path} is not a file", "give a file with what --json printed")
     return read_regular(path, _LARGEST_DOCUMENT)
 
 

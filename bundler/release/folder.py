@@ -94,7 +94,7 @@ def look(folder: Path, *, partial: bool = False) -> Folder:
     there = {path.name: path for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
     archives = tuple(path for name, path in there.items() if name.endswith(ARCHIVE) and path.is_file())
     if not archives and sums.NAME not in there:
-        raise UsageError(f"{folder} holds no archive", f"fill it: `aiws-bundle build SELECTOR --out {folder}`")
+        raise UsageError(f"{folder} holds no archive", fill(folder))
     listed = _lines(there.get(sums.NAME))
     if partial and listed and not there.keys() & listed.keys():
         raise UsageError(f"{folder} holds no file that its {sums.NAME} lists", "put what you downloaded beside it")
@@ -109,6 +109,11 @@ def look(folder: Path, *, partial: bool = False) -> Folder:
     facts = SidecarFacts(known, read, partial=partial)
     found += beside.findings(facts, lambda name, limit: read_regular(folder / name, limit))
     return Folder(archives, known, tuple(Finding(f"{folder}/{one.message}", one.grade) for one in found))
+
+
+def fill(folder: Path) -> str:
+    """What to do about a folder without archives."""
+    return f"fill it: `aiws-bundle build all --out {folder}`"
 
 
 def _known(path: Path, listed: bool, found: list[Finding]) -> tuple[int, str]:

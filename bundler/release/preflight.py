@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from bundler.model.sidecar import Place
 from bundler.model.target import Target, select
 from bundler.release import notes
 from bundler.release.content import NOTHING, Content, content_of
-from bundler.release.folder import verify
+from bundler.release.folder import fill, verify
 from bundler.session import Settings
 from bundler.sidecars import channel, sums
 from bundler.words import ARCHIVE
@@ -67,16 +68,16 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
             return otherwise
 
     if not folder.is_dir():
-        raise UnreachableError(f"{folder} is not a folder", "give the folder that `build` filled")
+        raise UsageError(f"{folder} is not a folder", fill(folder))
     problems += _misnamed(order)
     manifests = load_manifests(settings.workspace())
     targets: tuple[Target, ...] = caught(lambda: select(manifests.targets, order.targets or ("all",)), ())
     settings.progress.say(f"verifying {folder}")
     problems += caught(lambda: list(_unsound(settings, folder)), [])
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
-    chosen: tuple[str, ...] = caught(lambda: _chosen(manifests, targets, listed, folder), ())
+    chosen: tuple[str, ...] = caught(lambda: _chosen(manifests, targets, listed, folder), ()) if listed else ()
     content = caught(lambda: content_of(folder, chosen, listed, part_size), NOTHING)
-    problems += _beyond_limits(content, order)
+    problems += _beyond_limits(content, order) if chosen else ()
     remote = _Remote(settings, github, order, content if chosen else None)
     commit = caught(remote.commit, "")
     for look in (remote.right, remote.release, remote.channel, remote.strays):
@@ -106,12 +107,17 @@ def _same_commit(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def immovable(order: Order) -> WorkError:
-    """What to say where a moving release cannot work."""
+def immovable(order: Order, *, alone: bool = False) -> WorkError:
+    """What to say where a moving release cannot work; `alone` if only the channel's release is immutable."""
+    reserved = f"never delete an immutable {order.channel}: GitHub reserves its name for ever"
+    if alone:
+        return WorkError(
+            f"{order.channel} is immutable, so it cannot move", f"give another name with --channel; {reserved}"
+        )
     return WorkError(
         f"releases of {order.repository} are immutable, so {order.channel} cannot move",
-        f"leave --channel out (who takes the newest {RUNTIME_PREFIX}* sees this release all the same), "
-        f"or turn off immutable releases in the repository's settings and delete an immutable {order.channel}",
+        f"leave --channel out (who takes the newest {RUNTIME_PREFIX}* sees this release all the same); where a fixed "
+        f"address is needed, keep a file that names the release, such as channel.json on a branch; {reserved}",
     )
 
 
@@ -144,7 +150,7 @@ def _chosen(
     for name, target in wanted:
         if name not in listed or not (folder / name).is_file():
             hint = f"run `aiws-bundle build {target}`, or name what there is with --targets"
-            problems.append(UnreachableError(f"{folder / name} is missing", hint))
+            problems.append(UsageError(f"{folder / name} is missing", hint))
     strays = [name for name in listed if name.endswith(ARCHIVE) and name not in known]
     problems += [UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in strays]
     if problems:
@@ -181,7 +187,7 @@ class _Remote:
     def commit(self) -> str:
         """The full commit that the release is of. Raises UsageError, UnreachableError, IntegrityError."""
         if not self.github.has_token:
-            raise ForbiddenError("no token to publish with", "set GH_TOKEN or GITHUB_TOKEN")
+            raise UsageError("no token to publish with", "set GH_TOKEN or GITHUB_TOKEN")
         tagged, digits = self.github.tag_commit(self.order.tag), runtime_commit(self.order.tag)
         env = self.settings.env
         named = self.order.commit or digits or tagged
@@ -227,9 +233,14 @@ class _Remote:
         if not self.order.channel or not self.github.has_token:
             return
         moving = self.github.published(self.order.channel)
-        newest = next((release for release in self.github.releases() if not release.draft), None)
-        if any(one and one.immutable for one in (moving, newest)) or self.github.keeps_releases():
+        others = (one for one in self.github.releases() if not one.draft and one.tag_name != self.order.channel)
+        keeps = self.github.keeps_releases()
+        if keeps is None:  # this token may not ask: the newest release shows it
+            keeps = any(one.immutable for one in islice(others, 1))
+        if keeps:
             raise immovable(self.order)
+        if moving and moving.immutable:
+            raise immovable(self.order, alone=True)
         if moving is None or self.order.channel == CHANNEL:
             return
         if channel.NAME not in {asset.name for asset in self.github.assets(moving)}:

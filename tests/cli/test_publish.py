@@ -264,12 +264,27 @@ def test_where_releases_are_immutable_only_the_channel_cannot_work(ready: Releas
     assert refused.code == 1
     assert "latest-runtime cannot move" in refused.err
     assert "leave --channel out" in refused.err
+    assert "channel.json on a branch" in refused.err
+    assert "never delete an immutable latest-runtime" in refused.err
     assert ready.writes() == []
     assert ready.publish().code == 0
     assert ready.stored(ready.tag) == ready.files
     assert ready.publish().code == 0
     ready.another_build()
     assert "immutable" in ready.publish("--replace").err
+
+
+def test_an_immutable_channel_is_given_up_for_another_name(ready: Releasing) -> None:
+    """What was published while releases were immutable stays so; deleted, GitHub would reserve its name for ever."""
+    ready.hub.add_release("latest-runtime", {"channel.json": b"{}"}, immutable=True)
+    refused = ready.publish("--channel", "latest-runtime")
+    assert refused.code == 1
+    assert "latest-runtime is immutable, so it cannot move" in refused.err
+    assert "give another name with --channel" in refused.err
+    assert "never delete an immutable latest-runtime" in refused.err
+    assert ready.writes() == []
+    assert ready.publish("--channel", "newest").code == 0
+    assert "channel.json" in ready.stored("newest")
 
 
 @pytest.mark.parametrize("channel", ["runtime-latest", "TAG"])
@@ -293,7 +308,7 @@ def test_every_problem_is_named_at_once_and_nothing_is_changed(ready: Releasing)
 
 def test_without_a_token_nothing_is_tried(ready: Releasing) -> None:
     done = ready.publish(token="")
-    assert done.code == 4
+    assert done.code == 2
     assert "GH_TOKEN or GITHUB_TOKEN" in done.err
     assert ready.writes() == []
 
@@ -303,11 +318,23 @@ def test_a_missing_target_is_refused_unless_others_are_asked_for(ready: Releasin
         path.unlink()
     assert ready.world.run("build", "debian-12").code == 0
     refused = ready.publish()
-    assert refused.code == 4
+    assert refused.code == 2
     assert "litellm-runtime-debian-13-amd64.tar.gz is missing" in refused.err
     assert "aiws-bundle build debian-13-amd64" in refused.err
     assert ready.publish("--targets", "debian-12").code == 0
     assert ready.stored(ready.tag) == ready.files
+
+
+@pytest.mark.parametrize("folder", ["empty", "nowhere"])
+def test_a_folder_without_archives_is_told_with_what_to_run(ready: Releasing, folder: str) -> None:
+    (ready.world.root / "empty").mkdir()
+    done = ready.run("publish", folder, "--repo", REPO, "--tag", ready.tag)
+    assert done.code == 2
+    assert ("empty holds no archive" if folder == "empty" else "nowhere is not a folder") in done.err
+    assert f"aiws-bundle build all --out {folder}" in done.err
+    assert "GitHub does not store" not in done.err
+    assert "is missing" not in done.err
+    assert ready.writes() == []
 
 
 def test_what_is_not_asked_for_is_left_out_and_not_in_the_checksums(ready: Releasing) -> None:

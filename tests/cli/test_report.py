@@ -115,7 +115,7 @@ def test_a_document_of_another_kind(built: World, content: str) -> None:
 
 @pytest.mark.parametrize("words", [("nowhere",), ("dist", "--verification", "nowhere.json")])
 def test_what_is_not_there(built: World, words: tuple[str, ...]) -> None:
-    assert built.run("report", *words).code == 4
+    assert built.run("report", *words).code == 2
 
 
 def test_what_others_say_is_no_markup(built: World, tmp_path: Path) -> None:
