@@ -28,6 +28,14 @@ from bundler.words import ARCHIVE
     "--commit", metavar="SHA", default="", help="The tag's commit. [default: what the tag says, or GITHUB_SHA]"
 )
 @click.option("--replace", is_flag=True, help="Switch a published tag to other assets: the old release is deleted.")
+@click.option(
+    "--rehearsal",
+    "rehearsals",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What `--json rehearse` printed of an archive; one that failed refuses.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True, help="Uploads at once.")
 @click.pass_obj
@@ -40,6 +48,7 @@ def command(
     channel: str,
     commit: str,
     replace: bool,
+    rehearsals: tuple[Path, ...],
     dry_run: bool,
     jobs: int,
 ) -> int:
@@ -56,6 +65,7 @@ def command(
         channel=parse_tag(channel) if channel else "",
         commit=commit.strip().lower(),
         replace=replace,
+        rehearsals=rehearsals,
     )
     report = publish(options.settings(jobs=jobs), folder, order, dry_run=dry_run)
     if options.json:
@@ -81,6 +91,8 @@ def _show(report: PublishReport) -> None:
     for name in report.left_out:
         why = "not among --targets" if name.endswith(ARCHIVE) else "as no release holds it"
         say(f"left out, {why}: {name}")
+    if report.unrehearsed:
+        say(f"not rehearsed: {', '.join(report.unrehearsed)}")
 
 
 def _json(report: PublishReport) -> Json:
@@ -89,6 +101,7 @@ def _json(report: PublishReport) -> Json:
         "release": _release(report.release),
         "channel": _release(report.channel) if report.channel else None,
         "left_out": list(report.left_out),
+        "unrehearsed": list(report.unrehearsed),
     }
 
 

@@ -15,12 +15,13 @@ from bundler.session import Settings
 
 @dataclass(frozen=True)
 class PublishReport:
-    """The release, the channel if one was asked for, and the files of the folder that were left out."""
+    """The release, the channel if one was asked for, what was left out, and targets without a rehearsal."""
 
     repository: str
     release: Published
     channel: Published | None
     left_out: tuple[str, ...]
+    unrehearsed: tuple[str, ...]
 
 
 def publish(
@@ -37,4 +38,4 @@ def publish(
         publisher.recover()
         release = publisher.release()
         channel = publisher.channel(release) if order.channel else None
-        return PublishReport(order.repository, release, channel, ready.left_out)
+        return PublishReport(order.repository, release, channel, ready.left_out, ready.unrehearsed)

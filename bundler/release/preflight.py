@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,13 @@ from bundler.adapters.github_answer import ForbiddenError
 from bundler.adapters.http import MissingError
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
-from bundler.kinds.manifests import Manifests, load_manifests
+from bundler.kinds.manifests import load_manifests
 from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
 from bundler.model.sidecar import Place
 from bundler.model.target import Target, select
 from bundler.release import notes
 from bundler.release.content import NOTHING, Content, content_of
+from bundler.release.evidence import rehearsed, unlike
 from bundler.release.folder import fill, verify
 from bundler.session import Settings
 from bundler.sidecars import channel, sums
@@ -33,7 +34,10 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 @dataclass(frozen=True)
 class Order:
-    """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says."""
+    """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says.
+
+    `rehearsals` are files with what `--json rehearse` printed.
+    """
 
     repository: str
     tag: str
@@ -41,6 +45,7 @@ class Order:
     channel: str
     commit: str
     replace: bool
+    rehearsals: tuple[Path, ...] = ()
 
     def place(self, commit: str = "") -> Place:
         """Where the release stands, once its commit is known."""
@@ -49,11 +54,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Ready:
-    """What the preflight found out: the assets, the full commit, and files of the folder that are left out."""
+    """What the preflight found out: the assets, the full commit, and files of the folder that are left out.
+
+    `unrehearsed` are the targets that no rehearsal speaks for.
+    """
 
     content: Content
     commit: str
     left_out: tuple[str, ...]
+    unrehearsed: tuple[str, ...]
 
 
 def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, part_size: int) -> Ready:
@@ -70,12 +79,21 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", fill(folder))
     problems += _misnamed(order)
-    manifests = load_manifests(settings.workspace())
+    workspace, epoch = settings.workspace(), settings.epoch()
+    manifests = load_manifests(workspace)
     targets: tuple[Target, ...] = caught(lambda: select(manifests.targets, order.targets or ("all",)), ())
     settings.progress.say(f"verifying {folder}")
     problems += caught(lambda: list(_unsound(settings, folder)), [])
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
-    chosen: tuple[str, ...] = caught(lambda: _chosen(manifests, targets, listed, folder), ()) if listed else ()
+    hosts, selectors = manifests.hosts, [target.name for target in targets]
+    released = [one for name, one in manifests.components.items() if selectors and manifests.kinds[name].IMPLIED]
+    wanted = [pair for one in released for pair in one.assets(hosts, selectors)]
+    known = {name for one in manifests.components.values() for name, _ in one.assets(hosts, ["all"])}
+    chosen: tuple[str, ...] = caught(lambda: _chosen(wanted, known, listed, folder), ()) if listed else ()
+    orders = caught(lambda: [o for one in released for o in one.orders(hosts, workspace, selectors, epoch)], [])
+    problems += unlike(folder, orders) if chosen else ()
+    digests = {name: listed[name] for name in chosen}
+    proven: frozenset[str] = caught(lambda: rehearsed(order.rehearsals, digests), frozenset())
     content = caught(lambda: content_of(folder, chosen, listed, part_size), NOTHING)
     problems += _beyond_limits(content, order) if chosen else ()
     remote = _Remote(settings, github, order, content if chosen else None)
@@ -84,7 +102,8 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
         caught(look, None)
     if problems:
         raise PreflightError(f"{order.repository} {order.tag} cannot be published:", problems)
-    return Ready(content, commit, tuple(name for name in listed if name not in content.names))
+    left_out = tuple(name for name in listed if name not in content.names)
+    return Ready(content, commit, left_out, tuple(words for name, words in wanted if name not in proven))
 
 
 def _misnamed(order: Order) -> Iterator[BundleError]:
@@ -135,21 +154,20 @@ def _listed(folder: Path) -> Mapping[str, str]:
 
 
 def _chosen(
-    manifests: Manifests, targets: tuple[Target, ...], listed: Mapping[str, str], folder: Path
+    wanted: Sequence[tuple[str, str]], known: Container[str], listed: Mapping[str, str], folder: Path
 ) -> tuple[str, ...]:
-    """The archives to publish. Raises PreflightError."""
-    released = [one for name, one in manifests.components.items() if manifests.kinds[name].IMPLIED]
-    selectors = [target.name for target in targets]
-    wanted = [pair for one in released if selectors for pair in one.assets(manifests.hosts, selectors)]
-    known = {name for one in manifests.components.values() for name, _ in one.assets(manifests.hosts, ["all"])}
+    """The archives to publish, of names and what builds them; `known` are all names that manifests speak of.
+
+    Raises PreflightError.
+    """
     problems: list[BundleError] = []
     names = [name for name, _ in wanted]
     problems += [
         UsageError(f"{name} is the name of two archives") for name in sorted({n for n in names if names.count(n) > 1})
     ]
-    for name, target in wanted:
+    for name, words in wanted:
         if name not in listed or not (folder / name).is_file():
-            hint = f"run `aiws-bundle build {target}`, or name what there is with --targets"
+            hint = f"run `aiws-bundle build {words}`, or name what there is with --targets"
             problems.append(UsageError(f"{folder / name} is missing", hint))
     strays = [name for name in listed if name.endswith(ARCHIVE) and name not in known]
     problems += [UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in strays]

@@ -20,7 +20,7 @@ import pytest
 
 from bundler import cli
 from bundler.sidecars import sums
-from tests.cli.releasing import REPO, Releasing, releasing
+from tests.cli.releasing import FIRST, OTHER, REPO, Releasing, releasing
 from tests.forks import forks
 from tests.github import Fault
 from tests.world import World
@@ -125,10 +125,12 @@ def test_a_hundred_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None
     with releasing(locked, tmp_path / "hub") as ready, forks(__name__) as processes, reading(ready.hub.api) as reader:
         builds = two_builds(ready)
         env = {**ready.world.env(), **ready.env()}
+        times = {"a": FIRST, "b": OTHER}
         ready.hub.faults.append(Fault(stall=0.004, times=-1))  # an API far away
 
         def start(folder: str) -> int:
-            return processes.start("publish", str(ready.world.root), env, folder, ready.tag)
+            made_at = {**env, "SOURCE_DATE_EPOCH": times[folder]}
+            return processes.start("publish", str(ready.world.root), made_at, folder, ready.tag)
 
         began = time.monotonic()
         assert processes.wait(start("a")) == 0

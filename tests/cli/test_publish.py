@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.releasing import REPO, Releasing, releasing
+from tests.cli.releasing import FIRST, REPO, Releasing, releasing
 from tests.github import Fault
 from tests.world import World
 
@@ -200,6 +200,7 @@ def test_a_release_whose_replacement_was_lost_is_put_back(ready: Releasing) -> N
     ready.hub.faults.clear()
     for path in ready.world.dist.iterdir():
         path.unlink()
+    ready.epoch = FIRST
     assert ready.world.run("build", "all").code == 0
     done = ready.publish()
     assert done.code == 0, done.err
@@ -292,6 +293,82 @@ def test_a_channel_may_not_look_like_a_release(ready: Releasing, channel: str) -
     done = ready.publish("--channel", ready.tag if channel == "TAG" else channel)
     assert done.code == 2
     assert "cannot be called" in done.err
+
+
+ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
+
+
+def test_archives_of_other_locks_or_another_time_are_refused_and_named(ready: Releasing) -> None:
+    ready.epoch = "1000000000"
+    done = ready.publish()
+    assert done.code == 3
+    assert f"not made of the manifests and locks here: {ARCHIVE}, " in done.err
+    ready.epoch = FIRST
+
+    assert ready.world.run("lock", "debian-12-amd64", "--set", "litellm=1.1").code == 0
+    done = ready.publish()
+    assert done.code == 3
+    assert f"not made of the manifests and locks here: {ARCHIVE}" in done.err
+    assert "debian-13" not in done.err.partition("not made of")[2]
+    assert "run `aiws-bundle build debian-12-amd64`" in done.err
+    assert ready.writes() == []
+
+
+def test_archives_of_mixed_versions_are_refused_and_named(ready: Releasing) -> None:
+    assert ready.world.run("lock", "debian-12-amd64", "--set", "litellm=1.1").code == 0
+    assert ready.world.run("build", "all").code == 0
+    done = ready.publish()
+    assert done.code == 3
+    assert "mixed versions, where the manifests say litellm[proxy]==1.0 for all" in done.err
+    assert f"litellm[proxy]==1.1: {ARCHIVE}\n" in done.err
+    assert "litellm[proxy]==1.0: litellm-runtime-debian-12-arm64.tar.gz, " in done.err
+    assert ready.writes() == []
+    assert ready.publish("--targets", "debian-12-amd64").code == 0
+
+
+def test_a_target_whose_lock_is_gone_is_named(ready: Releasing) -> None:
+    for path in (ready.world.root / "manifests" / "locks").glob("*debian-12-amd64*"):
+        path.unlink()
+    done = ready.publish()
+    assert done.code == 2
+    assert "not locked: debian-12-amd64" in done.err
+
+
+def rehearsal(ready: Releasing, name: str, **more: object) -> str:
+    """What `--json rehearse` prints of an archive of dist/."""
+    steps = [{"name": "install", "seconds": 1.0, "ok": more.get("ok", True), "attempts": []}]
+    document = {"archive": f"dist/{name}", "root": "/", "ok": True, "versions": {}, "steps": steps, **more}
+    (ready.world.root / f"{name}.json").write_text(json.dumps(document))
+    return f"{name}.json"
+
+
+def test_rehearsals_are_evidence_and_targets_without_one_are_told(ready: Releasing) -> None:
+    done = ready.publish("--dry-run")
+    assert "not rehearsed: debian-12-amd64, debian-12-arm64, debian-13-amd64, debian-13-arm64" in done.out
+    names = [name for name in sorted(ready.files) if name.endswith(".tar.gz")]
+    words = [word for name in names for word in ("--rehearsal", rehearsal(ready, name))]
+    done = ready.publish("--dry-run", *words[:2])
+    assert "not rehearsed: debian-12-arm64, debian-13-amd64, debian-13-arm64" in done.out
+    done = ready.run("--json", "publish", "dist", "--repo", REPO, "--tag", ready.tag, *words)
+    assert done.code == 0, done.err
+    assert done.json()["unrehearsed"] == []
+
+
+def test_a_rehearsal_that_failed_refuses(ready: Releasing) -> None:
+    done = ready.publish("--rehearsal", rehearsal(ready, ARCHIVE, ok=False))
+    assert done.code == 1
+    assert f"{ARCHIVE}: its rehearsal failed: install" in done.err
+    other = ready.publish("--targets", "debian-13", "--rehearsal", f"{ARCHIVE}.json", "--dry-run")
+    assert other.code == 0, other.err
+    (ready.world.root / "none.json").write_text('{"error": {"message": "no sandbox", "exit_code": 1}}')
+    done = ready.publish("--rehearsal", "none.json")
+    assert done.code == 1
+    assert "none.json: a rehearsal without a result: no sandbox" in done.err
+    done = ready.publish("--rehearsal", rehearsal(ready, ARCHIVE, sha256="0" * 64))
+    assert done.code == 3
+    assert f"{ARCHIVE}: what was rehearsed is another archive" in done.err
+    assert ready.publish("--rehearsal", "nowhere.json").code == 2
+    assert ready.writes() == []
 
 
 def test_every_problem_is_named_at_once_and_nothing_is_changed(ready: Releasing) -> None:
