@@ -10,7 +10,7 @@ from bundler.cli import Options
 from bundler.commands.publish import PublishReport, publish
 from bundler.model.release import parse_repository, parse_tag
 from bundler.progress import megabytes
-from bundler.release.preflight import Order
+from bundler.release.preflight import Publication
 from bundler.release.publisher import Published
 from bundler.terminal import Json, say, say_json
 from bundler.words import ARCHIVE
@@ -58,7 +58,7 @@ def command(
     GitHub stored is compared, and only then does the release appear. Run it again after an interruption: it goes on
     where it was. The token is GH_TOKEN or GITHUB_TOKEN; GITHUB_API_URL names a GitHub Enterprise server.
     """
-    order = Order(
+    order = Publication(
         repository=parse_repository(repository),
         tag=parse_tag(tag),
         targets=targets,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundler.model.release import PART_SIZE
 from bundler.release.fill import Filler
-from bundler.release.preflight import Order, preflight
+from bundler.release.preflight import Publication, preflight
 from bundler.release.publisher import Published, Publisher
 from bundler.session import Settings
 
@@ -25,7 +25,7 @@ class PublishReport:
 
 
 def publish(
-    settings: Settings, folder: Path, order: Order, *, dry_run: bool = False, part_size: int = PART_SIZE
+    settings: Settings, folder: Path, order: Publication, *, dry_run: bool = False, part_size: int = PART_SIZE
 ) -> PublishReport:
     """Check everything, then publish. Raises PreflightError with every problem, before anything is changed.
 

@@ -14,6 +14,7 @@ from bundler.adapters.github_answer import ForbiddenError
 from bundler.adapters.http import MissingError
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
+from bundler.kinds.kind import Order
 from bundler.kinds.manifests import load_manifests
 from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
 from bundler.model.sidecar import Place
@@ -33,7 +34,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 @dataclass(frozen=True)
-class Order:
+class Publication:
     """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says.
 
     `rehearsals` are files with what `--json rehearse` printed.
@@ -65,7 +66,7 @@ class Ready:
     unrehearsed: tuple[str, ...]
 
 
-def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, part_size: int) -> Ready:
+def preflight(settings: Settings, github: GitHub, folder: Path, order: Publication, part_size: int) -> Ready:
     """Look at everything, change nothing. Raises PreflightError with every problem."""
     problems: list[BundleError] = []
 
@@ -90,7 +91,9 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
     wanted = [pair for one in released for pair in one.assets(hosts, selectors)]
     known = {name for one in manifests.components.values() for name, _ in one.assets(hosts, ["all"])}
     chosen: tuple[str, ...] = caught(lambda: _chosen(wanted, known, listed, folder), ()) if listed else ()
-    orders = caught(lambda: [o for one in released for o in one.orders(hosts, workspace, selectors, epoch)], [])
+    orders: Sequence[Order] = caught(
+        lambda: [made for one in released for made in one.orders(hosts, workspace, selectors, epoch)], []
+    )
     problems += unlike(folder, orders) if chosen else ()
     digests = {name: listed[name] for name in chosen}
     proven: frozenset[str] = caught(lambda: rehearsed(order.rehearsals, digests), frozenset())
@@ -106,7 +109,7 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
     return Ready(content, commit, left_out, tuple(words for name, words in wanted if name not in proven))
 
 
-def _misnamed(order: Order) -> Iterator[BundleError]:
+def _misnamed(order: Publication) -> Iterator[BundleError]:
     digits = runtime_commit(order.tag)
     if order.commit and not _COMMIT.fullmatch(order.commit):
         yield UsageError(f"{order.commit!r} is not a commit", "give --commit with 7 to 40 hexadecimal digits")
@@ -126,7 +129,7 @@ def _same_commit(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def immovable(order: Order, *, alone: bool = False) -> WorkError:
+def immovable(order: Publication, *, alone: bool = False) -> WorkError:
     """What to say where a moving release cannot work; `alone` if only the channel's release is immutable."""
     reserved = f"never delete an immutable {order.channel}: GitHub reserves its name for ever"
     if alone:
@@ -176,7 +179,7 @@ def _chosen(
     return tuple(names)
 
 
-def _beyond_limits(content: Content, order: Order) -> Iterator[BundleError]:
+def _beyond_limits(content: Content, order: Publication) -> Iterator[BundleError]:
     pieces = content.pieces(order.place())
     if len(pieces) > MOST_ASSETS:
         yield UsageError(
@@ -199,7 +202,7 @@ class _Remote:
 
     settings: Settings
     github: GitHub
-    order: Order
+    order: Publication
     content: Content | None
 
     def commit(self) -> str:

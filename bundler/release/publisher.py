@@ -12,7 +12,7 @@ from bundler.model.sidecar import Held, Place
 from bundler.release import notes
 from bundler.release.content import files_of
 from bundler.release.fill import Filled, Filler
-from bundler.release.preflight import Order, Ready, immovable
+from bundler.release.preflight import Publication, Ready, immovable
 from bundler.release.standing import Standing, survey
 from bundler.release.switch import Draft, Wanted, put_back, remove, unfinished
 from bundler.sidecars import channel
@@ -41,7 +41,7 @@ class Publisher:
 
     github: GitHub
     filler: Filler
-    order: Order
+    order: Publication
     ready: Ready
     run: str
     dry_run: bool

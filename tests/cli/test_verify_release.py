@@ -10,7 +10,7 @@ import pytest
 from bundler.commands.publish import publish
 from bundler.model.release import PART_SIZE
 from bundler.progress import Silent
-from bundler.release.preflight import Order
+from bundler.release.preflight import Publication
 from bundler.session import Settings
 from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault
@@ -196,7 +196,7 @@ def in_parts(released: Releasing, part_size: int, tag: str) -> None:
         progress=Silent(),
         jobs=4,
     )
-    order = Order(REPO, tag, (), "", released.hub.head, replace=False)
+    order = Publication(REPO, tag, (), "", released.hub.head, replace=False)
     publish(settings, released.world.dist, order, part_size=part_size)
 
 
