@@ -7,9 +7,7 @@ from pathlib import Path
 from bundler.adapters.regular import read_regular
 from bundler.sidecars import sums
 
-_LARGEST = 4 << 20
-
 
 def read_sums(path: Path) -> dict[str, str]:
     """Read name -> SHA-256. Raises IntegrityError if it is malformed, UsageError if it is large or no file; OSError."""
-    return sums.parse(read_regular(path, _LARGEST).decode("utf-8", "replace"), str(path))
+    return sums.parse(read_regular(path, sums.LARGEST).decode("utf-8", "replace"), str(path))

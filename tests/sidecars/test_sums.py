@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.errors import IntegrityError
-from bundler.sidecars.sums import NAME, compose, parse
+from bundler.model.sidecar import Place, SidecarFacts
+from bundler.sidecars.sums import NAME, compose, findings, parse, render
 from tests.model.samples import PROPERTY, real_manifests, wheelhouse_of
 
 A, B = "a" * 64, "0123456789abcdef" * 4
@@ -108,3 +109,22 @@ def test_sha256sum_accepts_it_and_finds_a_changed_file(tmp_path: Path) -> None:
     assert done.stdout == "".join(f"{name}: OK\n" for name in sorted(names))
     (tmp_path / "0").write_bytes(b"changed")
     assert checked(tmp_path, text).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "grade"),
+    [
+        ("a.tar.gz", "", "integrity"),
+        ("a.tar.gz.sig", "", "note"),
+        ("notes.txt", "", "note"),
+        ("notes.txt", "v1", "integrity"),
+        ("SHA256SUMS.sig", "", None),
+        ("SHA256SUMS.sig", "v1", None),
+    ],
+)
+def test_what_is_not_listed(name: str, tag: str, grade: str | None) -> None:
+    """A release's checksums cover all of it; a folder's its archives. What signs them is never covered."""
+    facts = SidecarFacts({name: (1, A), "b": (1, B)}, lambda name: iter(()), place=Place("o/r", tag))
+    found = [(one.message, one.grade) for one in findings(f"{B}  b\n".encode(), facts)]
+    assert found == ([(f"{name}: surplus: not listed in SHA256SUMS", grade)] if grade else [])
+    assert (name in parse(render(facts).decode())) == (grade is not None)
