@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundler.adapters.digest import sha256_of
+from bundler.adapters.regular import read_regular
 from bundler.errors import UsageError
 from bundler.kinds import said_of
 from bundler.kinds.kind import Said
@@ -19,6 +20,7 @@ from bundler.release.record import (
     only_published,
 )
 from bundler.session import Settings
+from bundler.sidecars import sums
 from bundler.words import ARCHIVE
 
 _NO_RUN = ("", "")
@@ -60,7 +62,12 @@ def gather(
 
 
 def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
-    """Every file of the folder, and where it disagrees with SHA256SUMS and other sidecars."""
+    """Every file of the folder, and where it disagrees with SHA256SUMS and other sidecars.
+
+    Raises UsageError if SHA256SUMS is large or no file.
+    """
+    if (checksums := folder / sums.NAME).exists():
+        read_regular(checksums, sums.LARGEST)
     found = look(folder)
     findings = [" ".join(finding.message.split()) for finding in found.findings if finding.grade != "note"]
     digests = {name: sha256 for name, (_, sha256) in found.files.items()}
