@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from bundler.model.sidecar import Place
 from bundler.progress import Silent
 from bundler.release.content import content_of
 from bundler.release.fill import Filler
@@ -17,7 +18,7 @@ from bundler.session import Settings
 def main(repository: str, commit: str, file: Path, sha256: str) -> None:
     """Upload `file` to a new draft, as `publish` does, and compare what is stored."""
     settings = Settings(manifests=None, cache_dir=file.parent, env=dict(os.environ), progress=Silent(), jobs=4)
-    pieces = content_of(file.parent, {file.name: sha256}).pieces()
+    pieces = content_of(file.parent, [file.name], {file.name: sha256}).pieces(Place(repository))
     with settings.github(repository) as github:
         draft = Draft(github, Wanted(f"bench-{time.time_ns()}", commit, "", pieces), "0" * 16)
         began = time.monotonic()

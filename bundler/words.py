@@ -15,6 +15,10 @@ SHA256_PATTERN = r"[0-9a-f]{64}"
 COMMIT_PATTERN = r"[0-9a-f]{40}"
 # What SHA256SUMS can list.
 ASSET_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+REPOSITORY_PATTERN = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
+TAG_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_./+-]*"
+# How an archive's file name ends.
+ARCHIVE = ".tar.gz"
 # What GitHub takes for a file's name (255 bytes) holds for every name of ours.
 LONGEST_NAME = 255
 # A requirement such as name[extra]==1.89.0, fit to stand in a shell's assignment.
@@ -39,6 +43,13 @@ def _no_dots(value: str) -> str:
     return value
 
 
+def _ref(value: str) -> str:
+    """A tag's name, as git-check-ref-format(1) has it."""
+    if ".." in value or value.endswith((".", "/", ".lock")):
+        raise ValueError("not a name that git takes")
+    return value
+
+
 Arch: TypeAlias = Literal["amd64", "arm64"]
 Word: TypeAlias = Annotated[
     str,
@@ -53,7 +64,7 @@ ComponentName: TypeAlias = Annotated[
 ]
 Repository: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200),
+    StringConstraints(pattern=f"^{REPOSITORY_PATTERN}$", max_length=200),
     AfterValidator(_no_dots),
     Field(title="a repository on GitHub", examples=["OWNER/REPO"]),
 ]
@@ -94,7 +105,8 @@ AssetName: TypeAlias = Annotated[
 ]
 Tag: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./+-]*$", max_length=200),
+    StringConstraints(pattern=f"^{TAG_PATTERN}$", max_length=200),
+    AfterValidator(_ref),
     Field(title="a release's tag", examples=["v1.2.3"]),
 ]
 Address: TypeAlias = Annotated[

@@ -1,4 +1,4 @@
-"""The output folder: finished archives and the SHA256SUMS that covers exactly them.
+"""The output folder: finished archives and the SHA256SUMS that covers them, and what others put beside them.
 
 Order keeps it true at every instant, also when the process is killed: an archive that changes first loses its line,
 then is renamed into place, then gets its new line. No line ever disagrees with the file it names.
@@ -26,7 +26,8 @@ from bundler.adapters.sums import read_sums
 from bundler.errors import IntegrityError, UsageError, WorkError
 from bundler.model.json_text import parse_json
 from bundler.progress import Progress
-from bundler.sidecars import sha256sums
+from bundler.sidecars import archive_of, sums
+from bundler.words import ARCHIVE
 
 _TEMPORARY = ".aiws-bundle-"
 _LARGEST_STATE = 1 << 20
@@ -117,44 +118,58 @@ class Dist:
 
     def place(self, name: str, written: Written, inputs: str) -> None:
         """Put the archive that `replacing` wrote in place, and its line into SHA256SUMS."""
-        sums = self._sums()
+        listed = self._sums()
         path = self.folder / name
-        if sums.get(name, written.sha256) != written.sha256:
-            self._write_sums({other: digest for other, digest in sums.items() if other != name})
+        if listed.get(name, written.sha256) != written.sha256:
+            self._write_sums({other: digest for other, digest in listed.items() if other != name})
         self._temporaries.pop(name).replace(path)
         sync_folder(self.folder)
         self._note(name, written.sha256, inputs)
-        self._write_sums({**sums, name: written.sha256})
+        self._write_sums({**listed, name: written.sha256})
 
     def _settle(self) -> None:
-        """Make SHA256SUMS cover exactly the archives that are there; keep a line that an archive disagrees with."""
+        """Make SHA256SUMS cover exactly the archives that are there, and what stands beside one (a signature).
+
+        A line that an archive disagrees with is kept until the archive is made anew. What stands beside one is made by
+        others, so no run could mend its line: it is listed as it is.
+        """
         try:
             before = self._sums()
         except IntegrityError:
             before = {}
         after = {}
-        for path in sorted(self.folder.glob("*.tar.gz")):
+        for path in sorted(self.folder.glob(f"*{ARCHIVE}")):
             if not path.is_file() or path.name.startswith("."):
                 continue
             if not _can_be_listed(path.name):
-                raise WorkError(f"{path}: {sha256sums.NAME} cannot hold this name", "move the file elsewhere")
+                raise WorkError(f"{path}: {sums.NAME} cannot hold this name", "move the file elsewhere")
             seen = self._fresh(path.name)
             after[path.name] = before.get(path.name) or (seen.sha256 if seen else sha256_of(path))
-        if after != before or is_plain(self.folder / sha256sums.NAME) != bool(after):
+        for path in sorted(self.folder.iterdir()):
+            if archive_of(path.name) in after and path.name not in after and _can_be_listed(path.name):
+                after |= self._beside(path)
+        if after != before or is_plain(self.folder / sums.NAME) != bool(after):
             self._write_sums(after)
 
+    def _beside(self, path: Path) -> dict[str, str]:
+        """The digest of a file that stands beside an archive, by name; nothing for what is no file."""
+        if not path.is_file():
+            return {}
+        seen = self._fresh(path.name) or self._note(path.name, sha256_of(path), "")
+        return {path.name: seen.sha256}
+
     def _sums(self) -> Mapping[str, str]:
-        path = self.folder / sha256sums.NAME
+        path = self.folder / sums.NAME
         return read_sums(path) if is_plain(path) else {}
 
     def _write_sums(self, digests: Mapping[str, str]) -> None:
-        path = self.folder / sha256sums.NAME
+        path = self.folder / sums.NAME
         if not digests:
             path.unlink(missing_ok=True)
             return
-        with self.replacing(sha256sums.NAME) as file:
-            file.write(sha256sums.render(digests).encode())
-        self._temporaries.pop(sha256sums.NAME).replace(path)
+        with self.replacing(sums.NAME) as file:
+            file.write(sums.compose(digests).encode())
+        self._temporaries.pop(sums.NAME).replace(path)
         sync_folder(self.folder)
 
     def _fresh(self, name: str) -> _Seen | None:
@@ -184,6 +199,6 @@ class Dist:
 
 def _can_be_listed(name: str) -> bool:
     try:
-        return bool(sha256sums.parse(sha256sums.render({name: "0" * 64})))
+        return bool(sums.parse(sums.compose({name: "0" * 64})))
     except IntegrityError:
         return False

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
 from bundler.errors import UsageError
+
+_CHUNK = 1 << 20
 
 
 def open_regular(path: Path, *, follow: bool = True) -> BufferedReader:
@@ -39,6 +42,13 @@ def read_regular(path: Path, limit: int, *, follow: bool = True) -> bytes:
     if len(content) > limit:
         raise UsageError(f"{path} is larger than {limit} bytes", "is it the file that you meant?")
     return content
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """Yield a regular file's bytes. Raises UsageError if it is none, OSError."""
+    with open_regular(path) as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
 
 
 def not_regular(path: Path) -> UsageError:

@@ -12,24 +12,21 @@ from bundler.adapters.regular import read_regular
 from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError
 from bundler.model.release import RUNTIME_PREFIX, Asset, Release, disagreement
-from bundler.sidecars import parts, sha256sums
-
-LARGEST_TEXT = 4 << 20
+from bundler.sidecars import parts, sums
+from bundler.words import ARCHIVE
 
 
 @dataclass(frozen=True)
 class Listing:
     """A release's assets by name, its SHA256SUMS and what that says of them. `faults` is what is wrong so far.
 
-    An asset that was not uploaded whole is a fault and no asset. `read` says whether SHA256SUMS could be read;
-    `sums_sha256` is the digest of its bytes.
+    An asset that was not uploaded whole is a fault and no asset. `sums_sha256` is the digest of SHA256SUMS as read.
     """
 
     assets: Mapping[str, Asset]
     sums: Asset | None
     listed: Mapping[str, str]
     faults: tuple[str, ...]
-    read: bool = False
     sums_sha256: str = ""
 
     @classmethod
@@ -44,15 +41,15 @@ class Listing:
             if asset.name in assets:
                 faults.append(f"{asset.name}: is there twice")
             assets[asset.name] = asset
-        sums = assets.pop(sha256sums.NAME, None)
-        if sums is None:
-            return cls(assets, None, {}, (*faults, f"{sha256sums.NAME}: missing, so nothing can be checked"))
+        found = assets.pop(sums.NAME, None)
+        if found is None:
+            return cls(assets, None, {}, (*faults, f"{sums.NAME}: missing, so nothing can be checked"))
         try:
-            content = read_small(store, github, sums)
-            listed = sha256sums.parse(content.decode("utf-8", "replace"))
+            content = read_small(store, github, found)
+            listed = sums.parse(content.decode("utf-8", "replace"))
         except IntegrityError as error:
-            return cls(assets, sums, {}, (*faults, error.message))
-        return cls(assets, sums, listed, tuple(faults), True, hashlib.sha256(content).hexdigest())
+            return cls(assets, found, {}, (*faults, error.message))
+        return cls(assets, found, listed, tuple(faults), hashlib.sha256(content).hexdigest())
 
     def all(self) -> tuple[Asset, ...]:
         """Every asset."""
@@ -75,22 +72,10 @@ class Listing:
         return asset.sha256 or known
 
     def findings(self) -> Iterator[str]:
-        """Where SHA256SUMS and the assets disagree, and a release without an archive."""
+        """What is wrong so far, and a release without an archive. Where SHA256SUMS disagrees it finds itself."""
         yield from self.faults
-        if not any(name.endswith(".tar.gz") for name in (*self.assets, *self.split)):
-            yield "the release holds no archive (*.tar.gz)"
-        if not self.read:
-            return
-        if not self.listed:
-            yield f"{sha256sums.NAME}: lists nothing, so nothing can be checked"
-        for name, asset in self.assets.items():
-            if name not in self.listed:
-                yield f"{name}: surplus: not listed in {sha256sums.NAME}"
-            elif asset.sha256 and asset.sha256 != self.listed[name]:
-                yield disagreement(name, asset, None, self.listed[name])
-        for name, sha256 in self.listed.items():
-            if name not in self.assets and name not in self.split:
-                yield disagreement(name, None, None, sha256)
+        if not any(name.endswith(ARCHIVE) for name in (*self.assets, *self.split)):
+            yield f"the release holds no archive (*{ARCHIVE})"
 
 
 def newest_runtime(github: GitHub) -> str:
@@ -99,7 +84,7 @@ def newest_runtime(github: GitHub) -> str:
     return next(found, "")
 
 
-def read_small(store: Store, github: GitHub, asset: Asset, listed: str = "", limit: int = LARGEST_TEXT) -> bytes:
+def read_small(store: Store, github: GitHub, asset: Asset, listed: str = "", limit: int = sums.LARGEST) -> bytes:
     """A small text asset of at most `limit` bytes, from the store if its digest is known: GitHub's, else `listed`.
 
     Raises IntegrityError if it is larger (nothing is downloaded then), other bytes, or not there; UnreachableError.

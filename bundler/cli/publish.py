@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
-from bundler.commands.publish import Published, PublishReport, publish
+from bundler.commands.publish import PublishReport, publish
 from bundler.model.release import parse_repository, parse_tag
 from bundler.progress import megabytes
-from bundler.release.preflight import Order
+from bundler.release.preflight import Publication
+from bundler.release.publisher import Published
 from bundler.terminal import Json, say, say_json
+from bundler.words import ARCHIVE
 
 
 @click.command("publish")
@@ -26,6 +28,14 @@ from bundler.terminal import Json, say, say_json
     "--commit", metavar="SHA", default="", help="The tag's commit. [default: what the tag says, or GITHUB_SHA]"
 )
 @click.option("--replace", is_flag=True, help="Switch a published tag to other assets: the old release is deleted.")
+@click.option(
+    "--rehearsal",
+    "rehearsals",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What `--json rehearse` printed of an archive; one that failed refuses.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True, help="Uploads at once.")
 @click.pass_obj
@@ -38,6 +48,7 @@ def command(
     channel: str,
     commit: str,
     replace: bool,
+    rehearsals: tuple[Path, ...],
     dry_run: bool,
     jobs: int,
 ) -> int:
@@ -47,13 +58,14 @@ def command(
     GitHub stored is compared, and only then does the release appear. Run it again after an interruption: it goes on
     where it was. The token is GH_TOKEN or GITHUB_TOKEN; GITHUB_API_URL names a GitHub Enterprise server.
     """
-    order = Order(
+    order = Publication(
         repository=parse_repository(repository),
         tag=parse_tag(tag),
         targets=targets,
         channel=parse_tag(channel) if channel else "",
         commit=commit.strip().lower(),
         replace=replace,
+        rehearsals=rehearsals,
     )
     report = publish(options.settings(jobs=jobs), folder, order, dry_run=dry_run)
     if options.json:
@@ -77,7 +89,10 @@ def _show(report: PublishReport) -> None:
             for name in filled.uploaded:
                 say(f"    {name}")
     for name in report.left_out:
-        say(f"left out, not among --targets: {name}")
+        why = "not among --targets" if name.endswith(ARCHIVE) else "as no release holds it"
+        say(f"left out, {why}: {name}")
+    if report.unrehearsed:
+        say(f"not rehearsed: {', '.join(report.unrehearsed)}")
 
 
 def _json(report: PublishReport) -> Json:
@@ -86,6 +101,7 @@ def _json(report: PublishReport) -> Json:
         "release": _release(report.release),
         "channel": _release(report.channel) if report.channel else None,
         "left_out": list(report.left_out),
+        "unrehearsed": list(report.unrehearsed),
     }
 
 

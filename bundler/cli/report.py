@@ -12,7 +12,7 @@ from bundler.cli.output import complain
 from bundler.commands.report import gather
 from bundler.errors import IntegrityError
 from bundler.model.release import parse_repository, parse_tag
-from bundler.release.delivery_record import document, markdown
+from bundler.release.record import document, markdown
 from bundler.terminal import json_text, one_line, say_document, say_json
 
 _FILE = click.Path(dir_okay=False, path_type=Path)

@@ -11,13 +11,13 @@ import click
 
 from bundler.cli import Options
 from bundler.cli.output import complain, error_json, print_findings
-from bundler.kinds.verify import VerifyReport, verify_each
 from bundler.model.release import parse_address
-from bundler.model.verdict import Verdict
+from bundler.model.verdict import Finding, Verdict
+from bundler.release.folder import VerifyReport, verify_each
 from bundler.terminal import Json, Styled, say, say_block, say_json, say_long
 
 if TYPE_CHECKING:
-    from bundler.release.follow import ChannelView
+    from bundler.release.channel import ChannelView
     from bundler.release.verify import ReleaseReport
     from bundler.session import Settings
 
@@ -29,9 +29,10 @@ _GRAVEST_FIRST = (3, 2, 4, 1, 0)
 @click.command("verify")
 @click.argument("subjects", metavar="PATH|OWNER/REPO@TAG...", nargs=-1, required=True)
 @click.option("--digests-only", is_flag=True, help="Download no archives: compare the digests that GitHub tells.")
+@click.option("--ignore-missing", is_flag=True, help="A folder may lack files that its SHA256SUMS lists.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Downloads at once.")
 @click.pass_obj
-def command(options: Options, subjects: tuple[str, ...], digests_only: bool, jobs: int) -> int:
+def command(options: Options, subjects: tuple[str, ...], digests_only: bool, ignore_missing: bool, jobs: int) -> int:
     """Prove that archives, dist folders and published releases are whole.
 
     Checks SHA256SUMS, each archive's own file list and layout, and that its wheels are exactly what a host will ask
@@ -40,7 +41,9 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, job
     """
     settings = options.settings(jobs=jobs)
     released = {word: address for word in subjects if not Path(word).exists() and (address := parse_address(word))}
-    local = verify_each([Path(word) for word in subjects if word not in released], settings.progress)
+    local = verify_each(
+        [Path(word) for word in subjects if word not in released], settings.progress, partial=ignore_missing
+    )
     remote = _remote(settings, list(released.values()), digests_only=digests_only) if released else []
     if options.json:
         say_json(_json(local, remote))
@@ -69,7 +72,15 @@ def _gravest(local: VerifyReport, remote: Sequence[ReleaseReport]) -> int:
 def _show(report: VerifyReport) -> None:
     _show_verdicts((str(path), verdict) for path, verdict in report.verdicts)
     for finding in report.folder_findings:
-        say_block(f"  {finding}", "    ", _NOT_OK)
+        if finding.grade != "note":
+            say_block(f"  {finding.message}", "    ", _NOT_OK)
+    _show_notes(report.folder_findings)
+
+
+def _show_notes(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        if finding.grade == "note":
+            say_block(f"note    {finding.message}", "    ")
 
 
 def _show_verdicts(verdicts: Iterable[tuple[str, Verdict]]) -> None:
@@ -92,7 +103,8 @@ def _show_release(report: ReleaseReport) -> None:
         say_long(f"      {told}", " " * 8, _OK)
     else:
         say_long(f"  {where}  {report.url}".rstrip(), lead=_NOT_OK)
-        print_findings(report.findings)
+        print_findings([finding.message for finding in report.findings if finding.grade != "note"])
+    _show_notes(report.findings)
     if view := report.channel:
         followed = f"channel.json names {view.points_at.tag}" if view.points_at else "no channel.json to follow"
         say(f"        {view.name}: {followed}" + (f"; the newest release is {view.newest}" if view.newest else ""))
@@ -102,7 +114,8 @@ def _json(local: VerifyReport, remote: Sequence[ReleaseReport]) -> Json:
     return {
         "ok": _gravest(local, remote) == 0,
         "archives": [_archive(str(path), verdict) for path, verdict in local.verdicts],
-        "folders": list(local.folder_findings),
+        "folders": [finding.message for finding in local.folder_findings if finding.grade != "note"],
+        "notes": [finding.message for finding in local.folder_findings if finding.grade == "note"],
         "releases": [_release(report) for report in remote],
         "errors": [error_json(error) for error in local.errors],
     }
@@ -126,7 +139,8 @@ def _release(report: ReleaseReport) -> Json:
         "commit": report.commit,
         "url": report.url,
         "ok": report.exit_code == 0,
-        "findings": list(report.findings),
+        "findings": [finding.message for finding in report.findings if finding.grade != "note"],
+        "notes": [finding.message for finding in report.findings if finding.grade == "note"],
         "archives": [_archive(verdict.name, verdict) for verdict in report.verdicts],
         "assets": [
             {"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in sorted(report.assets.items())

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from bundler.adapters.digest import sha256_of
-from bundler.adapters.read_archive import read_member
 from bundler.adapters.regular import read_regular
-from bundler.adapters.sums import read_sums
-from bundler.errors import BundleError, IntegrityError, UnreachableError
-from bundler.kinds.prebuilt import component_manifest
-from bundler.kinds.wheelhouse.members import archive_manifest
-from bundler.model.bundle import MANIFEST
-from bundler.release.delivery_record import (
+from bundler.errors import UsageError
+from bundler.kinds import said_of
+from bundler.kinds.kind import Said
+from bundler.release.evidence import documents
+from bundler.release.folder import fill, look
+from bundler.release.record import (
     DeliveredAsset,
     DeliveryRecord,
-    Failure,
     RehearsalRecord,
     Verification,
     only_published,
-    parse,
 )
 from bundler.session import Settings
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
+from bundler.words import ARCHIVE
 
-T = TypeVar("T")
-_LARGEST_MANIFEST = 8 << 20
-_LARGEST_DOCUMENT = 32 << 20
 _NO_RUN = ("", "")
 
 
@@ -43,19 +37,19 @@ def gather(
 ) -> DeliveryRecord:
     """Gather the record; what the folder's files disagree on is in its `findings`.
 
-    Raises UnreachableError if the folder or a document is not there, UsageError for a document of another kind.
+    Raises UsageError if the folder or a document is not there, or is of another kind.
     """
     if not folder.is_dir():
-        raise UnreachableError(f"{folder} is not a folder", "give the folder that `build` filled")
+        raise UsageError(f"{folder} is not a folder", fill(folder))
     assets, findings = _assets(folder)
-    verified, unverified = _documents(Verification, verifications)
-    rehearsed, unrehearsed = _documents(RehearsalRecord, rehearsals)
+    verified, unverified = documents(Verification, verifications)
+    rehearsed, unrehearsed = documents(RehearsalRecord, rehearsals)
     more, disagreements = only_published(assets, verified)
     run, attempt = _run(settings.env)
     return DeliveryRecord(
         repository=repository or settings.env.get("GITHUB_REPOSITORY", ""),
         tag=tag,
-        commit=commit or settings.env.get("GITHUB_SHA", ""),
+        commit=commit or settings.env.get("GITHUB_SHA", "") or _commit(tag, verified),
         run=run,
         attempt=attempt,
         assets=(*assets, *more),
@@ -67,73 +61,31 @@ def gather(
     )
 
 
-def _documents(kind: type[T], paths: Sequence[Path]) -> tuple[list[T], dict[str, str]]:
-    """The documents of a kind, and of those that tell a failure instead, which by the file's name."""
-    found: list[T] = []
-    failures: dict[str, str] = {}
-    for path in paths:
-        document = parse(kind, _read(path), str(path))
-        if isinstance(document, Failure):
-            failures[path.name] = document.error.message
-        else:
-            found.append(document)
-    return found, failures
-
-
-def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise UnreachableError(f"{path} is not a file", "give a file with what --json printed")
-    return read_regular(path, _LARGEST_DOCUMENT)
-
-
 def _assets(folder: Path) -> tuple[list[DeliveredAsset], list[str]]:
-    """Every file of the folder, and where it disagrees with SHA256SUMS."""
-    findings: list[str] = []
-    sums = folder / sha256sums.NAME
-    listed: Mapping[str, str] = {}
-    try:
-        if not sums.is_file():
-            raise IntegrityError(f"{sums} is missing")
-        listed = read_sums(sums)
-    except IntegrityError as error:
-        findings.append(error.message)
-    assets = []
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        sha256 = sha256_of(path)
-        if path != sums and sums.is_file():
-            expected = listed.get(path.name, f"no such file, as {sha256sums.NAME} does not list it")
-            if expected != sha256:
-                findings.append(f"{path.name}: expected {expected}, actual {sha256}")
-        assets.append(_described(path, sha256))
-    findings += [
-        f"{name}: listed in {sha256sums.NAME}, but not there" for name in listed if not (folder / name).is_file()
-    ]
-    return assets, findings
+    """Every file of the folder, and where it disagrees with SHA256SUMS and other sidecars.
+
+    Raises UsageError if SHA256SUMS is large or no file.
+    """
+    if (checksums := folder / sums.NAME).exists():
+        read_regular(checksums, sums.LARGEST)
+    found = look(folder)
+    findings = [" ".join(finding.message.split()) for finding in found.findings if finding.grade != "note"]
+    digests = {name: sha256 for name, (_, sha256) in found.files.items()}
+    paths = [path for name in digests if (path := folder / name).is_file()]
+    return [_described(path, digests[path.name] or sha256_of(path)) for path in paths], findings
 
 
 def _described(path: Path, sha256: str) -> DeliveredAsset:
-    """One file, with what its manifest.json says if it is an archive."""
+    """One file, with what it says of itself if it is an archive."""
+    said = said_of(path) if path.name.endswith(ARCHIVE) else Said()
     size = path.stat().st_size
-    try:
-        content = read_member(path, path.name, MANIFEST, _LARGEST_MANIFEST) if path.name.endswith(".tar.gz") else None
-        if content is None:
-            return DeliveredAsset(path.name, size, sha256)
-        facts = archive_manifest.parse(content)
-    except BundleError:
-        return _component(path, size, sha256)
-    host = f"{facts.distro} {facts.version} {facts.arch}"
-    version = facts.requirement.partition("==")[2]
-    return DeliveredAsset(path.name, size, sha256, facts.component, version, host, facts.commit)
+    return DeliveredAsset(path.name, size, sha256, said.component, said.version, said.host, said.inputs, said.commit)
 
 
-def _component(path: Path, size: int, sha256: str) -> DeliveredAsset:
-    try:
-        facts = component_manifest.parse(read_member(path, path.name, MANIFEST, _LARGEST_MANIFEST) or b"")
-    except BundleError:
-        return DeliveredAsset(path.name, size, sha256)
-    return DeliveredAsset(path.name, size, sha256, facts.component, source=facts.commit)
+def _commit(tag: str, verifications: Sequence[Verification]) -> str:
+    """The commit that the release was found at; "" if it was not looked at."""
+    releases = (release for one in verifications for release in one.releases)
+    return next((release.commit for release in releases if release.commit and tag in ("", release.tag)), "")
 
 
 def _run(env: Mapping[str, str]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bundler.adapters.read_archive import read_member
 from bundler.errors import BundleError
 from bundler.kinds import prebuilt, wheelhouse
-from bundler.kinds.kind import Kind
+from bundler.kinds.kind import Kind, Said
 from bundler.model.bundle import MANIFEST
 from bundler.model.json_text import parse_json
 
@@ -20,9 +20,30 @@ _LARGEST_MANIFEST = 8 << 20
 
 def kind_of(path: Path, name: str) -> Kind:
     """The kind of an archive, called `name`, as its manifest.json tells; the first of the table if nothing does."""
+    return _claimed(_manifest(path, name))
+
+
+def said_of(path: Path) -> Said:
+    """What an archive of any kind says of itself; nothing if it is none. Raises OSError."""
+    content = _manifest(path, path.name)
     try:
-        facts = parse_json(read_member(path, name, MANIFEST, _LARGEST_MANIFEST) or b"null", _LARGEST_MANIFEST)
-    except (BundleError, ValueError):
+        return _claimed(content).said(content)
+    except BundleError:
+        return Said()
+
+
+def _manifest(path: Path, name: str) -> bytes:
+    """An archive's manifest.json; nothing if there is none to be read."""
+    try:
+        return read_member(path, name, MANIFEST, _LARGEST_MANIFEST) or b""
+    except BundleError:
+        return b""
+
+
+def _claimed(content: bytes) -> Kind:
+    try:
+        facts = parse_json(content, _LARGEST_MANIFEST)
+    except ValueError:
         return KINDS[0]
     words = facts if isinstance(facts, dict) else {}
     return next((kind for kind in KINDS if kind.claims(words)), KINDS[0])

@@ -68,6 +68,25 @@ class Inspection:
     document: Mapping[str, Json]
 
 
+@dataclass(frozen=True)
+class Said:
+    """What an archive says of itself, briefly; "" where it says nothing. `host` is what it is for.
+
+    `inputs` is the digest of all that it was made of, `commit` that of its source, where it has one.
+    """
+
+    component: str = ""
+    requirement: str = ""
+    host: str = ""
+    inputs: str = ""
+    commit: str = ""
+
+    @property
+    def version(self) -> str:
+        """The version that it asks for."""
+        return self.requirement.partition("==")[2]
+
+
 class Job(Protocol):
     """One archive about to be made: its lock was read."""
 
@@ -109,6 +128,10 @@ class Order(Protocol):
     @property
     def inputs(self) -> str:
         """SHA-256 (hex) of all that decides its bytes."""
+
+    @property
+    def requirement(self) -> str:
+        """What the manifest asks for in it, such as `name==1.0`; "" where nothing is asked for."""
 
     @property
     def lacking(self) -> str:
@@ -203,6 +226,9 @@ class Kind(Protocol):
 
     def inspect(self, path: Path) -> Inspection:
         """Read an archive. Raises IntegrityError if it cannot be read."""
+
+    def said(self, content: bytes) -> Said:
+        """What the manifest.json of an archive of this kind says. Raises IntegrityError."""
 
     def inputs_of(self, path: Path) -> str:
         """The inputs that an archive says it was made from; "" if it does not say."""

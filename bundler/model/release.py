@@ -16,12 +16,11 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, Validati
 
 from bundler.errors import IntegrityError, UsageError
 from bundler.model.json_text import limited
-from bundler.words import Repository
+from bundler.words import REPOSITORY_PATTERN, SHA256_PATTERN, TAG_PATTERN, Repository, Tag
 
 _CONFIG = ConfigDict(extra="ignore")
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
-_ADDRESS = re.compile(r"([A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100})@([A-Za-z0-9_.][A-Za-z0-9_./+-]{0,199})")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
+_ADDRESS = re.compile(f"({REPOSITORY_PATTERN})@({TAG_PATTERN})")
 _RUNTIME_TAG = re.compile(r"runtime-([0-9a-f]{12})")
 
 RUNTIME_PREFIX = "runtime-"
@@ -50,7 +49,7 @@ class Asset:
     def sha256(self) -> str | None:
         """The SHA-256 (hex) that GitHub computed, or None for assets of before it did."""
         algorithm, _, value = (self.digest or "").partition(":")
-        return value.lower() if algorithm == "sha256" and re.fullmatch(r"[0-9a-fA-F]{64}", value) else None
+        return value.lower() if algorithm == "sha256" and re.fullmatch(SHA256_PATTERN, value, re.IGNORECASE) else None
 
     @property
     def complete(self) -> bool:
@@ -77,7 +76,10 @@ class Release:
 
 @dataclass(frozen=True)
 class Piece:
-    """One asset to be: its size in bytes, its SHA-256, and its bytes: `content`, or `size` bytes of a file."""
+    """One asset to be: its size in bytes, its SHA-256, and its bytes: `content`, or `size` bytes of a file.
+
+    What tells of others is uploaded after them: in a later `turn`.
+    """
 
     name: str
     size: int
@@ -85,6 +87,7 @@ class Piece:
     content: bytes = b""
     source: Path | None = None
     offset: int = 0
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -159,23 +162,25 @@ def runtime_commit(tag: str) -> str | None:
 
 def parse_repository(text: str) -> str:
     """Check `OWNER/REPO`. Raises UsageError."""
-    try:
-        return _repository_adapter().validate_python(text)
-    except ValidationError as error:
-        raise UsageError(f"{text!r} is not OWNER/REPO", "for example --repo ai-workspace-services/litellm") from error
+    return _word(_words()[0], text, "OWNER/REPO", "for example --repo ai-workspace-services/litellm")
 
 
 def parse_tag(text: str) -> str:
     """Check a tag's name. Raises UsageError."""
-    if not _TAG.fullmatch(text) or ".." in text or text.endswith((".", "/", ".lock")):
-        raise UsageError(f"{text!r} is not a tag", "for example --tag runtime-3ad385a8a469")
-    return text
+    return _word(_words()[1], text, "a tag", "for example --tag runtime-3ad385a8a469")
 
 
 def parse_address(text: str) -> tuple[str, str] | None:
     """Take `OWNER/REPO@TAG` apart, or return None if it is something else. Raises UsageError for `../..@x`."""
     match = _ADDRESS.fullmatch(text)
-    return (parse_repository(match[1]), match[2]) if match else None
+    return (parse_repository(match[1]), parse_tag(match[2])) if match else None
+
+
+def _word(adapter: TypeAdapter[str], text: str, what: str, example: str) -> str:
+    try:
+        return adapter.validate_python(text)
+    except ValidationError as error:
+        raise UsageError(f"{text!r} is not {what}", example) from error
 
 
 T = TypeVar("T")
@@ -199,9 +204,9 @@ def read_json_list(kind: type[T], content: bytes, where: str) -> tuple[T, ...]:
 
 
 @cache
-def _repository_adapter() -> TypeAdapter[str]:
-    """The validator of a repository's name."""
-    return TypeAdapter(Repository)
+def _words() -> tuple[TypeAdapter[str], TypeAdapter[str]]:
+    """The validators of a repository's name and of a tag."""
+    return TypeAdapter(Repository), TypeAdapter(Tag)
 
 
 @cache

@@ -1,87 +1,121 @@
-"""What a release shall hold: archives, large ones in parts, and the SHA256SUMS that covers every asset."""
+"""What a release shall hold: archives, large ones in parts, and the sidecars of each and over all.
+
+`Content.pieces` is the one place that says which assets there are; what SHA256SUMS covers follows from the order in
+which the table of sidecars is gone through.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 from bundler.model.release import PART_SIZE, Piece
-from bundler.sidecars import channel, parts, sha256sums
-from bundler.sidecars.channel import Channel, ChannelAsset
+from bundler.model.sidecar import Files, Held, Place, Read, SidecarFacts, UnreadError
+from bundler.release.parts import split
+from bundler.sidecars import SIDECARS, facts_of, subjects_of
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Content:
-    """The assets without SHA256SUMS, and the digests of what they are parts of, by name."""
+    """Archives, whole or in parts, with their sidecars; `wholes` are the digests of what is there in parts.
 
-    assets: tuple[Piece, ...]
+    `read` yields the bytes of what else the folder holds, such as those wholes.
+    """
+
+    archives: tuple[Piece, ...]
     wholes: Mapping[str, str]
+    read: Read
 
     @property
     def split(self) -> tuple[str, ...]:
         """The names of what is published in parts."""
         return tuple(sorted(self.wholes))
 
-    def pieces(self) -> tuple[Piece, ...]:
-        """Every asset in order of name; SHA256SUMS covers all others, and the wholes that parts are joined to."""
-        digests = {piece.name: piece.sha256 for piece in self.assets} | dict(self.wholes)
-        sums = generated(sha256sums.NAME, sha256sums.render(digests).encode())
-        return (*sorted(self.assets, key=lambda piece: piece.name), sums)
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the archives and of what stands beside them, whether in parts or not."""
+        return frozenset(piece.name for piece in self.archives) | self.wholes.keys()
+
+    def pieces(self, place: Place, follows: Held | None = None) -> tuple[Piece, ...]:
+        """Every asset of a release: the archives and theirs by name, then what is over all, in the table's order."""
+        pieces = sorted(self.archives, key=lambda piece: piece.name)
+        for turn, sidecar in enumerate((one for one in SIDECARS if one.OF == "release"), 1):
+            read = partial(_read, {piece.name: piece for piece in pieces}, self.read)
+            facts = SidecarFacts(files_of(pieces), read, wholes=self.wholes, place=place, follows=follows)
+            made = sidecar.render(facts_of(sidecar, place.tag, facts))
+            if made is not None:
+                pieces.append(generated(sidecar.name(place.tag), made, turn))
+        return tuple(pieces)
 
 
-def content_of(folder: Path, digests: Mapping[str, str], part_size: int = PART_SIZE) -> Content:
-    """Plan the release of the files that `digests` (name -> SHA-256) names in `folder`.
+NOTHING = Content((), {}, lambda name: iter(()))
 
-    Files of `part_size` bytes and more are split; they are read once here, for the digests of their parts.
-    Raises IntegrityError if such a file is not what its digest says.
+
+def files_of(pieces: Iterable[Piece]) -> Files:
+    """The sizes and digests of assets."""
+    return {piece.name: (piece.size, piece.sha256) for piece in pieces}
+
+
+def content_of(folder: Path, names: Iterable[str], listed: Mapping[str, str], part_size: int = PART_SIZE) -> Content:
+    """Plan the release of the archives `names` in `folder`, whose SHA256SUMS says `listed`.
+
+    Files of `part_size` bytes and more are split; they are read once here, for the digests of their parts. Raises
+    IntegrityError if such a file is not what its digest says.
     """
-    assets: list[Piece] = []
+    pieces: dict[str, Piece] = {}
     wholes: dict[str, str] = {}
-    for name, sha256 in sorted(digests.items()):
+    for name in names:
         path = folder / name
         size = path.stat().st_size
         if size < part_size:
-            assets.append(Piece(name, size, sha256, source=path))
+            pieces[name] = Piece(name, size, listed[name], source=path)
             continue
-        whole, split = _split(name, path, part_size)
-        if whole != sha256:
-            raise IntegrityError(f"{path}: SHA-256 mismatch\n  expected {sha256}\n  actual   {whole}")
-        wholes[name] = sha256
-        assets += (*split, generated(f"{name}{parts.SUFFIX}", parts.render([piece.name for piece in split])))
-    return Content(tuple(assets), wholes)
+        whole, of_it = split(name, path, part_size)
+        if whole != listed[name]:
+            raise IntegrityError(f"{path}: SHA-256 mismatch\n  expected {listed[name]}\n  actual   {whole}")
+        wholes[name] = whole
+        pieces |= {piece.name: piece for piece in of_it}
+
+    def read(name: str) -> Iterator[bytes]:
+        if name not in listed or not (folder / name).is_file():
+            raise UnreadError(name)
+        return _bytes_of(Piece(name, (folder / name).stat().st_size, listed[name], source=folder / name))
+
+    for sidecar in (one for one in SIDECARS if one.OF == "archive"):
+        facts = SidecarFacts(files_of(pieces.values()), partial(_read, pieces, read), wholes=wholes)
+        for archive in subjects_of(sidecar, facts):
+            name = sidecar.name(archive)
+            made = sidecar.render(facts_of(sidecar, archive, facts))
+            if made is not None:
+                pieces[name] = generated(name, made)
+    return Content(tuple(pieces.values()), wholes, read)
 
 
-def channel_of(content: Content, name: str, repository: str, tag: str, commit: str) -> Content:
-    """Plan the release of a channel that points at `content`, published as `tag`."""
-    listed = {piece.name: ChannelAsset(piece.size, piece.sha256) for piece in content.pieces()}
-    text = channel.render(Channel(name, repository, tag, commit, listed))
-    return replace(content, assets=(*content.assets, generated(channel.NAME, text)))
-
-
-def generated(name: str, content: bytes) -> Piece:
+def generated(name: str, content: bytes, turn: int = 0) -> Piece:
     """An asset whose bytes are made here."""
-    return Piece(name, len(content), hashlib.sha256(content).hexdigest(), content=content)
+    return Piece(name, len(content), hashlib.sha256(content).hexdigest(), content=content, turn=turn)
 
 
-def _split(name: str, path: Path, part_size: int) -> tuple[str, tuple[Piece, ...]]:
-    """Return a file's SHA-256 and its parts."""
-    whole = hashlib.sha256()
-    split: list[Piece] = []
-    with open_regular(path) as file:
-        offset = 0
-        while True:
-            part, size = hashlib.sha256(), 0
-            while size < part_size and (chunk := file.read(min(_CHUNK, part_size - size))):
-                whole.update(chunk)
-                part.update(chunk)
-                size += len(chunk)
-            if not size:
-                return whole.hexdigest(), tuple(split)
-            split.append(Piece(parts.part_name(name, len(split)), size, part.hexdigest(), source=path, offset=offset))
-            offset += size
+def _read(pieces: Mapping[str, Piece], otherwise: Read, name: str) -> Iterator[bytes]:
+    """The bytes of one of the assets so far, or of what they are parts of."""
+    return _bytes_of(pieces[name]) if name in pieces else otherwise(name)
+
+
+def _bytes_of(piece: Piece) -> Iterator[bytes]:
+    """Yield an asset's bytes."""
+    if piece.source is None:
+        yield piece.content
+        return
+    left = piece.size
+    with open_regular(piece.source) as file:
+        file.seek(piece.offset)
+        while left and (chunk := file.read(min(_CHUNK, left))):
+            yield chunk
+            left -= len(chunk)

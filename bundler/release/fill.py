@@ -17,7 +17,6 @@ from bundler.adapters.regular import open_regular
 from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.model.release import Asset, Difference, Piece, Release, compare, disagreement
 from bundler.progress import Progress, Task
-from bundler.sidecars import sha256sums
 
 _CHUNK = 1 << 16
 # An upload slower than this on the whole is given up for this try.
@@ -57,7 +56,7 @@ class Filler:
         return replace(found, kept=found.kept + proven, unproven=(), differing=(*found.differing, *wrong))
 
     def fill(self, release: Release, pieces: Sequence[Piece], check: Callable[[], None]) -> Filled:
-        """Make the release hold `pieces` and nothing else, SHA256SUMS last.
+        """Make the release hold `pieces` and nothing else; those of a later turn are uploaded after all others.
 
         `check` is asked before every change, and raises if the release is not ours any more. Raises IntegrityError,
         UnreachableError too; what was uploaded by then is kept by the next call.
@@ -67,9 +66,9 @@ class Filler:
         for asset in (*before.broken, *before.surplus, *(asset for asset, _ in before.differing)):
             self.github.delete_asset(asset)
         missing = [*before.missing, *(piece for _, piece in before.differing)]
-        largest_first = sorted(missing, key=lambda piece: (piece.name == sha256sums.NAME, -piece.size, piece.name))
-        self._upload_all(release, [piece for piece in largest_first if piece.name != sha256sums.NAME], check)
-        self._upload_all(release, [piece for piece in largest_first if piece.name == sha256sums.NAME], check)
+        for turn in sorted({piece.turn for piece in missing}):
+            due = [piece for piece in missing if piece.turn == turn]
+            self._upload_all(release, sorted(due, key=lambda piece: (-piece.size, piece.name)), check)
         self._prove(release, pieces)
         return Filled(
             uploaded_bytes=sum(piece.size for piece in missing),

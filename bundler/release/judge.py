@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.adapters.github import GitHub
 from bundler.adapters.http import MissingError
-from bundler.adapters.regular import open_regular
+from bundler.adapters.regular import chunks
 from bundler.adapters.release_listing import Listing
 from bundler.adapters.store import Blob
 from bundler.errors import IntegrityError
@@ -20,16 +20,16 @@ from bundler.model.verdict import Verdict
 from bundler.progress import Task
 from bundler.session import Settings
 from bundler.sidecars import parts
-
-_CHUNK = 1 << 20
+from bundler.words import ARCHIVE
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdicts on a release's archives, and what disagrees on the way to them."""
+    """The verdicts on a release's archives, what disagrees on the way to them, and the files by name."""
 
     verdicts: tuple[Verdict, ...] = ()
     findings: tuple[str, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
@@ -69,8 +69,8 @@ class _Fetching:
                     there[name] = self._joined(name, [there[part] for part in names])
                 except IntegrityError as error:
                     findings.append(error.message)
-        archives = [(path, name) for name, path in sorted(there.items()) if name.endswith(".tar.gz")]
-        return Judgement(judge(archives, self.settings.progress), tuple(findings))
+        archives = [(path, name) for name, path in sorted(there.items()) if name.endswith(ARCHIVE)]
+        return Judgement(judge(archives, self.settings.progress), tuple(findings), there)
 
     def blobs(self, wholes: Mapping[str, Sequence[str]]) -> Iterator[Blob]:
         """All that the store keeps of the release."""
@@ -129,7 +129,6 @@ def _sha256_of(split: Sequence[Path]) -> str:
     """The SHA-256 (hex) of files that are one after the other."""
     digest = hashlib.sha256()
     for path in split:
-        with open_regular(path) as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+        for chunk in chunks(path):
+            digest.update(chunk)
     return digest.hexdigest()

@@ -1,64 +1,53 @@
-"""Read what a release holds in parts: every part belongs to one list, and every list's parts are there."""
+"""Large archives in parts: cut for a release, and found on one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
-from bundler.model.release import Asset
-from bundler.sidecars import parts, sha256sums
+from bundler.model.release import Asset, Piece
+from bundler.sidecars import parts
 
-# Brings the bytes of a small text asset.
+# Brings the bytes of a small text asset. Raises IntegrityError.
 Read = Callable[[Asset], bytes]
+_CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
-class Split:
-    """What can be put together: name -> its parts in their order. `findings` is what is wrong with parts and lists."""
+def split(name: str, path: Path, part_size: int) -> tuple[str, tuple[Piece, ...]]:
+    """Return the SHA-256 of a file that is called `name`, and its parts of `part_size` bytes."""
+    whole = hashlib.sha256()
+    pieces: list[Piece] = []
+    with open_regular(path) as file:
+        offset = 0
+        while True:
+            part, size = hashlib.sha256(), 0
+            while size < part_size and (chunk := file.read(min(_CHUNK, part_size - size))):
+                whole.update(chunk)
+                part.update(chunk)
+                size += len(chunk)
+            if not size:
+                return whole.hexdigest(), tuple(pieces)
+            pieces.append(Piece(parts.part_name(name, len(pieces)), size, part.hexdigest(), source=path, offset=offset))
+            offset += size
 
-    wholes: Mapping[str, tuple[str, ...]]
-    findings: tuple[str, ...]
 
+def joinable(assets: Mapping[str, Asset], listed: Mapping[str, str], read: Read) -> dict[str, tuple[str, ...]]:
+    """What of a release can be put together: its name -> its parts in their order; `listed` is what SHA256SUMS says.
 
-def read_parts(assets: Mapping[str, Asset], listed: Mapping[str, str], read: Read) -> Split:
-    """Read all lists of parts among `assets`; `listed` is what SHA256SUMS says. Raises what `read` does.
-
-    An IntegrityError of `read` is a finding.
+    What keeps others from it is told by their lists' own findings. Raises what `read` does but IntegrityError.
     """
-    names = {whole for name in assets if (whole := parts.asset_of(name))}
-    wholes: dict[str, tuple[str, ...]] = {}
-    findings: list[str] = []
-    for whole in sorted(names):
-        there = {name for name in assets if parts.asset_of(name) == whole and not name.endswith(parts.SUFFIX)}
+    found: dict[str, tuple[str, ...]] = {}
+    for whole in sorted({whole for name in assets if (whole := parts.asset_of(name))}):
+        listing = assets.get(parts.name(whole))
+        if listing is None or whole in assets or whole not in listed:
+            continue
         try:
-            wanted = _list(whole, assets, read)
-        except IntegrityError as error:
-            wanted = ()
-            findings.append(error.message)
-        else:
-            findings += _membership(whole, wanted, there)
-        if whole in assets:
-            findings.append(f"{whole}: is there whole and in parts")
-        elif whole not in listed:
-            findings.append(f"{whole}: in parts, but {sha256sums.NAME} does not list it whole")
-        elif wanted and there.issuperset(wanted):
-            wholes[whole] = wanted
-    return Split(wholes, tuple(findings))
-
-
-def _list(whole: str, assets: Mapping[str, Asset], read: Read) -> tuple[str, ...]:
-    """The parts that the list of `whole` names. Raises IntegrityError."""
-    text = assets.get(f"{whole}{parts.SUFFIX}")
-    if text is None:
-        raise IntegrityError(f"{whole}{parts.SUFFIX}: missing, but parts of {whole} are there")
-    return parts.parse(read(text), whole)
-
-
-def _membership(whole: str, wanted: tuple[str, ...], there: set[str]) -> Iterator[str]:
-    for name in wanted:
-        if name not in there:
-            yield f"{name}: missing, so {whole} cannot be put together"
-    for name in sorted(there):
-        if name not in wanted:
-            yield f"{name}: surplus: {whole}{parts.SUFFIX} does not list it"
+            names = parts.parse(read(listing), whole)
+        except IntegrityError:
+            continue
+        if assets.keys() >= {*names}:
+            found[whole] = names
+    return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,14 +14,18 @@ from bundler.adapters.github_answer import ForbiddenError
 from bundler.adapters.http import MissingError
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
-from bundler.kinds.manifests import Manifests, load_manifests
-from bundler.kinds.verify import verify
+from bundler.kinds.kind import Order
+from bundler.kinds.manifests import load_manifests
 from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
+from bundler.model.sidecar import Place
 from bundler.model.target import Target, select
-from bundler.release import release_notes
-from bundler.release.content import Content, content_of
+from bundler.release import notes
+from bundler.release.content import NOTHING, Content, content_of
+from bundler.release.evidence import rehearsed, unlike
+from bundler.release.folder import fill, verify
 from bundler.session import Settings
-from bundler.sidecars import channel, sha256sums
+from bundler.sidecars import channel, sums
+from bundler.words import ARCHIVE
 
 T = TypeVar("T")
 _LONGEST_NAME = 255
@@ -29,8 +34,11 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 @dataclass(frozen=True)
-class Order:
-    """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says."""
+class Publication:
+    """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says.
+
+    `rehearsals` are files with what `--json rehearse` printed.
+    """
 
     repository: str
     tag: str
@@ -38,18 +46,27 @@ class Order:
     channel: str
     commit: str
     replace: bool
+    rehearsals: tuple[Path, ...] = ()
+
+    def place(self, commit: str = "") -> Place:
+        """Where the release stands, once its commit is known."""
+        return Place(self.repository, self.tag, commit)
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What the preflight found out: the assets, the full commit, and files of the folder that are left out."""
+    """What the preflight found out: the assets, the full commit, and files of the folder that are left out.
+
+    `unrehearsed` are the targets that no rehearsal speaks for.
+    """
 
     content: Content
     commit: str
     left_out: tuple[str, ...]
+    unrehearsed: tuple[str, ...]
 
 
-def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, part_size: int) -> Ready:
+def preflight(settings: Settings, github: GitHub, folder: Path, order: Publication, part_size: int) -> Ready:
     """Look at everything, change nothing. Raises PreflightError with every problem."""
     problems: list[BundleError] = []
 
@@ -61,27 +78,38 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Order, pa
             return otherwise
 
     if not folder.is_dir():
-        raise UnreachableError(f"{folder} is not a folder", "give the folder that `build` filled")
+        raise UsageError(f"{folder} is not a folder", fill(folder))
     problems += _misnamed(order)
-    manifests = load_manifests(settings.workspace())
+    workspace, epoch = settings.workspace(), settings.epoch()
+    manifests = load_manifests(workspace)
     targets: tuple[Target, ...] = caught(lambda: select(manifests.targets, order.targets or ("all",)), ())
     settings.progress.say(f"verifying {folder}")
     problems += caught(lambda: list(_unsound(settings, folder)), [])
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
-    nothing: tuple[dict[str, str], tuple[str, ...]] = ({}, ())
-    chosen, left_out = caught(lambda: _chosen(manifests, targets, listed, folder), nothing)
-    content = caught(lambda: content_of(folder, chosen, part_size), Content((), {}))
-    problems += _beyond_limits(content)
+    hosts, selectors = manifests.hosts, [target.name for target in targets]
+    released = [one for name, one in manifests.components.items() if selectors and manifests.kinds[name].IMPLIED]
+    wanted = [pair for one in released for pair in one.assets(hosts, selectors)]
+    known = {name for one in manifests.components.values() for name, _ in one.assets(hosts, ["all"])}
+    chosen: tuple[str, ...] = caught(lambda: _chosen(wanted, known, listed, folder), ()) if listed else ()
+    orders: Sequence[Order] = caught(
+        lambda: [made for one in released for made in one.orders(hosts, workspace, selectors, epoch)], []
+    )
+    problems += unlike(folder, orders) if chosen else ()
+    digests = {name: listed[name] for name in chosen}
+    proven: frozenset[str] = caught(lambda: rehearsed(order.rehearsals, digests), frozenset())
+    content = caught(lambda: content_of(folder, chosen, listed, part_size), NOTHING)
+    problems += _beyond_limits(content, order) if chosen else ()
     remote = _Remote(settings, github, order, content if chosen else None)
     commit = caught(remote.commit, "")
     for look in (remote.right, remote.release, remote.channel, remote.strays):
         caught(look, None)
     if problems:
         raise PreflightError(f"{order.repository} {order.tag} cannot be published:", problems)
-    return Ready(content, commit, left_out)
+    left_out = tuple(name for name in listed if name not in content.names)
+    return Ready(content, commit, left_out, tuple(words for name, words in wanted if name not in proven))
 
 
-def _misnamed(order: Order) -> Iterator[BundleError]:
+def _misnamed(order: Publication) -> Iterator[BundleError]:
     digits = runtime_commit(order.tag)
     if order.commit and not _COMMIT.fullmatch(order.commit):
         yield UsageError(f"{order.commit!r} is not a commit", "give --commit with 7 to 40 hexadecimal digits")
@@ -101,12 +129,17 @@ def _same_commit(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def immovable(order: Order) -> WorkError:
-    """What to say where a moving release cannot work."""
+def immovable(order: Publication, *, alone: bool = False) -> WorkError:
+    """What to say where a moving release cannot work; `alone` if only the channel's release is immutable."""
+    reserved = f"never delete an immutable {order.channel}: GitHub reserves its name for ever"
+    if alone:
+        return WorkError(
+            f"{order.channel} is immutable, so it cannot move", f"give another name with --channel; {reserved}"
+        )
     return WorkError(
         f"releases of {order.repository} are immutable, so {order.channel} cannot move",
-        f"leave --channel out (who takes the newest {RUNTIME_PREFIX}* sees this release all the same), "
-        f"or turn off immutable releases in the repository's settings and delete an immutable {order.channel}",
+        f"leave --channel out (who takes the newest {RUNTIME_PREFIX}* sees this release all the same); where a fixed "
+        f"address is needed, keep a file that names the release, such as channel.json on a branch; {reserved}",
     )
 
 
@@ -115,41 +148,39 @@ def _unsound(settings: Settings, folder: Path) -> Iterator[BundleError]:
     for path, verdict in report.verdicts:
         yield from (IntegrityError(f"{path.name}: {finding}") for finding in verdict.integrity)
         yield from (WorkError(f"{path.name}: {finding}") for finding in verdict.closure)
-    yield from (IntegrityError(finding) for finding in report.folder_findings)
+    yield from (IntegrityError(one.message) for one in report.folder_findings if one.grade == "integrity")
 
 
 def _listed(folder: Path) -> Mapping[str, str]:
-    path = folder / sha256sums.NAME
+    path = folder / sums.NAME
     return read_sums(path) if path.exists() else {}
 
 
 def _chosen(
-    manifests: Manifests, targets: tuple[Target, ...], listed: Mapping[str, str], folder: Path
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The digests of the archives to publish, and the names of what is left out. Raises PreflightError."""
-    released = [one for name, one in manifests.components.items() if manifests.kinds[name].IMPLIED]
-    selectors = [target.name for target in targets]
-    wanted = [pair for one in released if selectors for pair in one.assets(manifests.hosts, selectors)]
-    known = {name for one in manifests.components.values() for name, _ in one.assets(manifests.hosts, ["all"])}
+    wanted: Sequence[tuple[str, str]], known: Container[str], listed: Mapping[str, str], folder: Path
+) -> tuple[str, ...]:
+    """The archives to publish, of names and what builds them; `known` are all names that manifests speak of.
+
+    Raises PreflightError.
+    """
     problems: list[BundleError] = []
     names = [name for name, _ in wanted]
     problems += [
         UsageError(f"{name} is the name of two archives") for name in sorted({n for n in names if names.count(n) > 1})
     ]
-    for name, target in wanted:
+    for name, words in wanted:
         if name not in listed or not (folder / name).is_file():
-            hint = f"run `aiws-bundle build {target}`, or name what there is with --targets"
-            problems.append(UnreachableError(f"{folder / name} is missing", hint))
-    problems += [
-        UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in listed if name not in known
-    ]
+            hint = f"run `aiws-bundle build {words}`, or name what there is with --targets"
+            problems.append(UsageError(f"{folder / name} is missing", hint))
+    strays = [name for name in listed if name.endswith(ARCHIVE) and name not in known]
+    problems += [UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in strays]
     if problems:
         raise PreflightError(f"{folder} is not what --targets asks for:", problems)
-    return {name: listed[name] for name in names}, tuple(name for name in listed if name not in names)
+    return tuple(names)
 
 
-def _beyond_limits(content: Content) -> Iterator[BundleError]:
-    pieces = content.pieces()
+def _beyond_limits(content: Content, order: Publication) -> Iterator[BundleError]:
+    pieces = content.pieces(order.place())
     if len(pieces) > MOST_ASSETS:
         yield UsageError(
             f"{len(pieces)} assets are more than the {MOST_ASSETS} that a release can hold", "give --targets"
@@ -171,13 +202,13 @@ class _Remote:
 
     settings: Settings
     github: GitHub
-    order: Order
+    order: Publication
     content: Content | None
 
     def commit(self) -> str:
         """The full commit that the release is of. Raises UsageError, UnreachableError, IntegrityError."""
         if not self.github.has_token:
-            raise ForbiddenError("no token to publish with", "set GH_TOKEN or GITHUB_TOKEN")
+            raise UsageError("no token to publish with", "set GH_TOKEN or GITHUB_TOKEN")
         tagged, digits = self.github.tag_commit(self.order.tag), runtime_commit(self.order.tag)
         env = self.settings.env
         named = self.order.commit or digits or tagged
@@ -216,16 +247,21 @@ class _Remote:
             message = f"{published.tag_name} is immutable, so it cannot be replaced"
             raise WorkError(message, "publish under another tag")
         if self.content and not self.order.replace:
-            refuse_mixing(published, compare(self.github.assets(published), self.content.pieces()))
+            refuse_mixing(published, compare(self.github.assets(published), self.content.pieces(self.order.place())))
 
     def channel(self) -> None:
         """Raise if the channel cannot move, or is no channel."""
         if not self.order.channel or not self.github.has_token:
             return
         moving = self.github.published(self.order.channel)
-        newest = next((release for release in self.github.releases() if not release.draft), None)
-        if any(one and one.immutable for one in (moving, newest)) or self.github.keeps_releases():
+        others = (one for one in self.github.releases() if not one.draft and one.tag_name != self.order.channel)
+        keeps = self.github.keeps_releases()
+        if keeps is None:  # this token may not ask: the newest release shows it
+            keeps = any(one.immutable for one in islice(others, 1))
+        if keeps:
             raise immovable(self.order)
+        if moving and moving.immutable:
+            raise immovable(self.order, alone=True)
         if moving is None or self.order.channel == CHANNEL:
             return
         if channel.NAME not in {asset.name for asset in self.github.assets(moving)}:
@@ -236,6 +272,6 @@ class _Remote:
         """Tell of drafts that publishes of other tags left behind: only they can tell what they are good for."""
         ours = (self.order.tag, self.order.channel)
         for release in self.github.releases() if self.github.has_token else ():
-            mark = release_notes.mark_of(release.body) if release.draft else None
+            mark = notes.mark_of(release.body) if release.draft else None
             if mark and mark.tag not in ours:
                 self.settings.progress.say(f"note: a publish of {mark.tag} was not finished: {release.html_url}")

@@ -10,7 +10,7 @@ from bundler.adapters.github import Field, GitHub
 from bundler.adapters.http import retrying
 from bundler.errors import BundleError, UnreachableError, WorkError
 from bundler.model.release import Piece, Release
-from bundler.release.release_notes import Mark, Role, mark_of, unmarked
+from bundler.release.notes import Mark, Role, mark_of, unmarked
 
 
 @dataclass(frozen=True)

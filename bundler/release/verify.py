@@ -7,16 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from bundler.adapters.github import GitHub
+from bundler.adapters.regular import chunks
 from bundler.adapters.release_listing import Listing, newest_runtime, read_small
 from bundler.adapters.store import Store
 from bundler.errors import BundleError, UnreachableError, from_os
 from bundler.model.release import CHANNEL, Asset, Release, runtime_commit
-from bundler.model.verdict import Verdict
-from bundler.release.follow import ChannelView, Following, Found
+from bundler.model.sidecar import Place, SidecarFacts, UnreadError
+from bundler.model.verdict import Finding, Verdict
+from bundler.release import beside
+from bundler.release.channel import ChannelView, Following, Found, found
 from bundler.release.judge import Judgement, judge_release
-from bundler.release.parts import read_parts
+from bundler.release.parts import joinable
 from bundler.session import Settings
 from bundler.sidecars import parts
 
@@ -33,7 +37,7 @@ class ReleaseReport:
     commit: str = ""
     url: str = ""
     assets: Mapping[str, tuple[int, str]] = field(default_factory=dict)
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     channel: ChannelView | None = None
     error: BundleError | None = None
@@ -43,7 +47,8 @@ class ReleaseReport:
         """That of `error`; 3 if anything disagrees; 1 if only a closure fails; else 0."""
         if self.error:
             return self.error.exit_code
-        if self.findings or any(verdict.integrity for verdict in self.verdicts):
+        grades = {finding.grade for finding in self.findings}
+        if "integrity" in grades or any(verdict.integrity for verdict in self.verdicts):
             return 3
         return 1 if any(verdict.closure for verdict in self.verdicts) else 0
 
@@ -77,16 +82,20 @@ def verify_release(settings: Settings, repository: str, tag: str, *, digests_onl
         release = _release(github, tag, newest)
         settings.progress.say(f"verifying {repository}@{release.tag_name}")
         store = settings.store()
-        found = Found(release.tag_name, github.tag_commit(release.tag_name) or "", Listing.of(store, github, release))
-        judgement = _judged(settings, github, found, digests_only=digests_only)
-        view, drift = Following(store, github, newest).view(found, tag)
-        findings = chain(found.listing.findings(), _tagged(found), judgement.findings, drift)
+        it = found(store, github, release)
+        judgement = _judged(settings, github, it, digests_only=digests_only)
+        view, drift = Following(store, github, newest).view(it, tag)
+        findings = chain(
+            map(Finding, (*it.listing.findings(), *_tagged(it.place), *judgement.findings)),
+            _beside(store, github, it, judgement.files),
+            map(Finding, drift),
+        )
         return ReleaseReport(
             repository=repository,
-            tag=found.tag,
-            commit=found.commit,
+            tag=it.place.tag,
+            commit=it.place.commit,
             url=release.html_url,
-            assets=found.listing.contents,
+            assets=it.listing.contents,
             findings=tuple(dict.fromkeys(findings)),
             verdicts=judgement.verdicts,
             channel=view,
@@ -103,18 +112,32 @@ def _release(github: GitHub, tag: str, newest: str) -> Release:
 
 
 def _judged(settings: Settings, github: GitHub, found: Found, *, digests_only: bool) -> Judgement:
-    """Judge what the release holds: its archives, or with `digests_only` the lists of parts alone."""
+    """Judge what the release holds: its archives, or with `digests_only` that digests are told alone."""
     listing = found.listing
-    split = read_parts(listing.assets, listing.listed, partial(_list_of_parts, settings.store(), github, listing))
     if digests_only:
-        return Judgement(findings=(*split.findings, *_undigested(listing)))
-    label = f"{github.repository}@{found.tag}"
-    judgement = judge_release(settings, github, label, listing, split.wholes)
-    return replace(judgement, findings=(*split.findings, *judgement.findings))
+        return Judgement(findings=tuple(_undigested(listing)))
+    wholes = joinable(listing.assets, listing.listed, partial(_list_of_parts, settings.store(), github, listing))
+    return judge_release(settings, github, f"{github.repository}@{found.place.tag}", listing, wholes)
 
 
 def _list_of_parts(store: Store, github: GitHub, listing: Listing, asset: Asset) -> bytes:
     return read_small(store, github, asset, listing.digest(asset), parts.LARGEST)
+
+
+def _beside(store: Store, github: GitHub, found: Found, files: Mapping[str, Path]) -> Iterator[Finding]:
+    """What the sidecars find wrong; `files` are the assets that are at hand, and what is joined of them."""
+    assets = {asset.name: asset for asset in found.listing.all()}
+    wholes = {name: found.listing.listed.get(name, "") for name in found.listing.split}
+
+    def text(name: str, limit: int) -> bytes:
+        return read_small(store, github, assets[name], found.listing.digest(assets[name]), limit)
+
+    def read(name: str) -> Iterator[bytes]:
+        if name not in files:
+            raise UnreadError(name)
+        return chunks(files[name])
+
+    return beside.findings(SidecarFacts(found.listing.contents, read, wholes=wholes, place=found.place), text)
 
 
 def _undigested(listing: Listing) -> Iterator[str]:
@@ -124,11 +147,11 @@ def _undigested(listing: Listing) -> Iterator[str]:
             yield f"{asset.name}: GitHub tells no digest of it; verify without --digests-only"
 
 
-def _tagged(found: Found) -> Iterator[str]:
+def _tagged(place: Place) -> Iterator[str]:
     """A runtime release's tag says which commit its git tag is at."""
-    expected = runtime_commit(found.tag)
-    if expected and not found.commit.startswith(expected):
+    expected = runtime_commit(place.tag)
+    if expected and not place.commit.startswith(expected):
         yield (
-            f"the git tag {found.tag} is not at the commit that it names\n"
-            f"    expected {expected}…\n    actual   {found.commit or 'missing'}"
+            f"the git tag {place.tag} is not at the commit that it names\n"
+            f"    expected {expected}…\n    actual   {place.commit or 'missing'}"
         )

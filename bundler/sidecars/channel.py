@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
 from bundler.model.json_text import limited
-from bundler.words import Repository, Sha256
+from bundler.model.sidecar import Place, SidecarFacts
+from bundler.model.verdict import Finding
+from bundler.words import AssetName, Commit, Repository, Sha256, Tag
 
+OF: Final = "release"
 NAME = "channel.json"
 LARGEST = 4 << 20
 _CONFIG = ConfigDict(extra="ignore")
 _FORMAT = 1
-
-Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.][A-Za-z0-9_./+-]*$", max_length=200)]
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,16 @@ class Channel:
     channel: Tag
     repository: Repository
     tag: Tag
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-    assets: Mapping[str, ChannelAsset]
+    commit: Commit
+    assets: Mapping[AssetName, ChannelAsset]
 
 
-def render(channel: Channel) -> bytes:
+def name(subject: str) -> str:
+    """The file's name, the same on every release."""
+    return NAME
+
+
+def compose(channel: Channel) -> bytes:
     """Return the file's bytes."""
     document = {
         "format": _FORMAT,
@@ -65,6 +71,37 @@ def parse(content: bytes) -> Channel:
         raise IntegrityError(f"{NAME}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except ValueError as error:
         raise IntegrityError(f"{NAME}: {error}") from error
+
+
+def render(facts: SidecarFacts) -> bytes | None:
+    """What a channel points at; None for a release that follows no other."""
+    if facts.follows is None:
+        return None
+    followed = facts.follows.place
+    listed = {name: ChannelAsset(size, sha256) for name, (size, sha256) in facts.follows.files.items()}
+    return compose(Channel(facts.place.tag, facts.place.repository, followed.tag, followed.commit, listed))
+
+
+def findings(content: bytes | None, facts: SidecarFacts) -> Iterator[Finding]:
+    """Yield what the file alone shows: what it points at is compared by who can look there (`release.channel`)."""
+    if content is None:
+        return
+    try:
+        yield from map(Finding, misnamed(parse(content), facts.place))
+    except IntegrityError as error:
+        yield Finding(error.message)
+
+
+def misnamed(said: Channel, place: Place) -> Iterator[str]:
+    """Yield where a channel's file says that it is another channel's than that of the release which holds it."""
+    if place.repository and said.repository.lower() != place.repository.lower():
+        yield _wrong("names another repository", place.repository, said.repository)
+    if place.tag and said.channel != place.tag:
+        yield _wrong("names another channel", place.tag, said.channel)
+
+
+def _wrong(what: str, expected: str, actual: str) -> str:
+    return f"{NAME}: {what}\n    expected {expected}\n    actual   {actual}"
 
 
 @cache

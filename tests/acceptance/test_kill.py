@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 from tests.world import World, make_wheel
 
 pytestmark = pytest.mark.slow
@@ -22,14 +22,12 @@ KILLS = 25
 
 def check_no_lie(dist: Path) -> None:
     """Every line of SHA256SUMS is true; nothing but archives and SHA256SUMS can be seen."""
-    if not (dist / sha256sums.NAME).is_file():
+    if not (dist / sums.NAME).is_file():
         return
-    checked = subprocess.run(
-        ["sha256sum", "--quiet", "-c", sha256sums.NAME], cwd=dist, capture_output=True, check=False
-    )
+    checked = subprocess.run(["sha256sum", "--quiet", "-c", sums.NAME], cwd=dist, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     seen = {path.name for path in dist.iterdir() if not path.name.startswith(".")}
-    assert all(name == sha256sums.NAME or name.endswith(".tar.gz") for name in seen)
+    assert all(name == sums.NAME or name.endswith(".tar.gz") for name in seen)
 
 
 def test_killed_builds_never_show_half_an_archive_nor_a_false_checksum(locked: World) -> None:
@@ -50,7 +48,7 @@ def test_killed_builds_never_show_half_an_archive_nor_a_false_checksum(locked: W
     check_no_lie(locked.dist)
     names = {path.name for path in locked.dist.iterdir()}
     assert len(names) == 5, names
-    assert set(sha256sums.parse((locked.dist / sha256sums.NAME).read_text())) == names - {sha256sums.NAME}
+    assert set(sums.parse((locked.dist / sums.NAME).read_text())) == names - {sums.NAME}
     assert locked.run("verify", "dist").code == 0
     assert wheel.is_file()
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
-from bundler.sidecars import sha256sums
-from tests.cli.releasing import REPO, Releasing, releasing
+from bundler.sidecars import sums
+from tests.cli.releasing import FIRST, OTHER, REPO, Releasing, releasing
 from tests.forks import forks
 from tests.github import Fault
 from tests.world import World
@@ -75,18 +75,18 @@ class Reader:
         states = {asset["state"] for asset in assets}
         if release["draft"]:
             self.wrong.append(f"{tag}: a draft is seen")
-        if states != {"uploaded"} or sha256sums.NAME not in there:
+        if states != {"uploaded"} or sums.NAME not in there:
             self.wrong.append(f"{tag}: {states}, {sorted(there)}")
             return
-        text = self.get(f"/repos/{REPO}/releases/assets/{there[sha256sums.NAME]['id']}")
+        text = self.get(f"/repos/{REPO}/releases/assets/{there[sums.NAME]['id']}")
         if text is None:  # switched since the list was made
             return
-        listed = sha256sums.parse(text.decode())
+        listed = sums.parse(text.decode())
         told = {name: asset["digest"].removeprefix("sha256:") for name, asset in there.items()}
-        sums = told.pop(sha256sums.NAME)
+        digest = told.pop(sums.NAME)
         if listed != told:
             self.wrong.append(f"{tag}: {listed} but {told}")
-        self.seen.add((tag, sums))
+        self.seen.add((tag, digest))
 
     def get(self, path: str) -> bytes | None:
         request = urllib.request.Request(self.api + path, headers={"Accept": "application/octet-stream"})
@@ -125,10 +125,12 @@ def test_a_hundred_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None
     with releasing(locked, tmp_path / "hub") as ready, forks(__name__) as processes, reading(ready.hub.api) as reader:
         builds = two_builds(ready)
         env = {**ready.world.env(), **ready.env()}
+        times = {"a": FIRST, "b": OTHER}
         ready.hub.faults.append(Fault(stall=0.004, times=-1))  # an API far away
 
         def start(folder: str) -> int:
-            return processes.start("publish", str(ready.world.root), env, folder, ready.tag)
+            made_at = {**env, "SOURCE_DATE_EPOCH": times[folder]}
+            return processes.start("publish", str(ready.world.root), made_at, folder, ready.tag)
 
         began = time.monotonic()
         assert processes.wait(start("a")) == 0
@@ -144,7 +146,7 @@ def test_a_hundred_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None
                 assert processes.wait(start(folder)) == 0
                 assert ready.stored(ready.tag) == builds[folder]
                 held = ready.stored(CHANNEL)
-                assert {n: held[n] for n in builds[folder] if n != sha256sums.NAME}.items() <= builds[folder].items()
+                assert {n: held[n] for n in builds[folder] if n != sums.NAME}.items() <= builds[folder].items()
                 assert ready.hub.drafts() == []
                 assert len(ready.published()) == 2
                 states = {asset.state for release in ready.hub.releases() for asset in release.assets.values()}

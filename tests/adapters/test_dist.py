@@ -20,7 +20,7 @@ from bundler.errors import WorkError
 from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.model.bundle import Bundle, text_file
 from bundler.progress import Silent
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 from tests.forks import Forks
 from tests.kinds.wheelhouse.members.test_archive_manifest import FACTS
 from tests.server import wait_until
@@ -55,7 +55,7 @@ class Out:
 
     def checked(self) -> bool:
         """Whether `sha256sum -c` finds every line true."""
-        argv = ["sha256sum", "--quiet", "-c", sha256sums.NAME]
+        argv = ["sha256sum", "--quiet", "-c", sums.NAME]
         return subprocess.run(argv, cwd=self.folder, capture_output=True, check=False).returncode == 0
 
     def settle(self) -> None:
@@ -63,8 +63,8 @@ class Out:
             pass
 
     def sums(self) -> dict[str, str]:
-        path = self.folder / sha256sums.NAME
-        return sha256sums.parse(path.read_text()) if path.is_file() else {}
+        path = self.folder / sums.NAME
+        return sums.parse(path.read_text()) if path.is_file() else {}
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_lines_come_and_go_with_archives_that_others_put_there(out: Out) -> None
     (out.folder / "a.tar.gz").unlink()
     (out.folder / "foreign.tar.gz").unlink()
     out.settle()
-    assert not (out.folder / sha256sums.NAME).exists()
+    assert not (out.folder / sums.NAME).exists()
 
 
 def test_a_failed_write_leaves_nothing(out: Out) -> None:
@@ -117,13 +117,13 @@ def test_a_changed_archive_is_not_current_and_keeps_the_line_that_shows_it(out: 
     (out.folder / "a.tar.gz").write_bytes(b"two")
     assert out.current("a.tar.gz") is None
     assert out.sums() == {"a.tar.gz": sha(b"one")}
-    checked = subprocess.run(["sha256sum", "-c", sha256sums.NAME], cwd=out.folder, capture_output=True, check=False)
+    checked = subprocess.run(["sha256sum", "-c", sums.NAME], cwd=out.folder, capture_output=True, check=False)
     assert checked.returncode != 0
 
 
 def test_a_broken_checksum_file_is_made_anew(out: Out) -> None:
     out.put("a.tar.gz", b"one")
-    (out.folder / sha256sums.NAME).write_text("nonsense")
+    (out.folder / sums.NAME).write_text("nonsense")
     out.settle()
     assert out.sums() == {"a.tar.gz": sha(b"one")}
 
@@ -254,7 +254,7 @@ def test_building_anew_repairs_what_was_changed(out: Out) -> None:
 def test_an_archive_without_its_line_is_listed_again(out: Out) -> None:
     """As after a kill between the renaming of an archive and the writing of its line."""
     out.put("a.tar.gz", real_archive(), INPUTS)
-    (out.folder / sha256sums.NAME).unlink()
+    (out.folder / sums.NAME).unlink()
     assert out.current("a.tar.gz", INPUTS)
     assert out.checked()
 
@@ -265,22 +265,47 @@ def test_an_archive_without_its_line_is_listed_again(out: Out) -> None:
 def test_checksums_that_cannot_be_read_are_computed(out: Out, text: str) -> None:
     out.put("a.tar.gz", b"one")
     out.put("b.tar.gz", b"two")
-    (out.folder / sha256sums.NAME).write_text(text)
+    (out.folder / sums.NAME).write_text(text)
     out.settle()
     assert out.sums() == {"a.tar.gz": sha(b"one"), "b.tar.gz": sha(b"two")}
 
 
 def test_lines_of_files_that_are_gone_or_no_archives_go(out: Out) -> None:
     out.put("a.tar.gz", b"one")
-    for name in (".hidden.tar.gz", "notes.txt", "a.tar.gz.part-000"):
+    for name in (".hidden.tar.gz", "notes.txt", "b.tar.gz.part-000"):
         (out.folder / name).write_bytes(b"x")
     (out.folder / "folder.tar.gz").mkdir()
-    (out.folder / sha256sums.NAME).write_text(
-        f"{sha(b'one')}  a.tar.gz\n{'0' * 64}  gone.tar.gz\n{'0' * 64}  notes.txt\n"
-    )
+    (out.folder / sums.NAME).write_text(f"{sha(b'one')}  a.tar.gz\n{'0' * 64}  gone.tar.gz\n{'0' * 64}  notes.txt\n")
     out.settle()
     assert out.sums() == {"a.tar.gz": sha(b"one")}
     assert (out.folder / ".hidden.tar.gz").exists()
+
+
+def test_what_stands_beside_an_archive_is_listed_and_nothing_else(out: Out) -> None:
+    out.put("a.tar.gz", b"one")
+    beside = ["a.tar.gz.asc", "a.tar.gz.minisig", "a.tar.gz.sig"]
+    for name in (*beside, "SHA256SUMS.sig", "b.tar.gz.sig", "a.tar.gz.two words", "notes.txt", ".a.tar.gz.sig"):
+        (out.folder / name).write_bytes(name.encode())
+    out.settle()
+    assert out.sums() == {"a.tar.gz": sha(b"one")} | {name: sha(name.encode()) for name in beside}
+    out.put("a.tar.gz", b"two")
+    assert out.sums() == {"a.tar.gz": sha(b"two")} | {name: sha(name.encode()) for name in beside}
+    (out.folder / "a.tar.gz").unlink()
+    out.settle()
+    assert out.sums() == {}
+
+
+def test_what_was_signed_anew_is_listed_anew_by_the_next_run(out: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No run makes it, so none could mend a line that it disagrees with; whether it is right is for its reader."""
+    out.put("a.tar.gz", b"one")
+    (out.folder / "a.tar.gz.sig").write_bytes(b"first")
+    out.settle()
+    (out.folder / "a.tar.gz.sig").write_bytes(b"again")
+    assert not out.checked()
+    out.settle()
+    assert out.sums()["a.tar.gz.sig"] == sha(b"again")
+    monkeypatch.setattr("bundler.adapters.dist.sha256_of", lambda path: pytest.fail("hashed although nothing changed"))
+    out.settle()
 
 
 def test_a_folder_by_another_name_is_the_same_folder(out: Out, tmp_path: Path, children: Forks) -> None:
@@ -352,8 +377,8 @@ class Watcher(threading.Thread):
                         self.lies.append(name)
 
     def _lines(self) -> dict[str, str]:
-        content = self._content(sha256sums.NAME)
-        return sha256sums.parse(content.decode()) if content is not None else {}
+        content = self._content(sums.NAME)
+        return sums.parse(content.decode()) if content is not None else {}
 
     def _content(self, name: str) -> bytes | None:
         try:

@@ -19,7 +19,7 @@ from bundler.adapters.store import Blob, Store
 from bundler.errors import WorkError
 from bundler.kinds.wheelhouse.members.archive_manifest import inputs_of
 from bundler.progress import Silent
-from bundler.sidecars import sha256sums
+from bundler.sidecars import sums
 from tests.world import World
 
 CONTENT = b"the content"
@@ -224,9 +224,7 @@ def test_remembered_state_that_others_may_write_is_refused(tmp_path: Path, bits:
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-@pytest.mark.parametrize(
-    "name", ["a.tar.gz", sha256sums.NAME, ".aiws-bundle-a.tar.gz.tmp", ".aiws-bundle-SHA256SUMS.tmp"]
-)
+@pytest.mark.parametrize("name", ["a.tar.gz", sums.NAME, ".aiws-bundle-a.tar.gz.tmp", ".aiws-bundle-SHA256SUMS.tmp"])
 def test_nothing_planted_in_the_output_folder_is_followed(
     tmp_path: Path, victim: Path, plant: Callable[[Path, Path], None], name: str
 ) -> None:
@@ -236,7 +234,7 @@ def test_nothing_planted_in_the_output_folder_is_followed(
     out = put(tmp_path)
     assert sorted(path.name for path in out.iterdir()) == ["SHA256SUMS", "a.tar.gz"]
     assert all(stat.S_ISREG(path.lstat().st_mode) for path in out.iterdir())
-    assert (out / sha256sums.NAME).read_text() == f"{SHA}  a.tar.gz\n"
+    assert (out / sums.NAME).read_text() == f"{SHA}  a.tar.gz\n"
 
 
 def test_a_link_to_the_right_bytes_is_no_finished_archive(tmp_path: Path) -> None:

@@ -14,12 +14,17 @@ from tests.world import Ran, World
 REPO = "example/litellm"
 
 
-@dataclass(frozen=True)
+# The times (s since 1970) that builds give their files: the tool's own default, and another.
+FIRST, OTHER = "315532800", "1000000000"
+
+
+@dataclass
 class Releasing:
-    """A checkout with a filled dist/ and the server that takes it."""
+    """A checkout with a filled dist/ and the server that takes it. `epoch` is the time of what dist/ holds."""
 
     world: World
     hub: GitHub
+    epoch: str = FIRST
 
     @property
     def tag(self) -> str:
@@ -31,7 +36,8 @@ class Releasing:
         return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in self.world.dist.iterdir()}
 
     def env(self, token: str | None = None) -> dict[str, str]:
-        return {"GITHUB_API_URL": self.hub.api, "GH_TOKEN": self.hub.token if token is None else token}
+        token = self.hub.token if token is None else token
+        return {"GITHUB_API_URL": self.hub.api, "GH_TOKEN": token, "SOURCE_DATE_EPOCH": self.epoch}
 
     def run(self, *words: str, token: str | None = None) -> Ran:
         return self.world.run(*words, **self.env(token))
@@ -61,7 +67,8 @@ class Releasing:
 
     def another_build(self) -> None:
         """Replace dist/ by archives of other bytes, as from another commit."""
-        _fill(self.world, "1000000000")
+        self.epoch = OTHER
+        _fill(self.world, self.epoch)
 
 
 # What builds make of a world, by the time of their files: always the same, so it is made once.
@@ -84,6 +91,6 @@ def _fill(world: World, epoch: str) -> None:
 @contextmanager
 def releasing(world: World, folder: Path, *, enterprise: bool = False) -> Iterator[Releasing]:
     """Build everything, and serve a repository that has no release yet."""
-    _fill(world, "315532800")
+    _fill(world, FIRST)
     with github(folder, repo=REPO, enterprise=enterprise) as hub:
         yield Releasing(world, hub)

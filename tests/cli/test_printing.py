@@ -25,13 +25,13 @@ from bundler.commands.rehearse import RehearsalReport
 from bundler.errors import BundleError, IntegrityError, ManifestError, PreflightError, Problem, ProofError, from_os
 from bundler.kinds.kind import Inspection
 from bundler.kinds.prebuilt.asset_lock import AssetLock
-from bundler.kinds.verify import VerifyReport
 from bundler.model.outcome import Outcome, PinnedRelease
 from bundler.payloads.payload import Choice, Facts
 from bundler.payloads.prisma.choice import Database
 from bundler.payloads.prisma.facts import DatabaseFacts
 from bundler.progress import Lines
-from bundler.release.delivery_record import DeliveryRecord, document, markdown
+from bundler.release.folder import VerifyReport
+from bundler.release.record import DeliveryRecord, document, markdown
 from bundler.release.verify import ReleaseReport
 from bundler.terminal import Json, say_document, say_json
 from tests.screens import GRAPHICS, screen

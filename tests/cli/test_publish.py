@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.releasing import REPO, Releasing, releasing
+from tests.cli.releasing import FIRST, REPO, Releasing, releasing
 from tests.github import Fault
 from tests.world import World
 
@@ -200,6 +200,7 @@ def test_a_release_whose_replacement_was_lost_is_put_back(ready: Releasing) -> N
     ready.hub.faults.clear()
     for path in ready.world.dist.iterdir():
         path.unlink()
+    ready.epoch = FIRST
     assert ready.world.run("build", "all").code == 0
     done = ready.publish()
     assert done.code == 0, done.err
@@ -264,6 +265,8 @@ def test_where_releases_are_immutable_only_the_channel_cannot_work(ready: Releas
     assert refused.code == 1
     assert "latest-runtime cannot move" in refused.err
     assert "leave --channel out" in refused.err
+    assert "channel.json on a branch" in refused.err
+    assert "never delete an immutable latest-runtime" in refused.err
     assert ready.writes() == []
     assert ready.publish().code == 0
     assert ready.stored(ready.tag) == ready.files
@@ -272,11 +275,100 @@ def test_where_releases_are_immutable_only_the_channel_cannot_work(ready: Releas
     assert "immutable" in ready.publish("--replace").err
 
 
+def test_an_immutable_channel_is_given_up_for_another_name(ready: Releasing) -> None:
+    """What was published while releases were immutable stays so; deleted, GitHub would reserve its name for ever."""
+    ready.hub.add_release("latest-runtime", {"channel.json": b"{}"}, immutable=True)
+    refused = ready.publish("--channel", "latest-runtime")
+    assert refused.code == 1
+    assert "latest-runtime is immutable, so it cannot move" in refused.err
+    assert "give another name with --channel" in refused.err
+    assert "never delete an immutable latest-runtime" in refused.err
+    assert ready.writes() == []
+    assert ready.publish("--channel", "newest").code == 0
+    assert "channel.json" in ready.stored("newest")
+
+
 @pytest.mark.parametrize("channel", ["runtime-latest", "TAG"])
 def test_a_channel_may_not_look_like_a_release(ready: Releasing, channel: str) -> None:
     done = ready.publish("--channel", ready.tag if channel == "TAG" else channel)
     assert done.code == 2
     assert "cannot be called" in done.err
+
+
+ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
+
+
+def test_archives_of_other_locks_or_another_time_are_refused_and_named(ready: Releasing) -> None:
+    ready.epoch = "1000000000"
+    done = ready.publish()
+    assert done.code == 3
+    assert f"not made of the manifests and locks here: {ARCHIVE}, " in done.err
+    ready.epoch = FIRST
+
+    assert ready.world.run("lock", "debian-12-amd64", "--set", "litellm=1.1").code == 0
+    done = ready.publish()
+    assert done.code == 3
+    assert f"not made of the manifests and locks here: {ARCHIVE}" in done.err
+    assert "debian-13" not in done.err.partition("not made of")[2]
+    assert "run `aiws-bundle build debian-12-amd64`" in done.err
+    assert ready.writes() == []
+
+
+def test_archives_of_mixed_versions_are_refused_and_named(ready: Releasing) -> None:
+    assert ready.world.run("lock", "debian-12-amd64", "--set", "litellm=1.1").code == 0
+    assert ready.world.run("build", "all").code == 0
+    done = ready.publish()
+    assert done.code == 3
+    assert "mixed versions, where the manifests say litellm[proxy]==1.0 for all" in done.err
+    assert f"litellm[proxy]==1.1: {ARCHIVE}\n" in done.err
+    assert "litellm[proxy]==1.0: litellm-runtime-debian-12-arm64.tar.gz, " in done.err
+    assert ready.writes() == []
+    assert ready.publish("--targets", "debian-12-amd64").code == 0
+
+
+def test_a_target_whose_lock_is_gone_is_named(ready: Releasing) -> None:
+    for path in (ready.world.root / "manifests" / "locks").glob("*debian-12-amd64*"):
+        path.unlink()
+    done = ready.publish()
+    assert done.code == 2
+    assert "not locked: debian-12-amd64" in done.err
+
+
+def rehearsal(ready: Releasing, name: str, **more: object) -> str:
+    """What `--json rehearse` prints of an archive of dist/."""
+    steps = [{"name": "install", "seconds": 1.0, "ok": more.get("ok", True), "attempts": []}]
+    document = {"archive": f"dist/{name}", "root": "/", "ok": True, "versions": {}, "steps": steps, **more}
+    (ready.world.root / f"{name}.json").write_text(json.dumps(document))
+    return f"{name}.json"
+
+
+def test_rehearsals_are_evidence_and_targets_without_one_are_told(ready: Releasing) -> None:
+    done = ready.publish("--dry-run")
+    assert "not rehearsed: debian-12-amd64, debian-12-arm64, debian-13-amd64, debian-13-arm64" in done.out
+    names = [name for name in sorted(ready.files) if name.endswith(".tar.gz")]
+    words = [word for name in names for word in ("--rehearsal", rehearsal(ready, name))]
+    done = ready.publish("--dry-run", *words[:2])
+    assert "not rehearsed: debian-12-arm64, debian-13-amd64, debian-13-arm64" in done.out
+    done = ready.run("--json", "publish", "dist", "--repo", REPO, "--tag", ready.tag, *words)
+    assert done.code == 0, done.err
+    assert done.json()["unrehearsed"] == []
+
+
+def test_a_rehearsal_that_failed_refuses(ready: Releasing) -> None:
+    done = ready.publish("--rehearsal", rehearsal(ready, ARCHIVE, ok=False))
+    assert done.code == 1
+    assert f"{ARCHIVE}: its rehearsal failed: install" in done.err
+    other = ready.publish("--targets", "debian-13", "--rehearsal", f"{ARCHIVE}.json", "--dry-run")
+    assert other.code == 0, other.err
+    (ready.world.root / "none.json").write_text('{"error": {"message": "no sandbox", "exit_code": 1}}')
+    done = ready.publish("--rehearsal", "none.json")
+    assert done.code == 1
+    assert "none.json: a rehearsal without a result: no sandbox" in done.err
+    done = ready.publish("--rehearsal", rehearsal(ready, ARCHIVE, sha256="0" * 64))
+    assert done.code == 3
+    assert f"{ARCHIVE}: what was rehearsed is another archive" in done.err
+    assert ready.publish("--rehearsal", "nowhere.json").code == 2
+    assert ready.writes() == []
 
 
 def test_every_problem_is_named_at_once_and_nothing_is_changed(ready: Releasing) -> None:
@@ -293,7 +385,7 @@ def test_every_problem_is_named_at_once_and_nothing_is_changed(ready: Releasing)
 
 def test_without_a_token_nothing_is_tried(ready: Releasing) -> None:
     done = ready.publish(token="")
-    assert done.code == 4
+    assert done.code == 2
     assert "GH_TOKEN or GITHUB_TOKEN" in done.err
     assert ready.writes() == []
 
@@ -303,11 +395,23 @@ def test_a_missing_target_is_refused_unless_others_are_asked_for(ready: Releasin
         path.unlink()
     assert ready.world.run("build", "debian-12").code == 0
     refused = ready.publish()
-    assert refused.code == 4
+    assert refused.code == 2
     assert "litellm-runtime-debian-13-amd64.tar.gz is missing" in refused.err
     assert "aiws-bundle build debian-13-amd64" in refused.err
     assert ready.publish("--targets", "debian-12").code == 0
     assert ready.stored(ready.tag) == ready.files
+
+
+@pytest.mark.parametrize("folder", ["empty", "nowhere"])
+def test_a_folder_without_archives_is_told_with_what_to_run(ready: Releasing, folder: str) -> None:
+    (ready.world.root / "empty").mkdir()
+    done = ready.run("publish", folder, "--repo", REPO, "--tag", ready.tag)
+    assert done.code == 2
+    assert ("empty holds no archive" if folder == "empty" else "nowhere is not a folder") in done.err
+    assert f"aiws-bundle build all --out {folder}" in done.err
+    assert "GitHub does not store" not in done.err
+    assert "is missing" not in done.err
+    assert ready.writes() == []
 
 
 def test_what_is_not_asked_for_is_left_out_and_not_in_the_checksums(ready: Releasing) -> None:
@@ -317,6 +421,19 @@ def test_what_is_not_asked_for_is_left_out_and_not_in_the_checksums(ready: Relea
     release = ready.release(ready.tag)
     assert len(release.assets) == 3
     assert "debian-13" not in release.assets["SHA256SUMS"].path.read_text()
+
+
+def test_only_what_belongs_to_a_release_is_published(ready: Releasing) -> None:
+    name = "litellm-runtime-debian-12-amd64.tar.gz.sig"
+    files = ready.files
+    for path in (name, "SHA256SUMS.sig", "notes.txt"):
+        (ready.world.dist / path).write_text("x")
+    assert ready.world.run("build", "all").code == 0
+    assert name in (ready.world.dist / "SHA256SUMS").read_text()
+    done = ready.publish()
+    assert done.code == 0, done.err
+    assert ready.stored(ready.tag) == files
+    assert f"left out, as no release holds it: {name}" in done.out
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,10 @@ def test_json_is_one_document(built: World) -> None:
     assert (record["repository"], record["tag"], record["run"]) == ("o/r", "v1", "")
     assert {asset["name"] for asset in record["assets"]} == {p.name for p in built.dist.iterdir()}
     assert record["rehearsals"][0]["ok"] is False
+    asset = next(asset for asset in record["assets"] if asset["name"] == ARCHIVE)
+    # What an archive is made of is told by its inputs; a commit is a repository's.
+    assert re.fullmatch("[0-9a-f]{64}", asset["inputs"])
+    assert asset["commit"] == record["commit"] == ""
 
 
 def test_failures_are_recorded(built: World) -> None:
@@ -100,7 +104,7 @@ def test_a_folder_that_disagrees_with_its_checksums_is_told_and_ends_with_3(buil
         file.write(b"x")
     done = built.run("report", "dist")
     assert done.code == 3
-    assert f"{ARCHIVE}: expected" in done.err
+    assert f"{ARCHIVE}: SHA-256 differs from SHA256SUMS expected" in done.err
     assert "**Wrong:**" in done.out
 
 
@@ -115,7 +119,7 @@ def test_a_document_of_another_kind(built: World, content: str) -> None:
 
 @pytest.mark.parametrize("words", [("nowhere",), ("dist", "--verification", "nowhere.json")])
 def test_what_is_not_there(built: World, words: tuple[str, ...]) -> None:
-    assert built.run("report", *words).code == 4
+    assert built.run("report", *words).code == 2
 
 
 def test_what_others_say_is_no_markup(built: World, tmp_path: Path) -> None:
@@ -133,7 +137,14 @@ def test_a_file_that_no_checksum_covers_is_told(built: World) -> None:
     (built.dist / "more.tar.gz").write_bytes(b"x")
     done = built.run("report", "dist")
     assert done.code == 3
-    assert "more.tar.gz: expected no such file" in done.err
+    assert "more.tar.gz: surplus: not listed" in done.err
+
+
+def test_a_file_that_is_no_archive_is_recorded_and_no_fault(built: World) -> None:
+    (built.dist / f"{ARCHIVE}.sig").write_bytes(b"x")
+    done = built.run("--json", "report", "dist")
+    assert done.code == 0, done.err
+    assert f"{ARCHIVE}.sig" in {asset["name"] for asset in done.json()["assets"]}
 
 
 def verified(built: World, **digests: str) -> str:
@@ -162,6 +173,16 @@ def test_what_was_published_is_compared_with_the_folder(built: World) -> None:
     assert done.code == 3
     assert f"actual {'f' * 64} on o/r@v1" in done.err
     assert "**Wrong:**" in done.out
+
+
+def test_the_release_s_commit_is_the_one_that_was_found(built: World) -> None:
+    document = json.loads(verified(built))
+    document["releases"][0]["commit"] = "d" * 40
+    (built.root / "verified.json").write_text(json.dumps(document))
+    words = ("--json", "report", "dist", "--verification", "verified.json")
+    assert built.run(*words, "--tag", "v1").json()["commit"] == "d" * 40
+    assert built.run(*words, "--tag", "v2").json()["commit"] == ""
+    assert built.run(*words, "--commit", "e" * 40).json()["commit"] == "e" * 40
 
 
 def test_a_job_without_a_result_does_not_keep_the_record_from_being_written(built: World) -> None:

@@ -237,6 +237,37 @@ def test_a_folder_says_what_is_missing_and_what_is_surplus(built: World) -> None
     assert "zzz.tar.gz: missing" in done.out
 
 
+def test_a_signature_beside_an_archive_is_told_then_listed_then_checked(built: World) -> None:
+    signature = built.dist / f"{ASSET}.sig"
+    for path in (signature, built.dist / "SHA256SUMS.sig", built.dist / "notes.txt"):
+        path.write_text("x")
+    done = built.run("verify", "dist")
+    assert done.code == 0, done.out
+    for name in (signature.name, "notes.txt"):
+        assert f"note    dist/{name}: surplus: not listed in SHA256SUMS" in done.out
+    assert "SHA256SUMS.sig" not in done.out
+    told = built.run("--json", "verify", "dist").json()
+    assert (told["ok"], len(told["notes"]), told["folders"]) == (True, 2, [])
+
+    assert built.run("build", "debian-12-amd64").code == 0
+    done = built.run("verify", "dist")
+    assert done.code == 0
+    assert signature.name not in done.out
+    signature.write_text("y")
+    done = built.run("verify", "dist")
+    assert done.code == 3
+    assert f"NOT ok  dist/{signature.name}: SHA-256 differs" in done.out
+    signature.unlink()
+    assert f"NOT ok  dist/{signature.name}: missing" in built.run("verify", "dist").out
+
+
+def test_an_archive_that_is_not_listed_is_a_fault(built: World) -> None:
+    (built.dist / "stray.tar.gz").write_bytes((built.dist / ASSET).read_bytes())
+    done = built.run("verify", "dist")
+    assert done.code == 3
+    assert "NOT ok  dist/stray.tar.gz: surplus: not listed in SHA256SUMS" in done.out
+
+
 @pytest.mark.parametrize("words", [["verify", "nowhere"], ["inspect", "nowhere"], ["rehearse", "nowhere"]], ids=str)
 def test_a_file_that_is_not_here_is_wrong_usage(unlocked: World, words: list[str]) -> None:
     done = unlocked.run(*words)

@@ -10,7 +10,7 @@ import pytest
 from bundler.commands.publish import publish
 from bundler.model.release import PART_SIZE
 from bundler.progress import Silent
-from bundler.release.preflight import Order
+from bundler.release.preflight import Publication
 from bundler.session import Settings
 from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault
@@ -102,8 +102,7 @@ def test_missing_surplus_and_broken_assets_are_named(released: Releasing) -> Non
     done = released.run("--json", "verify", "--digests-only", f"{REPO}@{released.tag}")
     assert done.code == 3
     findings = "\n".join(done.json()["releases"][0]["findings"])
-    assert f"{ARCHIVE}\n    expected" in findings
-    assert "actual   missing" in findings
+    assert f"{ARCHIVE}: missing, but listed in SHA256SUMS" in findings
     assert "extra.tar.gz: surplus" in findings
     assert "litellm-runtime-debian-13-amd64.tar.gz: not uploaded whole" in findings
 
@@ -197,7 +196,7 @@ def in_parts(released: Releasing, part_size: int, tag: str) -> None:
         progress=Silent(),
         jobs=4,
     )
-    order = Order(REPO, tag, (), "", released.hub.head, replace=False)
+    order = Publication(REPO, tag, (), "", released.hub.head, replace=False)
     publish(settings, released.world.dist, order, part_size=part_size)
 
 
@@ -233,6 +232,34 @@ def test_a_list_of_parts_that_lies_is_found(released: Releasing) -> None:
     done = released.run("verify", f"{REPO}@v1")
     assert done.code == 3
     assert f"{ARCHIVE}: its parts do not make it" in done.out
+
+
+def test_one_download_with_the_checksums_of_all(released: Releasing) -> None:
+    """As `sha256sum --ignore-missing` has it, here of a release in parts: what is there is right, and something is."""
+    in_parts(released, (released.world.dist / ARCHIVE).stat().st_size // 2 + 1, "v1")
+    folder = released.world.root / "downloaded"
+    folder.mkdir()
+    held = released.release("v1").assets
+    (folder / "SHA256SUMS").write_bytes(held["SHA256SUMS"].path.read_bytes())
+    none = released.run("verify", "--ignore-missing", "downloaded")
+    assert none.code == 2
+    assert "holds no file that its SHA256SUMS lists" in none.err
+
+    (folder / ARCHIVE).write_bytes((released.world.dist / ARCHIVE).read_bytes())
+    assert released.run("verify", "downloaded").code == 3
+    done = released.run("verify", "--ignore-missing", "downloaded")
+    assert done.code == 0, done.out
+    assert f"ok      downloaded/{ARCHIVE}" in done.out
+    part = held[f"{ARCHIVE}.part-000"]
+    (folder / part.name).write_bytes(part.path.read_bytes())
+    (folder / f"{ARCHIVE}.parts").write_bytes(held[f"{ARCHIVE}.parts"].path.read_bytes())
+    assert released.run("verify", "--ignore-missing", "downloaded").code == 0
+
+    (folder / part.name).write_bytes(b"x")
+    assert f"{part.name}: SHA-256 differs" in released.run("verify", "--ignore-missing", "downloaded").out
+    (folder / part.name).unlink()
+    (folder / "stray.tar.gz").write_bytes((folder / ARCHIVE).read_bytes())
+    assert "stray.tar.gz: surplus" in released.run("verify", "--ignore-missing", "downloaded").out
 
 
 def test_the_limit_is_the_contract_s() -> None:

@@ -28,8 +28,8 @@ from bundler.model.closure import prove
 from bundler.model.interpreter import Interpreter
 from bundler.model.metadata import parse_metadata, read_wheel
 from bundler.model.release import Release, read_json
-from bundler.release.delivery_record import Verification, parse
-from bundler.sidecars import channel, parts, sha256sums
+from bundler.release.record import Verification, parse
+from bundler.sidecars import channel, parts, sums
 from tests.kinds.prebuilt.test_asset_lock import LOCK as ASSET_LOCK
 from tests.kinds.wheelhouse.test_build_lock import LOCK as BUILD_LOCK
 from tests.sources import tar_of, zip_of
@@ -281,9 +281,7 @@ READERS: Mapping[str, Reader] = {
     "api": Reader(
         _api, lambda: (_RELEASE, b'{"message": "no", "errors": [{"code": "already_exists", "field": "tag_name"}]}')
     ),
-    "sha256sums": Reader(
-        lambda c: sha256sums.parse(c.decode("utf-8", "replace")), lambda: (b"0" * 64 + b"  a.tar.gz\n",)
-    ),
+    "sha256sums": Reader(lambda c: sums.parse(c.decode("utf-8", "replace")), lambda: (b"0" * 64 + b"  a.tar.gz\n",)),
     "runtime.env": Reader(
         lambda c: runtime_env.parse(c, "litellm"), lambda: (_ENV,), (b"export PATH=", b"$(id)", b"`id`", b";")
     ),

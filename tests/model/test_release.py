@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,8 @@ from bundler.model.release import (
     refuse_mixing,
     runtime_commit,
 )
+from bundler.sidecars import channel
+from bundler.sidecars.channel import Channel
 
 A, B = "a" * 64, "b" * 64
 RELEASE = Release(1, "t", False, "https://example.com/assets{?name,label}")
@@ -123,6 +126,7 @@ def test_the_commit_in_a_tag(tag: str, digits: str | None) -> None:
         ("o/r@", None),
         ("o/r@-x", None),
         ("o/r@a b", None),
+        ("o/r@.x", None),
     ],
 )
 def test_an_address_of_a_release(text: str, found: tuple[str, str] | None) -> None:
@@ -139,6 +143,18 @@ def test_what_is_no_repository(text: str) -> None:
 def test_what_is_no_tag(text: str) -> None:
     with pytest.raises(UsageError, match="not a tag"):
         parse_tag(text)
+
+
+@pytest.mark.parametrize("text", [".x", "a..b", "x.lock", "x/", "-x"])
+def test_a_tag_has_one_grammar_wherever_it_is_read(text: str) -> None:
+    """In an address, in an option, and in channel.json."""
+    with pytest.raises(UsageError):
+        parse_tag(text)
+    with suppress(UsageError):
+        assert parse_address(f"o/r@{text}") is None
+    said = Channel("latest-runtime", "o/r", text, "c" * 40, {})
+    with pytest.raises(IntegrityError):
+        channel.parse(channel.compose(said))
 
 
 def test_answers_of_another_shape_are_refused_without_quoting_them() -> None:

@@ -14,14 +14,14 @@ CHANNEL = Channel("latest-runtime", "o/r", "runtime-1", "c" * 40, {"x": ChannelA
 
 
 def test_what_is_written_is_read() -> None:
-    assert channel.parse(channel.render(CHANNEL)) == CHANNEL
+    assert channel.parse(channel.compose(CHANNEL)) == CHANNEL
 
 
 @pytest.mark.parametrize(
     "change", [{"tag": "a b"}, {"tag": None}, {"commit": "main"}, {"assets": {"x": {"size": -1}}}, {"repository": "x"}]
 )
 def test_nonsense_is_refused(change: dict[str, object]) -> None:
-    document = json.loads(channel.render(CHANNEL)) | change
+    document = json.loads(channel.compose(CHANNEL)) | change
     with pytest.raises(IntegrityError, match=r"channel\.json: "):
         channel.parse(json.dumps(document).encode())
 

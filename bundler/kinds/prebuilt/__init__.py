@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bundler.kinds.kind import Component, Inspection, LockOptions
+from bundler.kinds.kind import Component, Inspection, LockOptions, Said
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.steps import Rehearsal, Step
@@ -72,6 +72,14 @@ def inspect(path: Path) -> Inspection:
     from bundler.kinds.prebuilt.inspection import inspect  # large
 
     return inspect(path)
+
+
+def said(content: bytes) -> Said:
+    """What the manifest.json of an archive of this kind says. Raises IntegrityError."""
+    from bundler.kinds.prebuilt.component_manifest import parse
+
+    facts = parse(content)
+    return Said(facts.component, commit=facts.commit)
 
 
 def inputs_of(path: Path) -> str:

@@ -49,6 +49,11 @@ class PrebuiltOrder:
         return self.archive.sha256
 
     @property
+    def requirement(self) -> str:
+        """Nothing: its release is chosen, not what is in it."""
+        return ""
+
+    @property
     def lacking(self) -> str:
         """Nothing is missing in it."""
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bundler.kinds.kind import Component, Inspection, LockOptions
+from bundler.kinds.kind import Component, Inspection, LockOptions, Said
 from bundler.kinds.steps import Rehearsal, Step
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.manifest import parse as _parse
@@ -16,7 +16,7 @@ from bundler.model.outcome import Outcome
 from bundler.model.verdict import Verdict
 from bundler.session import Settings
 
-__all__ = ["IMPLIED", "NAMES", "claims", "inputs_of", "inspect", "judge", "lock", "parse", "rehearse", "schema"]
+__all__ = ["IMPLIED", "NAMES", "claims", "inputs_of", "inspect", "judge", "lock", "parse", "rehearse", "said", "schema"]
 
 NAMES = ("wheelhouse",)
 IMPLIED = True
@@ -67,6 +67,14 @@ def inspect(path: Path) -> Inspection:
     from bundler.kinds.wheelhouse.inspection import inspect  # large
 
     return inspect(path)
+
+
+def said(content: bytes) -> Said:
+    """What the manifest.json of an archive of this kind says. Raises IntegrityError."""
+    from bundler.kinds.wheelhouse.members.archive_manifest import parse
+
+    facts = parse(content)
+    return Said(facts.component, facts.requirement, f"{facts.distro} {facts.version} {facts.arch}", facts.inputs)
 
 
 def inputs_of(path: Path) -> str:

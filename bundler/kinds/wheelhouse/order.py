@@ -49,6 +49,11 @@ class WheelhouseOrder:
         return self.recipe.inputs()
 
     @property
+    def requirement(self) -> str:
+        """What the manifest asks for, whatever the lock chose."""
+        return self.recipe.request.requirement
+
+    @property
     def lacking(self) -> str:
         """Why it will be without something that the manifest asks for; "" if it will not."""
         return self.recipe.lacking

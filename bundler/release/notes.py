@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from bundler.sidecars import parts, sha256sums
+from bundler.sidecars import parts, sums
 
 Role = Literal["draft", "replaced"]
 _MARK = re.compile(
@@ -52,7 +52,7 @@ def render(tag: str, commit: str, split: tuple[str, ...], follows: str = "") -> 
     lines = [
         first,
         "",
-        f"`sha256sum --ignore-missing -c {sha256sums.NAME}` checks what was downloaded, `aiws-bundle verify` all.",
+        f"`sha256sum --ignore-missing -c {sums.NAME}` checks what was downloaded, `aiws-bundle verify` all.",
     ]
     for asset in split:
         joined = f"cat {asset}.part-* > {asset}"

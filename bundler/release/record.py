@@ -17,7 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import UsageError
 from bundler.model.json_text import limited
-from bundler.sidecars import sha256sums
+from bundler.sidecars import over_release
 from bundler.terminal import Json
 
 _CONFIG = ConfigDict(extra="ignore")
@@ -96,11 +96,12 @@ class RehearsedStep:
 
 @dataclass(frozen=True)
 class RehearsalRecord:
-    """What `aiws-bundle --json rehearse` prints."""
+    """What `aiws-bundle --json rehearse` prints; `sha256` is the archive's, "" where that was not told."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     archive: str
     ok: bool
+    sha256: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     integrity: tuple[str, ...] = ()
     closure: tuple[str, ...] = ()
@@ -110,6 +111,11 @@ class RehearsalRecord:
     def name(self) -> str:
         """The archive's file name."""
         return self.archive.rpartition("/")[2]
+
+    @property
+    def failures(self) -> list[str]:
+        """The steps that failed, and what was found of the archive."""
+        return [step.name for step in self.steps if not step.ok] + [*self.integrity, *self.closure]
 
     @property
     def attempts(self) -> int:
@@ -127,7 +133,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class DeliveredAsset:
-    """One asset: its size in bytes and SHA-256, and what it says it is; `component` is "" for a list of others."""
+    """One asset: its size in bytes and SHA-256, and what it says it is; `component` is "" for a list of others.
+
+    `inputs` is the digest of the manifests and locks that it was made of; `commit` is that of another repository's
+    component, where it has one. The release's own commit is the record's.
+    """
 
     name: str
     size: int
@@ -135,7 +145,8 @@ class DeliveredAsset:
     component: str = ""
     version: str = ""
     host: str = ""
-    source: str = ""
+    inputs: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,8 +195,8 @@ def only_published(
 ) -> tuple[list[DeliveredAsset], list[str]]:
     """Compare what was delivered with what was found on releases.
 
-    Returns the assets that are on a release alone, such as parts, and where the two disagree. A release has checksums
-    of its own, since it may have parts.
+    Returns the assets that are on a release alone, such as parts, and where the two disagree. What is over
+    a release as a whole, such as its checksums, is its own.
     """
     ours = {asset.name: asset for asset in assets}
     more: dict[str, DeliveredAsset] = {}
@@ -195,7 +206,7 @@ def only_published(
             mine = ours.get(found.name)
             if mine is None:
                 more[found.name] = DeliveredAsset(found.name, found.size, found.sha256)
-            elif found.name != sha256sums.NAME and found.sha256 and found.sha256 != mine.sha256:
+            elif found.name not in over_release(release.tag) and found.sha256 and found.sha256 != mine.sha256:
                 where = f"{release.repository}@{release.tag}"
                 findings.append(f"{found.name}: expected {mine.sha256}, actual {found.sha256} on {where}")
     return list(more.values()), findings
@@ -239,7 +250,8 @@ def _assets(record: DeliveryRecord) -> Iterator[str]:
     yield "|---|---|---|--:|---|---|"
     for a in record.assets:
         what = f"{a.component} {a.version}".strip()
-        cells = (a.name, what, a.host, str(a.size), a.sha256, a.source)
+        made_from = f"inputs {a.inputs}" if a.inputs else f"commit {a.commit}" if a.commit else ""
+        cells = (a.name, what, a.host, str(a.size), a.sha256, made_from)
         yield f"| {' | '.join(map(_plain, cells))} |"
 
 
@@ -282,8 +294,7 @@ def _rehearsed(record: DeliveryRecord) -> Iterator[str]:
         if rehearsal is None:
             yield f"| {_plain(name)} | not rehearsed | | |"
             continue
-        failed = [step.name for step in rehearsal.steps if not step.ok] + [*rehearsal.integrity, *rehearsal.closure]
-        result = "ok" if rehearsal.ok else f"FAILED: {'; '.join(failed)}"
+        result = "ok" if rehearsal.ok else f"FAILED: {'; '.join(rehearsal.failures)}"
         versions = ", ".join(f"{what} {version}" for what, version in rehearsal.versions.items())
         yield f"| {_plain(name)} | {_plain(result)} | {_plain(versions)} | {rehearsal.attempts} |"
 

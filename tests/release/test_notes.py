@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.release.release_notes import Mark, Role, mark_of, render, unmarked
+from bundler.release.notes import Mark, Role, mark_of, render, unmarked
 
 RUN = "0123456789abcdef"
 

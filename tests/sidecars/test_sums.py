@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.errors import IntegrityError
-from bundler.sidecars.sha256sums import NAME, parse, render
+from bundler.model.sidecar import Place, SidecarFacts
+from bundler.sidecars.sums import NAME, compose, findings, parse, render
 from tests.model.samples import PROPERTY, real_manifests, wheelhouse_of
 
 A, B = "a" * 64, "0123456789abcdef" * 4
@@ -18,14 +19,14 @@ _DIGESTS = st.dictionaries(_NAMES, st.text("0123456789abcdef", min_size=64, max_
 
 
 def test_the_file_is_exactly_this_text() -> None:
-    assert render({"b.tar.gz": B, "a.tar.gz": A}) == f"{A}  a.tar.gz\n{B}  b.tar.gz\n"
-    assert render({}) == ""
+    assert compose({"b.tar.gz": B, "a.tar.gz": A}) == f"{A}  a.tar.gz\n{B}  b.tar.gz\n"
+    assert compose({}) == ""
 
 
 @PROPERTY
 @given(_DIGESTS)
 def test_what_is_written_is_read_back(digests: dict[str, str]) -> None:
-    text = render(digests)
+    text = compose(digests)
     assert parse(text) == digests
     assert list(parse(text)) == sorted(digests)
 
@@ -33,14 +34,14 @@ def test_what_is_written_is_read_back(digests: dict[str, str]) -> None:
 @PROPERTY
 @given(_DIGESTS, st.data())
 def test_what_is_read_is_what_would_be_written(digests: dict[str, str], data: st.DataObject) -> None:
-    text = render(digests)
+    text = compose(digests)
     place = data.draw(st.integers(0, len(text)))
     piece = data.draw(
         st.one_of(st.text(max_size=3), st.sampled_from(["\n", "\r", "  ", f"{A}  zz\n", " *", "/", "\\"]))
     )
     changed = text[:place] + piece + text[place + data.draw(st.integers(0, 3)) :]
     try:
-        assert render(parse(changed)) == changed
+        assert compose(parse(changed)) == changed
     except IntegrityError as error:
         assert error.message.startswith(NAME)
 
@@ -102,9 +103,28 @@ def test_sha256sum_accepts_it_and_finds_a_changed_file(tmp_path: Path) -> None:
     names = [litellm.asset_name(target) for target in real_manifests().targets] + ["a+b_c.D-1", "0"]
     for name in names:
         (tmp_path / name).write_bytes(name.encode())
-    text = render({name: hashlib.sha256(name.encode()).hexdigest() for name in names})
+    text = compose({name: hashlib.sha256(name.encode()).hexdigest() for name in names})
     done = checked(tmp_path, text)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "".join(f"{name}: OK\n" for name in sorted(names))
     (tmp_path / "0").write_bytes(b"changed")
     assert checked(tmp_path, text).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "grade"),
+    [
+        ("a.tar.gz", "", "integrity"),
+        ("a.tar.gz.sig", "", "note"),
+        ("notes.txt", "", "note"),
+        ("notes.txt", "v1", "integrity"),
+        ("SHA256SUMS.sig", "", None),
+        ("SHA256SUMS.sig", "v1", None),
+    ],
+)
+def test_what_is_not_listed(name: str, tag: str, grade: str | None) -> None:
+    """A release's checksums cover all of it; a folder's its archives. What signs them is never covered."""
+    facts = SidecarFacts({name: (1, A), "b": (1, B)}, lambda name: iter(()), place=Place("o/r", tag))
+    found = [(one.message, one.grade) for one in findings(f"{B}  b\n".encode(), facts)]
+    assert found == ([(f"{name}: surplus: not listed in SHA256SUMS", grade)] if grade else [])
+    assert (name in parse(render(facts).decode())) == (grade is not None)

@@ -1,0 +1,57 @@
+"""What a release shall hold: archives whole or in parts, SHA256SUMS over all of it and after all of it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from bundler.errors import IntegrityError
+from bundler.model.sidecar import Held, Place
+from bundler.release.content import Content, content_of, files_of
+from bundler.sidecars import channel, sums
+
+PLACE = Place("o/r", "runtime-1", "c" * 40)
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def planned(folder: Path, part_size: int, **files: bytes) -> Content:
+    listed = {}
+    for word, content in files.items():
+        name = f"{word}.tar.gz"
+        (folder / name).write_bytes(content)
+        listed[name] = sha(content)
+    return content_of(folder, sorted(listed), listed, part_size)
+
+
+def test_the_checksums_cover_parts_their_list_and_the_whole_and_come_last(tmp_path: Path) -> None:
+    content = planned(tmp_path, 4, a=b"abc", b=b"abcdefghij")
+    pieces = content.pieces(PLACE)
+    names = [piece.name for piece in pieces]
+    parts = [f"b.tar.gz.part-00{number}" for number in range(3)]
+    assert names == ["a.tar.gz", *parts, "b.tar.gz.parts", "SHA256SUMS"]
+    assert [piece.turn for piece in pieces] == [0] * 5 + [2]
+    listed = sums.parse(pieces[-1].content.decode())
+    assert listed == {piece.name: piece.sha256 for piece in pieces[:-1]} | {"b.tar.gz": sha(b"abcdefghij")}
+    assert content.split == ("b.tar.gz",)
+    assert content.names == {*names[:-1], "b.tar.gz"}
+
+
+def test_a_channel_tells_of_all_that_it_follows_and_is_covered_too(tmp_path: Path) -> None:
+    content = planned(tmp_path, 100, a=b"abc")
+    followed = Held(PLACE, files_of(content.pieces(PLACE)))
+    archive, said, checksums = content.pieces(Place("o/r", "latest-runtime", "c" * 40), followed)
+    told = channel.parse(said.content)
+    assert (told.channel, told.tag, set(told.assets)) == ("latest-runtime", "runtime-1", {"a.tar.gz", "SHA256SUMS"})
+    assert set(sums.parse(checksums.content.decode())) == {archive.name, "channel.json"}
+    assert archive.turn < said.turn < checksums.turn
+
+
+def test_a_large_file_that_changed_is_noticed_while_it_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(b"abcdef")
+    with pytest.raises(IntegrityError, match=r"a\.tar\.gz: SHA-256 mismatch"):
+        content_of(tmp_path, ["a.tar.gz"], {"a.tar.gz": "0" * 64}, 2)

@@ -1,0 +1,94 @@
+"""The table of sidecars: the only place that lists them, and what each is told."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bundler
+from bundler import sidecars
+from bundler.model.sidecar import Place, SidecarFacts
+from bundler.sidecars import SIDECARS, archive_of, channel, facts_of, over_release, parts, subjects_of, sums
+
+ROOT = Path(bundler.__file__).parent
+FOLDER = Path(sidecars.__file__).parent
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path.parent != FOLDER)
+SHA = "a" * 64
+
+
+def imported(path: Path) -> set[str]:
+    """The sidecars that a module knows by name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "bundler.sidecars":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("bundler.sidecars."):
+            found.add(node.module.rpartition(".")[2])
+    return found & {path.stem for path in FOLDER.glob("*.py")}
+
+
+def test_every_file_of_the_folder_is_in_the_table_once() -> None:
+    files = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+    assert sorted(str(getattr(one, "__name__", "")).rpartition(".")[2] for one in SIDECARS) == files
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_other_module_lists_them(path: Path) -> None:
+    assert len(imported(path)) < len(SIDECARS)
+
+
+@pytest.mark.parametrize("name", ["content", "beside", "fill", "judge", "standing", "switch"])
+def test_what_plans_fills_and_checks_a_release_names_none_but_parts(name: str) -> None:
+    """Parts are joined and cut; everything else about sidecars comes from the table."""
+    assert imported(ROOT / "release" / f"{name}.py") <= {"parts"}
+
+
+def test_release_names_no_kind() -> None:
+    kinds = {path.name for path in (ROOT / "kinds").iterdir() if (path / "__init__.py").is_file()}
+    assert kinds
+    for path in (ROOT / "release").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bundler.kinds"):
+                words = {*(node.module or "").split("."), *(alias.name for alias in node.names)}
+                assert not words & kinds, path
+
+
+@pytest.mark.parametrize(
+    ("name", "archive"),
+    [
+        ("a.tar.gz", "a.tar.gz"),
+        ("a.tar.gz.sig", "a.tar.gz"),
+        ("a.tar.gz.part-000", "a.tar.gz"),
+        ("a.tar.gz.tar.gz", "a.tar.gz"),
+        ("a.tar.gzip", None),
+        (".tar.gz", None),
+        ("SHA256SUMS", None),
+        ("a.zip", None),
+    ],
+)
+def test_what_stands_beside_an_archive(name: str, archive: str | None) -> None:
+    assert archive_of(name) == archive
+
+
+def nothing(name: str) -> Iterator[bytes]:
+    return iter(())
+
+
+def there(*names: str, **more: object) -> SidecarFacts:
+    return SidecarFacts(dict.fromkeys(names, (1, SHA)), nothing, place=Place("o/r", "v1", "c" * 40))
+
+
+def test_a_sidecar_is_told_of_what_was_made_before_it() -> None:
+    all_of_it = there("a.tar.gz", "a.tar.gz.parts", "b.tar.gz", "channel.json", "SHA256SUMS")
+    assert set(facts_of(parts, "a.tar.gz", all_of_it).files) == {"a.tar.gz"}
+    assert set(facts_of(channel, "v1", all_of_it).files) == {"a.tar.gz", "a.tar.gz.parts", "b.tar.gz"}
+    assert set(facts_of(sums, "v1", all_of_it).files) == {*all_of_it.files} - {"SHA256SUMS"}
+    assert over_release("v1") == {"channel.json", "SHA256SUMS"}
+
+
+def test_an_archive_has_its_own_even_where_only_those_are_there() -> None:
+    assert subjects_of(parts, there("b.tar.gz.part-000", "a.tar.gz", "channel.json")) == ["a.tar.gz", "b.tar.gz"]
+    assert subjects_of(sums, there("a.tar.gz")) == ("v1",)
