@@ -162,7 +162,7 @@ def runtime_commit(tag: str) -> str | None:
 
 def parse_repository(text: str) -> str:
     """Check `OWNER/REPO`. Raises UsageError."""
-    return _word(_words()[0], text, "OWNER/REPO", "for example --repo ai-workspace-services/litellm")
+    return _word(_words()[0], text, "OWNER/REPO", "for example --repo example/demo")
 
 
 def parse_tag(text: str) -> str:

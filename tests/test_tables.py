@@ -1,0 +1,93 @@
+"""The tables of kinds, payloads and sidecars are the only places that list their members; commands name none of them."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bundler
+from bundler.kinds import KINDS
+from bundler.kinds.wheelhouse.lock import LockFacts
+from bundler.kinds.wheelhouse.manifest import WheelhouseKeys
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
+from bundler.payloads import PAYLOADS, SECTIONS
+
+ROOT = Path(bundler.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+# A table's wing, and the modules in it that are no entries: what an entry is, and what reads or writes any entry.
+TABLES = {
+    "kinds": {"kind", "manifests", "schema", "steps", "verify"},
+    "payloads": {"payload"},
+}
+# What is true of one component stands in its manifest. A payload may be called as what it carries.
+COMPONENTS = re.compile(r"litellm|prisma", re.IGNORECASE)
+
+
+def entries(wing: str) -> set[str]:
+    """The names of a wing's entries: a file or folder each."""
+    names = {path.stem if path.suffix == ".py" else path.name for path in (ROOT / wing).iterdir()}
+    return {name for name in names if not name.startswith("__")} - TABLES[wing]
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def inside(path: Path, folder: Path) -> bool:
+    return path.is_relative_to(folder) or path == folder.with_suffix(".py")
+
+
+@pytest.mark.parametrize("wing", TABLES)
+def test_only_the_table_names_an_entry(wing: str) -> None:
+    table = ROOT / wing / "__init__.py"
+    for entry in sorted(entries(wing)):
+        place = f"bundler.{wing}.{entry}"
+        others = [path for path in MODULES if path != table and not inside(path, ROOT / wing / entry)]
+        naming = [
+            str(path.relative_to(ROOT))
+            for path in others
+            if any(name == place or name.startswith(f"{place}.") for name in imported(path))
+        ]
+        assert naming == [], f"{place} is named elsewhere"
+
+
+@pytest.mark.parametrize("wing", TABLES)
+def test_the_table_lists_every_entry_in_one_line(wing: str) -> None:
+    lines = (ROOT / wing / "__init__.py").read_text(encoding="utf-8").splitlines()
+    for entry in entries(wing):
+        assert lines.count(f"    {entry},") == 1, entry
+
+
+def test_the_tables_hold_what_their_wings_do() -> None:
+    assert len(KINDS) == len(entries("kinds"))
+    assert len(PAYLOADS) == len(entries("payloads"))
+    names = [name for kind in KINDS for name in kind.NAMES]
+    places = [place for payload in PAYLOADS for place in payload.PLACES]
+    assert len(set(names)) == len(names) and len(set(places)) == len(places)
+    assert list(SECTIONS) == [payload.SECTION for payload in PAYLOADS if payload.SECTION]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_speaks_of_one_component(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if inside(path, ROOT / "payloads" / "prisma"):
+        return
+    if path == ROOT / "payloads" / "__init__.py":
+        text = text.replace("import prisma, python, wheels", "").replace("\n    prisma,\n", "\n")
+    assert COMPONENTS.findall(text) == []
+
+
+def test_no_section_is_called_as_something_else_is() -> None:
+    """A section's name is a key of manifests, of locks and of manifest.json, which have keys of their own."""
+    own = {field.name for kept in (WheelhouseKeys, LockFacts, ArchiveManifest) for field in dataclasses.fields(kept)}
+    assert not set(SECTIONS) & {name.replace("_", "-") for name in own} | (set(SECTIONS) & own)
