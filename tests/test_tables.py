@@ -1,4 +1,4 @@
-"""The tables of kinds, payloads and sidecars are the only places that list their members; commands name none of them."""
+"""The tables of kinds, payloads and sidecars are the only places that list their members; no command names one."""
 
 from __future__ import annotations
 
