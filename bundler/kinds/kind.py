@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from bundler.adapters.archive import Written
-from bundler.adapters.workspace import Workspace
-from bundler.bench import Bench
 from bundler.errors import Problem
-from bundler.kinds.steps import Rehearsal, Step
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome
 from bundler.model.pin import Pin
 from bundler.model.verdict import Verdict
-from bundler.session import Settings
 from bundler.terminal import Json
+
+if TYPE_CHECKING:  # large: loaded by those commands that need them
+    from bundler.adapters.archive import Written
+    from bundler.adapters.workspace import Workspace
+    from bundler.bench import Bench
+    from bundler.kinds.steps import Rehearsal, Step
+    from bundler.session import Settings
 
 
 @dataclass(frozen=True)

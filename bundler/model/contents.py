@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, StringConstraints
 
-from bundler.model.closure import Wheel
 from bundler.model.paths import path_fault
 from bundler.words import Sha256
+
+if TYPE_CHECKING:
+    from bundler.model.closure import Wheel
 
 
 def _path(value: str) -> str:

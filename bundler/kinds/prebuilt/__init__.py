@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundler.kinds.kind import Component, Inspection, LockOptions, Said
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
-from bundler.kinds.steps import Rehearsal, Step
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.manifest_schema import Schema
@@ -17,6 +17,9 @@ from bundler.model.outcome import Outcome
 from bundler.model.validation import validate
 from bundler.model.verdict import Verdict
 from bundler.session import Settings
+
+if TYPE_CHECKING:
+    from bundler.kinds.steps import Rehearsal, Step
 
 NAMES = ("prebuilt", "release-asset")
 IMPLIED = False

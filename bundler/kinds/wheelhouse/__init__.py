@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundler.kinds.kind import Component, Inspection, LockOptions, Said
-from bundler.kinds.steps import Rehearsal, Step
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.manifest import parse as _parse
 from bundler.kinds.wheelhouse.manifest import schema
@@ -15,6 +15,9 @@ from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome
 from bundler.model.verdict import Verdict
 from bundler.session import Settings
+
+if TYPE_CHECKING:
+    from bundler.kinds.steps import Rehearsal, Step
 
 __all__ = ["IMPLIED", "NAMES", "claims", "inputs_of", "inspect", "judge", "lock", "parse", "rehearse", "said", "schema"]
 

@@ -13,7 +13,6 @@ from bundler.errors import LockError, Problem
 from bundler.kinds.wheelhouse.build_state import build_lock_fault, read_build_lock
 from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError
 from bundler.kinds.wheelhouse.request import Request
-from bundler.model.closure import describe
 from bundler.model.outcome import Outcome
 from bundler.model.wheel_name import parse_wheel_name
 
@@ -95,6 +94,8 @@ def build_lock_error(workspace: Workspace, request: Request) -> LockError | None
 
 def _unfit(lock: Lock, request: Request) -> Iterator[tuple[str, str]]:
     """What a lock shows without its wheels: the file name at fault and why."""
+    from bundler.model.closure import describe  # large: loaded when a lock is looked into
+
     supported = frozenset(request.python.tags)
     versions = {}
     for wheel in lock.wheels:
