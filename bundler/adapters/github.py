@@ -34,7 +34,7 @@ PUBLIC_API = "https://api.github.com"
 _LARGEST_ANSWER = 32 << 20
 _PAGE = 100
 _MOST_PAGES = 100
-_MOSTREDIRECTS = 3
+_MOST_REDIRECTS = 3
 _VERSION = "2022-11-28"
 # GitHub's advice where it does not say how long: docs.github.com, "Best practices for using the REST API".
 _RATE_LIMIT_SECONDS = 60.0
@@ -157,7 +157,7 @@ class GitHub:
         if answer is None:
             return None
         found = read_json(_Ref, answer.content, self.repository).object
-        for _ in range(_MOSTREDIRECTS):  # an annotated tag names a tag object, which names the commit
+        for _ in range(_MOST_REDIRECTS):  # an annotated tag names a tag object, which names the commit
             if found.type != "tag":
                 break
             answer = self._call("GET", f"/git/tags/{quote(found.sha)}")
@@ -253,7 +253,7 @@ class GitHub:
         address, what = self._address(path), f"{method} {path.partition('?')[0]}"
         content = b"" if fields is None else json.dumps(fields).encode()
         kind = {} if fields is None else {"Content-Type": "application/json"}
-        for _ in range(_MOSTREDIRECTS):
+        for _ in range(_MOST_REDIRECTS):
             answer = self._exchange(method, address, self._headers() | kind, content, what)
             if answer.status not in REDIRECTS:
                 return answer
