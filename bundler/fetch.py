@@ -39,9 +39,9 @@ def from_store(store: Store) -> Fetch:
     """A fetch that asks no network: what is not in the store cannot be had."""
 
     def fetch(pin: Pin) -> Path:
-        if not store.has(blob_of(pin)):
-            raise UnreachableError(f"{pin.name} is not in the store", "run once without --offline")
-        return store.path(pin.sha256)
+        if path := store.take(blob_of(pin)):
+            return path
+        raise UnreachableError(f"{pin.name} is not in the store", "run once without --offline")
 
     return fetch
 

@@ -34,6 +34,8 @@ def test_every_command_that_readme_shows_exists_with_its_options(line: str) -> N
     assert names, line
     command = cli.get_command(context, names[0])
     assert command is not None
+    if isinstance(command, click.Group):
+        command = next((command.commands[word] for word in words if word in command.commands), command)
     known = {option for parameter in [*command.params, *cli.params] for option in parameter.opts} | {"--help", "--all"}
     assert {word for word in words if word.startswith("--")} <= known, line
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -32,6 +32,15 @@ class Blob:
     name: str
     sha256: str
     size: int | None
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was removed, in files and bytes, and what stays: the size of each whole file in bytes, by its SHA-256."""
+
+    files: int
+    size: int
+    kept: Mapping[str, int]
 
 
 class _Hash(Protocol):
@@ -65,6 +74,15 @@ class Store:
         except OSError:
             return False
 
+    def take(self, blob: Blob) -> Path | None:
+        """Return the file's path if it is there, in full size; its time of change becomes that of its last use."""
+        if not self.has(blob):
+            return None
+        path = self.path(blob.sha256)
+        with suppress(OSError):  # a store that may only be read serves as well
+            os.utime(path)
+        return path
+
     def discard(self, sha256: str) -> None:
         """Drop a file."""
         self.path(sha256).unlink(missing_ok=True)
@@ -82,10 +100,10 @@ class Store:
 
         Raises IntegrityError if the bytes are not what `blob` says, UnreachableError if no address has them.
         """
+        if taken := self.take(blob):
+            task.advance(taken.stat().st_size)
+            return taken
         final = self.path(blob.sha256)
-        if self.has(blob):
-            task.advance(final.stat().st_size)
-            return final
         partial = private_folder(self.root, "partial") / blob.sha256
         with own_lock(partial.with_suffix(".lock")):
             if self.has(blob):
@@ -102,9 +120,9 @@ class Store:
 
     def join(self, blob: Blob, parts: Sequence[Path]) -> Path:
         """Return the path of the file that `parts` are in their order. Raises IntegrityError if it is another one."""
+        if taken := self.take(blob):
+            return taken
         final = self.path(blob.sha256)
-        if self.has(blob):
-            return final
         partial = private_folder(self.root, "partial") / blob.sha256
         with own_lock(partial.with_suffix(".lock")):
             with open_own(partial, fresh=True) as whole:
@@ -151,19 +169,32 @@ class Store:
         check_private(self.root / "partial")
         return (self.root / "partial").glob("*")
 
-    def prune(self, keep: Iterable[str]) -> tuple[int, int]:
-        """Remove all but the digests in `keep`, and downloads that nobody is at. Returns files and bytes removed."""
-        kept = frozenset(keep)
-        sizes = [_removed(path) for path in self.entries() if path.name not in kept]
+    def prune(self, keep: Container[str], *, unused_since: float | None = None, dry_run: bool = False) -> Pruned:
+        """Remove all but the digests in `keep`, and downloads that nobody is at.
+
+        With `unused_since` (s since 1970), only what was neither used nor written to from then on. A dry run only
+        counts.
+        """
+        gone = _size if dry_run else _removed
+        kept, removed = {}, []
+        for path in self.entries():
+            stays = path.name in keep or not _unused(path, unused_since)
+            size = _size(path) if stays else gone(path)
+            if stays and size is not None:
+                kept[path.name] = size
+            elif not stays:
+                removed.append(size)
         for lock in sorted({path.with_suffix(".lock") for path in self.leftovers()}):
+            if not _unused(lock.with_suffix(""), unused_since):
+                continue
             try:
                 with own_lock(lock, timeout=0):
-                    sizes.append(_removed(lock.with_suffix("")))
-                    lock.unlink(missing_ok=True)  # whoever waits for it sees that it is gone, and makes a new one
+                    removed.append(gone(lock.with_suffix("")))
+                    gone(lock)  # whoever waits for it sees that it is gone, and makes a new one
             except Timeout:
                 continue
-        removed = [size for size in sizes if size is not None]
-        return len(removed), sum(removed)
+        sizes = [size for size in removed if size is not None]
+        return Pruned(len(sizes), sum(sizes), kept)
 
 
 class _Attempt:
@@ -246,11 +277,24 @@ class _Attempt:
         self._counted = size
 
 
-def _removed(path: Path) -> int | None:
-    """Remove a file; return how large it was, or None if it was not there."""
+def _size(path: Path) -> int | None:
+    """How large a file is, or None if it is not there."""
     try:
-        size = path.lstat().st_size
-        path.unlink()
+        return path.lstat().st_size
     except FileNotFoundError:
         return None
+
+
+def _removed(path: Path) -> int | None:
+    """Remove a file; return how large it was, or None if it was not there."""
+    size = _size(path)
+    path.unlink(missing_ok=True)
     return size
+
+
+def _unused(path: Path, since: float | None) -> bool:
+    """Say whether a file was last used or written to before `since`; one that is not there was."""
+    try:
+        return since is None or path.lstat().st_mtime < since
+    except FileNotFoundError:
+        return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from bundler.cli import Options
-from bundler.commands.cache import info, prune
-from bundler.terminal import say, say_json, say_long
+from bundler.commands.cache import PruneReport, info, prune
+from bundler.terminal import Json, say, say_json, say_long
 
 
 @click.group("cache")
@@ -42,12 +44,57 @@ def info_command(options: Options) -> int:
 
 @command.command("prune")
 @click.option("--all", "everything", is_flag=True, help="Remove every file, whatever the locks name.")
+@click.option(
+    "--older-than",
+    metavar="DURATION",
+    help="Remove only what no build took for that long: 30d, 12h. A file's time of change tells when one last did.",
+)
+@click.option(
+    "--keep",
+    "also_keep",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Also keep what the locks in DIR, a folder of another project's manifests, name; may be given again.",
+)
+@click.option("--dry-run", is_flag=True, help="Remove nothing; say what would go.")
 @click.pass_obj
-def prune_command(options: Options, everything: bool) -> int:
-    """Remove what no lock or pin of the manifests names, and unfinished downloads."""
-    files, size = prune(options.settings(), everything=everything)
+def prune_command(
+    options: Options, everything: bool, older_than: str | None, also_keep: tuple[Path, ...], dry_run: bool
+) -> int:
+    """Remove what no lock or pin of the manifests names, and unfinished downloads.
+
+    All projects of a user share the store, but what the locks of other projects name is not known here, and goes: name
+    their folders of manifests with --keep.
+    """
+    report = prune(
+        options.settings(), everything=everything, older_than=older_than, also_keep=also_keep, dry_run=dry_run
+    )
     if options.json:
-        say_json({"files": files, "size": size})
+        say_json(_json(report))
     else:
-        say(f"removed {files} files, {size / 1e6:.1f} MB")
+        _show(report, everything)
     return 0
+
+
+def _show(report: PruneReport, everything: bool) -> None:
+    say(f"{'would remove' if report.dry_run else 'removed'} {_amount(report.files, report.size)}")
+    if report.kept:
+        say(f"kept {_amount(sum(one.files for one in report.kept), sum(one.size for one in report.kept))}:")
+        for one in report.kept:
+            say_long(f"  {one.why}: {_amount(one.files, one.size)}")
+    if report.files and not everything:
+        say_long("What locks of other projects name is not known here; --keep DIR keeps it too.")
+
+
+def _amount(files: int, size: int) -> str:
+    return f"{files} file{'s' * (files != 1)}, {size / 1e6:.1f} MB"
+
+
+def _json(report: PruneReport) -> Json:
+    return {
+        "files": report.files,
+        "size": report.size,
+        "dry_run": report.dry_run,
+        "kept": [{"why": one.why, "files": one.files, "size": one.size} for one in report.kept],
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from bundler.adapters import store as store_module
 from bundler.adapters.http import Http, Patience
 from bundler.adapters.mirror import Mirror
 from bundler.adapters.retry import RangeRefusedError, TransientError
-from bundler.adapters.store import Blob, Store
+from bundler.adapters.store import Blob, Pruned, Store
 from bundler.errors import IntegrityError, UnreachableError
 from tests.forks import Forks
 from tests.server import Asked, Reply, Server, dropping, failing, wait_until
@@ -397,21 +398,59 @@ def test_a_cancelled_download_stops_and_can_be_gone_on_with(server: Server, http
 # Tidying
 
 
+def pruned(store: Store, *keep: str) -> tuple[int, int]:
+    """How many files, and bytes, pruning removes."""
+    done = store.prune(keep)
+    return done.files, done.size
+
+
 def test_pruning_keeps_what_is_named(server: Server, http: Http, store: Store) -> None:
     contents = [bytes([number]) * 1000 for number in range(3)]
     for number, content in enumerate(contents):
         fetch(store, http, server.script(f"/{number}", Reply(content)), blob=blob_of(content))
     put_partial(store, b"x" * 10)
     assert len(list(store.entries())) == 3
-    assert store.prune([blob_of(contents[1]).sha256]) == (3, 2010)
-    assert files_in(store) == [blob_of(contents[1]).sha256]
+    named = blob_of(contents[1]).sha256
+    assert store.prune([named], dry_run=True) == Pruned(3, 2010, {named: 1000})
+    assert len(list(store.entries())) == 3
+    assert (store.root / "partial" / BLOB.sha256).exists()
+    assert store.prune([named]) == Pruned(3, 2010, {named: 1000})
+    assert files_in(store) == [named]
     assert list(store.leftovers()) == []
-    assert store.prune([]) == (1, 1000)
-    assert store.prune([]) == (0, 0)
+    assert pruned(store) == (1, 1000)
+    assert pruned(store) == (0, 0)
+
+
+def test_pruning_keeps_what_was_used_of_late(server: Server, http: Http, store: Store) -> None:
+    taken, joined, left = blobs = [blob_of(bytes([number]) * 1000) for number in range(3)]
+    for number, blob in enumerate(blobs):
+        path = fetch(store, http, server.script(f"/{number}", Reply(bytes([number]) * 1000)), blob=blob)
+        os.utime(path, (0, 1000))
+    put_partial(store, b"x" * 10)
+    os.utime(store.root / "partial" / BLOB.sha256, (0, 3000))
+    assert store.prune([], unused_since=1000) == Pruned(0, 0, dict.fromkeys((one.sha256 for one in blobs), 1000))
+    assert store.take(taken) == store.path(taken.sha256)
+    store.join(joined, [])
+    fetch(store, http, blob=taken)
+    assert store.prune([], unused_since=2000) == Pruned(1, 1000, {taken.sha256: 1000, joined.sha256: 1000})
+    assert not store.has(left)
+    assert store.prune([], unused_since=4000).files == 1, "the download that nobody goes on with"
+
+
+def test_a_file_that_cannot_be_touched_is_taken_all_the_same(
+    server: Server, http: Http, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = fetch(store, http, server.script("/a.whl", Reply(CONTENT)))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert store.take(BLOB) == path
 
 
 def test_pruning_an_empty_store_is_no_error(store: Store) -> None:
-    assert store.prune([]) == (0, 0)
+    assert pruned(store) == (0, 0)
     assert list(store.entries()) == list(store.leftovers()) == []
 
 
@@ -421,7 +460,7 @@ def test_pruning_leaves_a_download_that_is_under_way_alone(server: Server, http:
     with ThreadPoolExecutor(1) as pool:
         fetching = pool.submit(fetch, store, http, address)
         wait_until(lambda: server.sent >= 50_000)
-        assert store.prune([]) == (1, 1)
+        assert pruned(store) == (1, 1)
         with pytest.raises(Timeout):
             FileLock(store.root / "partial" / f"{BLOB.sha256}.lock").acquire(blocking=False)
     assert fetching.result().read_bytes() == CONTENT

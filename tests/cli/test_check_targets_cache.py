@@ -1,7 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
+from pathlib import Path
 
+import pytest
+
+from bundler.adapters.store import Store
 from tests.world import PYTHON, World
 
 
@@ -81,3 +88,101 @@ def test_cache_tells_and_tidies(locked: World) -> None:
     assert locked.run("build", "debian-12-amd64", "--offline", "--force").code == 0
     locked.run("cache", "prune", "--all")
     assert locked.run("--json", "cache", "info").json()["files"] == 0
+
+
+def stray(world: World, used: float | None = None) -> Path:
+    """A file of the store that nothing names, of one byte; when it was last used, in s since 1970."""
+    path = Store(world.root / "cache").path("0" * 64)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    if used is not None:
+        os.utime(path, (used, used))
+    return path
+
+
+def test_a_dry_run_removes_nothing_and_says_what_would_go_and_what_stays_and_why(locked: World) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    path = stray(locked)
+    done = locked.run("cache", "prune", "--dry-run")
+    assert done.code == 0, done.err
+    assert done.out.startswith("would remove 1 file, 0.0 MB\nkept 6 files, 0.0 MB:\n")
+    assert "  named by 4 locks of litellm: 6 files, 0.0 MB\n" in done.out
+    assert "--keep DIR" in done.out
+    document = locked.run("--json", "cache", "prune", "--dry-run").json()
+    assert path.exists()
+    sizes = [one.stat().st_size for one in Store(locked.root / "cache").entries()]
+    assert document == {
+        "files": 1,
+        "size": 1,
+        "dry_run": True,
+        "kept": [{"why": "named by 4 locks of litellm", "files": 6, "size": sum(sizes) - 1}],
+    }
+    assert locked.run("--json", "cache", "prune").json() == {**document, "dry_run": False}
+    assert not path.exists()
+
+
+def test_what_was_used_of_late_stays_with_older_than(locked: World) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    path = stray(locked)
+    done = locked.run("cache", "prune", "--older-than", "12h")
+    assert "removed 0 files" in done.out
+    assert "  used in the last 12h: 1 file, 0.0 MB\n" in done.out
+    stray(locked, time.time() - 13 * 3600)
+    assert "removed 0 files" in locked.run("cache", "prune", "--older-than", "1d").out
+    assert "removed 1 file, " in locked.run("cache", "prune", "--older-than", "12h").out
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--offline",)])
+def test_what_a_build_takes_from_the_store_counts_as_used(locked: World, words: tuple[str, ...]) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    for path in Store(locked.root / "cache").entries():
+        os.utime(path, (0, 0))
+    assert locked.run("cache", "prune", "--all", "--older-than", "1h", "--dry-run").out.startswith(
+        "would remove 6 files"
+    )
+    assert locked.run("build", "debian-12-amd64", "--force", *words).code == 0
+    assert locked.run("cache", "prune", "--all", "--older-than", "1h").out.startswith("removed 0 files")
+
+
+@pytest.mark.parametrize("duration", ["soon", "30", "d", "1.5d", "-1d", "30y", "1000000d", ""])
+def test_what_is_no_duration_removes_nothing(locked: World, duration: str) -> None:
+    path = stray(locked)
+    done = locked.run("cache", "prune", "--older-than", duration)
+    assert done.code == 2
+    assert "is not a duration" in done.err
+    assert "30d" in done.err
+    assert path.exists()
+
+
+def test_what_the_locks_of_another_project_name_is_kept_when_it_is_told(locked: World, tmp_path: Path) -> None:
+    assert locked.run("build", "all").code == 0
+    other = tmp_path / "other"
+    shutil.copytree(locked.root / "manifests", other)
+    for path in (locked.root / "manifests" / "locks").glob("*-13-*"):
+        path.unlink()
+    kept = locked.run("cache", "prune", "--keep", str(other))
+    assert kept.code == 0, kept.err
+    assert kept.out.startswith("removed 0 files")
+    assert f"named by 4 locks of litellm of {other}: 2 files" in " ".join(kept.out.split())
+    assert locked.run("cache", "prune").out.startswith("removed 2 files")
+
+
+def test_a_broken_lock_stops_pruning_and_says_what_to_do(locked: World, tmp_path: Path) -> None:
+    path = stray(locked)
+    other = tmp_path / "other"
+    shutil.copytree(locked.root / "manifests", other)
+    (other / "locks" / "pylock.litellm-debian-12-amd64.toml").write_text("nonsense")
+    done = locked.run("cache", "prune", "--keep", str(other))
+    assert done.code == 2
+    assert f"{other}: pylock.litellm-debian-12-amd64.toml is not a lock" in done.err
+    assert f"leave out --keep {other}" in done.err
+    (other / "targets.yaml").write_text("nonsense")
+    assert f"{other}/targets.yaml:1:" in locked.run("cache", "prune", "--keep", str(other)).err
+    (locked.root / "manifests" / "locks" / "pylock.litellm-debian-12-amd64.toml").write_text("nonsense")
+    done = locked.run("cache", "prune")
+    assert done.code == 2
+    assert "run `aiws-bundle lock debian-12-amd64`, or prune with --all" in done.err
+    assert locked.run("cache", "prune", "--keep", str(tmp_path)).code == 2
+    assert locked.run("cache", "prune", "--all", "--keep", str(other)).code == 2
+    assert path.exists()

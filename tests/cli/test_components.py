@@ -381,6 +381,92 @@ def test_lock_check_asks_no_network(console: Console) -> None:
     assert console.hub.seen == []
 
 
+@pytest.mark.parametrize("name", ["console", "xworkspace-console"])
+def test_a_component_is_named_by_its_files_stem_or_by_what_its_manifest_calls_it(console: Console, name: str) -> None:
+    console.release("runtime-000000000001")
+    assert console.run("lock", "--component", name).code == 0
+    assert console.run("lock", "--check", "--component", name).code == 0
+    assert console.lock.is_file()
+    assert console.run("build", "linux-amd64", "--component", name).code == 0
+    assert (console.world.dist / AMD64).is_file()
+
+
+def test_two_names_of_one_component_mean_it_once(console: Console) -> None:
+    console.locked()
+    both = ("--component", "console", "--component", "xworkspace-console")
+    done = console.run("--json", "build", "linux-amd64", *both)
+    assert done.code == 0, done.err
+    assert [one["asset"] for one in done.json()["archives"]] == [AMD64]
+
+
+def test_what_dist_holds_is_known_though_nothing_is_remembered_of_it(console: Console) -> None:
+    console.locked()
+    assert console.run("build", "all", "--component", "console").code == 0
+    before = {path.name: path.stat().st_mtime_ns for path in console.world.dist.glob("*.tar.gz")}
+    remembered = list((console.world.root / "cache" / "dist").glob("*.json"))
+    assert remembered
+    for path in remembered:
+        path.unlink()
+    assert console.run("cache", "prune", "--all").code == 0
+    console.hub.seen.clear()
+    done = console.run("build", "all", "--component", "console", "--offline")
+    assert done.code == 0, done.err
+    assert "brought" not in done.err
+    assert done.out.count("unchanged") == 3
+    assert {path.name: path.stat().st_mtime_ns for path in console.world.dist.glob("*.tar.gz")} == before
+
+
+def test_what_locks_of_components_name_is_kept_in_the_store(console: Console) -> None:
+    console.locked()
+    assert console.run("build", "all", "--component", "console").code == 0
+    stray = Store(console.world.root / "cache").path("0" * 64)
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"stray")
+    done = console.run("cache", "prune")
+    assert done.code == 0, done.err
+    assert "removed 2 files, " in done.out, "the stray, and the SHA256SUMS that it was locked by"
+    assert "named by 1 lock of console: 3 files" in done.out
+    assert not stray.exists()
+    console.hub.seen.clear()
+    assert console.run("build", "all", "--component", "console", "--offline", "--force").code == 0
+    assert console.hub.seen == []
+
+
+def test_inspect_tells_what_another_repositorys_archive_says_of_itself(console: Console) -> None:
+    console.locked()
+    assert console.run("build", "linux-amd64", "--component", "console").code == 0
+    shown = console.run("inspect", f"dist/{AMD64}")
+    assert shown.code == 0, shown.err
+    for words in ("xworkspace-console", "c" * 40, "linux-amd64", "bin/xworkspace-api", "dashboard/dist/index.html"):
+        assert words in shown.out
+    document = console.run("--json", "inspect", f"dist/{AMD64}").json()
+    assert document["component"] == "xworkspace-console"
+    assert document["commit"] == "c" * 40
+    assert (document["os"], document["arch"]) == ("linux", "amd64")
+    assert document["program"] == "bin/xworkspace-api"
+    assert document["packages"] == []
+    assert {one["path"] for one in document["biggest"]} == {
+        "manifest.json",
+        "bin/xworkspace-api",
+        "dashboard/dist/index.html",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (archive("linux-amd64", says="linux-sparc"), "manifest.json"),
+        (archive("linux-amd64")[:-20], "not a whole archive"),
+    ],
+)
+def test_inspect_refuses_what_it_cannot_read(console: Console, content: bytes, message: str) -> None:
+    path = console.world.root / AMD64
+    path.write_bytes(content)
+    done = console.run("inspect", AMD64)
+    assert done.code == 3
+    assert message in done.err
+
+
 def test_both_kinds_in_one_run(console: Console, locks: Path) -> None:
     console.locked()
     for path in locks.iterdir():

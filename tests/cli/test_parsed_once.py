@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bundler.kinds import manifests
-from bundler.model.document import Document
+from bundler.model.document import Document, parse_yaml
 from tests.cli.releasing import Releasing
 from tests.world import Ran, World
 
@@ -17,13 +16,12 @@ from tests.world import Ran, World
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each manifest was parsed."""
     count: Counter[str] = Counter()
-    parse = manifests.parse_yaml
 
     def counted(text: str, name: str) -> Document:
         count[name] += 1
-        return parse(text, name)
+        return parse_yaml(text, name)
 
-    monkeypatch.setattr(manifests, "parse_yaml", counted)
+    monkeypatch.setattr("bundler.kinds.manifests.parse_yaml", counted)
     return count
 
 

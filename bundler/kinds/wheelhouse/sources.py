@@ -69,7 +69,7 @@ class Sources:
         """Return where the wheel that a lock for `request` has built is, building it if the store has it not."""
         blob = Blob(wheel.filename, wheel.sha256, wheel.size)
         with self._one_at_a_time:
-            if not self._store.has(blob):
+            if not self._store.take(blob):
                 lock = read_build_lock(self._workspace, request)
                 if lock is None or request.source is None or lock.built() != wheel:
                     raise LockError(f"{wheel.filename} is not the wheel that the build lock makes", LOCK_AGAIN)
@@ -84,7 +84,7 @@ class Sources:
         if before and not self._renew:
             made = before.facts.wheel
             identity(made.filename, request.requirement, request.component)
-            if not self._store.has(Blob(made.filename, made.sha256, made.size)):
+            if not self._store.take(Blob(made.filename, made.sha256, made.size)):
                 self._build(before, request, source)
             return before
         if self._network is None:
