@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from bundler.cli.output import (
 )
 from bundler.commands.lock import check_locks, lock
 from bundler.errors import UsageError
+from bundler.model.advice import lock_again
 from bundler.model.outcome import Outcome, age_of, named
 from bundler.model.versions import parse_versions
 from bundler.terminal import Json, Part, one_line, say, say_json, say_long
@@ -104,12 +106,18 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         say_long(f"{', '.join(names)}:")
         for change in changes:
             say(f"  {change}")
-    advice = "`aiws-bundle lock` adds it where that can be reached, or through AIWS_MIRRORS"
+    command = _again([replace(o, target="") for o in outcomes if o.lacking]).removeprefix("run ")
+    advice = f"{command} adds it where that can be reached, or through AIWS_MIRRORS"
     print_lacking([(o.lacking, o.target) for o in outcomes if o.lacking], advice)
-    if stale := [o.target for o in outcomes if o.state in ("stale", "missing")]:
+    if stale := [o for o in outcomes if o.state in ("stale", "missing")]:
         say()
-        say_long(f"run `aiws-bundle lock {' '.join(stale)}`")
+        say_long(_again(stale))
     complain_of_all((o.target, o.error) for o in outcomes if o.error)
+
+
+def _again(outcomes: Sequence[Outcome]) -> str:
+    """What locks these once more."""
+    return lock_again((o.target for o in outcomes if o.target), (o.named for o in outcomes if o.named))
 
 
 def _detail(outcome: Outcome) -> str:

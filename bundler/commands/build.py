@@ -14,6 +14,7 @@ from bundler.errors import BundleError, LockError, gravest
 from bundler.kinds import inputs_of
 from bundler.kinds.kind import Job, Order
 from bundler.kinds.manifests import load_manifests
+from bundler.model.advice import joined
 from bundler.model.outcome import Outcome
 from bundler.session import Settings
 
@@ -76,17 +77,8 @@ def _each(things: Iterable[T], work: Callable[[T], R]) -> list[R]:
         except LockError as error:
             errors.append(error)
     if errors:
-        raise LockError("\n".join(error.message for error in errors), _joined([error.hint for error in errors]))
+        raise LockError("\n".join(error.message for error in errors), joined([error.hint for error in errors]))
     return results
-
-
-def _joined(hints: Sequence[str]) -> str:
-    """One hint for all: commands that differ in their last words become one command."""
-    command = "run `aiws-bundle lock "
-    if len(hints) > 1 and all(hint.startswith(command) and hint.endswith("`") for hint in hints):
-        words = dict.fromkeys(hint.removeprefix(command).removesuffix("`") for hint in hints)
-        return f"{command}{' '.join(words)}`"
-    return next((hint for hint in hints if hint), "")
 
 
 def _outcome(order: Order, there: Written | None, made: Written | BundleError | None) -> Outcome:

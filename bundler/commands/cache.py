@@ -115,7 +115,7 @@ def _reasons(workspace: Workspace, of: str) -> Iterator[tuple[str, set[str]]]:
     """What keeps files, and their digests. Raises LockError rather than guess at a broken lock."""
     manifests = load_manifests(workspace)
     for component in manifests.components.values():
-        locks = [(lock, workspace.lock_text(lock.name)) for lock in component.locks(manifests.hosts)]
+        locks = [(lock, workspace.lock_text(lock.name)) for lock in component.locks(manifests.hosts, workspace)]
         there = [lock.digests(text) for lock, text in locks if text is not None]
         yield f"named by {len(there)} lock{'s' * (len(there) != 1)} of {component.name}{of}", set().union(*there)
     if python := manifests.hosts.python:

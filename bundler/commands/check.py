@@ -31,7 +31,7 @@ def check(settings: Settings) -> CheckReport:
         return CheckReport(error.problems, ())
     components = manifests.components.values()
     told = [one for component in components for one in component.check(manifests.hosts, workspace)]
-    known = {lock.name for component in components for lock in component.locks(manifests.hosts)}
+    known = {lock.name for component in components for lock in component.locks(manifests.hosts, workspace)}
     strays = [name for name in workspace.locks() if name not in known]
     return CheckReport(
         (

@@ -163,8 +163,8 @@ class Component(Protocol):
     def orders(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str], epoch: int) -> Sequence[Order]:
         """Each archive that can be made, of what the selectors mean. Raises LockError for what is not locked."""
 
-    def locks(self, hosts: Hosts) -> Sequence[LockFile]:
-        """Every file below locks/ that may be its."""
+    def locks(self, hosts: Hosts, workspace: Workspace) -> Sequence[LockFile]:
+        """Every file below locks/ that is its, or would be."""
 
     def states(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Outcome]:
         """How its locks stand. Asks no network."""
@@ -187,8 +187,11 @@ class Kind(Protocol):
     def IMPLIED(self) -> bool:
         """A release holds its archives; and a component of it is meant where none is named, if it is the only one."""
 
-    def parse(self, name: str, document: Document) -> Component:
-        """Validate a manifest; `name` is its file stem. Raises ManifestError."""
+    def parse(self, name: str, document: Document, *, named: bool) -> Component:
+        """Validate a manifest; `name` is its file stem. `named` says whether commands have to name the component.
+
+        Raises ManifestError.
+        """
 
     def schema(self) -> Mapping[str, object]:
         """The JSON Schema of its manifests."""

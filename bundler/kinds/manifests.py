@@ -6,7 +6,7 @@ A JSON Schema for each file is generated from their classes (`bundler.kinds.sche
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bundler.adapters.workspace import Workspace
@@ -57,14 +57,20 @@ class Manifests:
                 elif name == _PYTHON:
                     python = validate(document, adapter_of(PortablePython))
                 else:
-                    stem, kind = name.removesuffix(".yaml"), _kind(document)
-                    components[stem], kinds[stem] = kind.parse(stem, document), kind
+                    kinds[name.removesuffix(".yaml")] = _kind(document)
+            except ManifestError as error:
+                problems.extend(error.problems)
+        several = sum(kind.IMPLIED for kind in kinds.values()) > 1
+        for stem, kind in kinds.items():
+            try:
+                components[stem] = kind.parse(stem, documents[f"{stem}.yaml"], named=several or not kind.IMPLIED)
             except ManifestError as error:
                 problems.extend(error.problems)
         hosts = Hosts(targets.targets() if targets else (), python)
         if targets and (python or _PYTHON not in texts):
             for stem, component in components.items():
                 problems += component.problems(documents[f"{stem}.yaml"], hosts)
+            problems += _same_archives(components, documents, hosts)
         problems += _called_alike(components)
         if problems:
             raise ManifestError(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column)))
@@ -123,6 +129,18 @@ def _called_alike(components: Mapping[str, Component]) -> list[Problem]:
             message = f"component: {other}.yaml is called {one.component} too"
             problems.append(Problem(f"{stem}.yaml", 0, 0, message))
     return problems
+
+
+def _same_archives(
+    components: Mapping[str, Component], documents: Mapping[str, Document], hosts: Hosts
+) -> Iterator[Problem]:
+    """The archives of all components stand in one folder, so no two may have the same name."""
+    seen: dict[str, str] = {}
+    for stem, one in components.items():
+        names = [name for name, _ in one.assets(hosts, ["all"])]
+        if same := next((name for name in names if name in seen), ""):
+            yield documents[f"{stem}.yaml"].problem(("asset",), f"asset: {seen[same]}.yaml makes {same} too")
+        seen |= dict.fromkeys(names, stem)
 
 
 def load_manifests(workspace: Workspace) -> Manifests:

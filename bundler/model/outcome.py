@@ -26,7 +26,8 @@ class Outcome:
 
     `state` of an archive: built, unchanged or failed; of a lock: current, stale, missing, locked, unchanged, renamed or
     failed. `size` is in bytes. `lacking` says why something that the manifest asks for is not there; "" if all is.
-    `changes` are the versions that a new lock changes, a line each.
+    `changes` are the versions that a new lock changes, a line each. `named` is how commands have to call the component;
+    "" if it is the one that is meant where none is named.
     """
 
     component: str
@@ -42,6 +43,7 @@ class Outcome:
     changes: tuple[str, ...] = ()
     release: PinnedRelease | None = None
     error: BundleError | None = None
+    named: str = ""
 
 
 def named(release: PinnedRelease) -> str:

@@ -391,6 +391,21 @@ def test_a_component_is_named_by_its_files_stem_or_by_what_its_manifest_calls_it
     assert (console.world.dist / AMD64).is_file()
 
 
+def test_advice_for_both_kinds_is_a_command_for_each(console: Console) -> None:
+    both = ("--component", "litellm", "--component", "console")
+    done = console.run("build", "debian-12-amd64", *both)
+    assert done.code == 2
+    assert "run `aiws-bundle lock debian-12-amd64 && aiws-bundle lock --component console`" in done.err
+
+
+def test_a_lock_that_is_malformed_is_told_with_what_to_do(console: Console) -> None:
+    console.locked()
+    console.lock.write_text("nonsense")
+    done = console.run("check")
+    assert done.code == 2
+    assert "run `aiws-bundle lock --component console`" in done.out
+
+
 def test_two_names_of_one_component_mean_it_once(console: Console) -> None:
     console.locked()
     both = ("--component", "console", "--component", "xworkspace-console")

@@ -398,6 +398,7 @@ def test_the_real_manifests_with_a_line_changed_parse_or_are_told(data: st.DataO
 
 # What only several values together show.
 
+OTHER = with_line(with_line(LITELLM, "component", "other"), "asset", "other-{distro}-{version}-{arch}.tar.gz")
 PORTABLE = TARGETS.replace("python: 3.13.5", "python: portable")
 
 
@@ -411,9 +412,7 @@ PORTABLE = TARGETS.replace("python: 3.13.5", "python: portable")
     ],
 )
 def test_a_portable_python_must_be_pinned_for_every_architecture(targets: str, pins: str, missing: str) -> None:
-    said = problems(
-        targets=targets, python=with_line(PYTHON, "pins", pins), other=with_line(LITELLM, "component", "other")
-    )
+    said = problems(targets=targets, python=with_line(PYTHON, "pins", pins), other=OTHER)
     assert said == [
         f"python.yaml: pins: none for {missing}, but debian-13-{missing} is to have a portable Python (targets.yaml)"
     ]
@@ -457,7 +456,7 @@ def test_a_missing_portable_python_is_told_with_who_needs_it_and_what_the_file_h
     texts = {
         "targets.yaml": targets,
         "litellm.yaml": LITELLM + overrides,
-        "other.yaml": with_line(LITELLM, "component", "other"),
+        "other.yaml": OTHER,
     }
     with pytest.raises(ManifestError) as caught:
         Manifests.parse(texts)
@@ -470,9 +469,8 @@ def test_a_missing_portable_python_is_told_with_who_needs_it_and_what_the_file_h
 
 def test_a_missing_portable_python_is_told_for_each_component_that_asks_for_one() -> None:
     override = "overrides: [{targets: [debian-12-arm64], python: portable}]\n"
-    other = with_line(LITELLM, "component", "other") + override
     with pytest.raises(ManifestError) as caught:
-        Manifests.parse({"targets.yaml": TARGETS, "litellm.yaml": LITELLM + override, "other.yaml": other})
+        Manifests.parse({"targets.yaml": TARGETS, "litellm.yaml": LITELLM + override, "other.yaml": OTHER + override})
     told = [str(problem).partition(";")[0] for problem in caught.value.problems]
     who = "python.yaml: is missing, but debian-12-arm64 is to have a portable Python"
     assert told == [f"{who} ({stem}.yaml)" for stem in ("litellm", "other")]

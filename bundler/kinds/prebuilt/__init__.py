@@ -25,8 +25,8 @@ NAMES = ("prebuilt", "release-asset")
 IMPLIED = False
 
 
-def parse(name: str, document: Document) -> PrebuiltComponent:
-    """Validate a manifest; `name` is its file stem. Raises ManifestError."""
+def parse(name: str, document: Document, *, named: bool) -> PrebuiltComponent:
+    """Validate a manifest; `name` is its file stem. Commands always name it. Raises ManifestError."""
     return PrebuiltComponent(name, validate(document, adapter_of(Prebuilt)))
 
 

@@ -12,6 +12,7 @@ from bundler.kinds.prebuilt.asset_lock import AssetLock
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.prebuilt.order import PrebuiltOrder
 from bundler.kinds.prebuilt.state import lock_name, state_of
+from bundler.model.advice import lock_again
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome, age_of, document_of, named
@@ -49,11 +50,11 @@ class PrebuiltComponent:
         state, lock = state_of(self.name, workspace, self.manifest)
         if lock is None or state.state != "current":
             detail = f"{self.name} is not locked" if state.state == "missing" else f"{self.name}: {state.detail}"
-            raise LockError(detail, f"run `aiws-bundle lock --component {self.name}`")
+            raise LockError(detail, lock_again(components=[self.name]))
         wanted = self._platforms(hosts, selectors)
         return [PrebuiltOrder(self.name, lock, asset) for asset in lock.assets if asset.platform in wanted]
 
-    def locks(self, hosts: Hosts) -> Sequence[LockFile]:
+    def locks(self, hosts: Hosts, workspace: Workspace) -> Sequence[LockFile]:
         """The one lock."""
         return [LockFile(lock_name(self.name), lambda text: AssetLock.parse(text, lock_name(self.name)).digests())]
 

@@ -6,6 +6,7 @@ from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError
 from bundler.kinds.prebuilt.asset_lock import AssetLock
 from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.model.advice import lock_again
 from bundler.model.outcome import Outcome, PinnedRelease
 
 
@@ -16,13 +17,13 @@ def lock_name(name: str) -> str:
 
 def state_of(name: str, workspace: Workspace, manifest: Prebuilt) -> tuple[Outcome, AssetLock | None]:
     """Say whether a component is locked, and to what."""
-    text, again = workspace.lock_text(lock_name(name)), f"run `aiws-bundle lock --component {name}`"
+    text, again = workspace.lock_text(lock_name(name)), lock_again(components=[name])
     if text is None:
         return Outcome(name, "", "missing", detail=again), None
     try:
         lock = AssetLock.parse(text, lock_name(name))
     except LockError as error:
-        return Outcome(name, "", "stale", detail=error.message), None
+        return Outcome(name, "", "stale", detail=f"{error.message}; {again}"), None
     if reason := lock.staleness(manifest):
         return Outcome(name, "", "stale", detail=f"{reason}; {again}", release=pinned(lock)), lock
     return Outcome(name, "", "current", release=pinned(lock)), lock

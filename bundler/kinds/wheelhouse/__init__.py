@@ -25,9 +25,9 @@ NAMES = ("wheelhouse",)
 IMPLIED = True
 
 
-def parse(name: str, document: Document) -> WheelhouseComponent:
-    """Validate a manifest; `name` is its file stem. Raises ManifestError."""
-    return WheelhouseComponent(name, _parse(document))
+def parse(name: str, document: Document, *, named: bool) -> WheelhouseComponent:
+    """Validate a manifest; `name` is its file stem, `named`: commands have to name it. Raises ManifestError."""
+    return WheelhouseComponent(name, _parse(document), named)
 
 
 def lock(

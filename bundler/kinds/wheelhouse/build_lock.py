@@ -75,8 +75,8 @@ class BuildLock:
     wheels: tuple[LockedWheel, ...]
 
     @classmethod
-    def parse(cls, text: str, name: str) -> BuildLock:
-        """Parse a build lock; `name` is what errors call it. Raises LockError."""
+    def parse(cls, text: str, name: str, again: str = "") -> BuildLock:
+        """Parse a build lock; `name` is what errors call it, `again` what they say to do. Raises LockError."""
         try:
             pylock = Pylock.from_dict(parse_toml(text))
             facts = _adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
@@ -86,7 +86,7 @@ class BuildLock:
             if isinstance(error, ValidationError):
                 first = error.errors(include_url=False)[0]
                 reason = f"tool.{TOOL}.{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            raise LockError(f"{name} is not a build lock that aiws-bundle wrote: {reason}", LOCK_AGAIN) from error
+            raise LockError(f"{name} is not a build lock that aiws-bundle wrote: {reason}", again) from error
 
     def render(self) -> str:
         """Return the lock's text."""
@@ -122,10 +122,6 @@ class BuildLock:
         return {self.facts.source.sha256, self.facts.wheel.sha256, *(wheel.sha256 for wheel in self.wheels)}
 
 
-# The build requirements are locked on the way, whatever targets are.
-LOCK_AGAIN = "run `aiws-bundle lock`"
-
-
 def fitting(wheels: Sequence[LockedWheel], python: str, tags: Sequence[Tag]) -> tuple[LockedWheel, ...]:
     """Of each project in `wheels`, the one for a Python of this minor version and tags. Raises LockError."""
     by_name = {wheel.filename: wheel for wheel in wheels}
@@ -135,7 +131,7 @@ def fitting(wheels: Sequence[LockedWheel], python: str, tags: Sequence[Tag]) -> 
     except PylockSelectError as error:
         raise LockError(
             f"the build requirements do not fit Python {python} on this machine: {error}",
-            f"build with the Python and on the kind of machine that locked them, or {LOCK_AGAIN} --upgrade",
+            "build with the Python and on the kind of machine that locked them, or lock anew with --upgrade",
         ) from error
     return tuple(by_name[wheel.filename] for _, wheel in picked if isinstance(wheel, PackageWheel))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError
-from bundler.kinds.wheelhouse.build_lock import LOCK_AGAIN, BuildLock
+from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.request import Request
 
@@ -19,10 +19,10 @@ def read_build_lock(workspace: Workspace, request: Request) -> BuildLock | None:
     name = request.build_lock_name
     text = workspace.lock_text(name)
     if text is None:
-        raise LockError(f"{name} is missing", LOCK_AGAIN)
-    lock = BuildLock.parse(text, name)
+        raise LockError(f"{name} is missing", request.again())
+    lock = BuildLock.parse(text, name, request.again())
     if reason := lock.staleness(request.component, request.source):
-        raise LockError(f"{name} is stale: {reason}", LOCK_AGAIN)
+        raise LockError(f"{name} is stale: {reason}", request.again())
     return lock
 
 

@@ -25,7 +25,6 @@ from bundler.adapters.wheel_file import rewrite_wheel
 from bundler.adapters.workshop import BuildWheel, Workshop, opened
 from bundler.errors import IntegrityError, LockError, UsageError
 from bundler.kinds.wheelhouse.build_lock import (
-    LOCK_AGAIN,
     BuildFacts,
     BuildLock,
     Product,
@@ -124,7 +123,7 @@ def build_wheel(lock: BuildLock, requirement: str, archive: Path, made: Path, me
         raise IntegrityError(
             f"{name}: the build gave another wheel than is locked\n"
             f"  expected {pinned.sha256} ({pinned.filename})\n  actual   {product.sha256} ({product.filename})",
-            hint if made_with != here else f"its build depends on this host; {LOCK_AGAIN} --upgrade here",
+            hint if made_with != here else "its build depends on this host; lock anew with --upgrade here",
         )
 
 

@@ -19,6 +19,7 @@ from bundler.kinds.wheelhouse.order import WheelhouseOrder
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import Request, request_for
 from bundler.kinds.wheelhouse.state import build_lock_error, lock_problems, lock_text, parsed_lock, state_of
+from bundler.model.advice import lock_again
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.manifest_schema import holds
@@ -34,10 +35,11 @@ _RUNNERS = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
 
 @dataclass(frozen=True)
 class WheelhouseComponent:
-    """One manifest; `name` is its file stem."""
+    """One manifest; `name` is its file stem, and `named` whether commands have to name it."""
 
     name: str
     manifest: Wheelhouse
+    named: bool = False
 
     @property
     def component(self) -> str:
@@ -46,7 +48,8 @@ class WheelhouseComponent:
 
     def requests(self, hosts: Hosts, selectors: Sequence[str] = ("all",)) -> tuple[Request, ...]:
         """What it must offer on each selected target. Raises UsageError for a selector that means none."""
-        return tuple(request_for(self.manifest, hosts, target) for target in select(hosts.targets, selectors))
+        named = self.name if self.named else ""
+        return tuple(request_for(self.manifest, hosts, target, named) for target in select(hosts.targets, selectors))
 
     def problems(self, document: Document, hosts: Hosts) -> Iterator[Problem]:
         """Overrides that select nothing, a Python that cannot be had, payloads that cannot be had."""
@@ -96,7 +99,9 @@ class WheelhouseComponent:
 
     def assets(self, hosts: Hosts, selectors: Sequence[str]) -> Sequence[tuple[str, str]]:
         """One archive a target."""
-        return [(self.manifest.asset_name(target), target.name) for target in select(hosts.targets, selectors)]
+        which = f" --component {self.name}" if self.named else ""
+        chosen = select(hosts.targets, selectors)
+        return [(self.manifest.asset_name(target), f"{target.name}{which}") for target in chosen]
 
     def orders(
         self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str], epoch: int
@@ -112,21 +117,21 @@ class WheelhouseComponent:
             recipe = Recipe(request, asset, found.name, found.text, hosts.python, script, epoch)
             orders.append(WheelhouseOrder(self.name, workspace, recipe))
         if missing:
-            raise LockError(f"not locked: {', '.join(missing)}", f"run `aiws-bundle lock {' '.join(missing)}`")
+            raise LockError(f"not locked: {', '.join(missing)}", self._again(*missing))
         return orders
 
-    def locks(self, hosts: Hosts) -> Sequence[LockFile]:
+    def locks(self, hosts: Hosts, workspace: Workspace) -> Sequence[LockFile]:
         """One lock a target, under its name of now or of before, and what its wheel is built from and with."""
         requests = self.requests(hosts)
-        files = [
-            LockFile(name, partial(_digests, name, request.target.name))
-            for request in requests
-            for name in (request.lock_name, request.old_lock_name)
-        ]
+        names = [(lock_text(workspace, request).name, request.target.name) for request in requests]
+        files = [LockFile(name, partial(_digests, name, self._again(target))) for name, target in names]
         if self.manifest.source:
             name = requests[0].build_lock_name
-            files.append(LockFile(name, lambda text: BuildLock.parse(text, name).digests()))
+            files.append(LockFile(name, lambda text: BuildLock.parse(text, name, self._again()).digests()))
         return files
+
+    def _again(self, *targets: str) -> str:
+        return lock_again(targets, [self.name] if self.named else ())
 
     def states(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Outcome]:
         """How the lock of each selected target stands."""
@@ -136,7 +141,7 @@ class WheelhouseComponent:
         """What is wrong with its locks; which are without something that the manifest asks for."""
         requests = self.requests(hosts)
         for request in requests:
-            yield from lock_problems(workspace, request, f"run `aiws-bundle lock {request.target.name}`")
+            yield from lock_problems(workspace, request)
         if fault := next((e for request in requests if (e := build_lock_error(workspace, request))), None):
             name = requests[0].build_lock_name
             yield Problem(f"locks/{name}", 0, 0, f"{fault.message.removeprefix(name).lstrip()}; {fault.hint}")
@@ -183,8 +188,8 @@ class WheelhouseComponent:
         return Described(columns, document, matrix)
 
 
-def _digests(name: str, target: str, text: str) -> set[str]:
-    return Lock.parse(text, name, target).digests()
+def _digests(name: str, again: str, text: str) -> set[str]:
+    return Lock.parse(text, name, again).digests()
 
 
 def _word(state: Outcome, lock: Lock | None) -> str:

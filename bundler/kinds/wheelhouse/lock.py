@@ -45,8 +45,7 @@ _LARGEST_WHEEL = 1 << 31
 class MalformedLockError(LockError):
     """A lock file that aiws-bundle did not write; `line` counts from 1, 0 if unknown."""
 
-    def __init__(self, name: str, reason: str, line: int, target: str) -> None:
-        hint = f"run `aiws-bundle lock {target}`" if target else ""
+    def __init__(self, name: str, reason: str, line: int, hint: str) -> None:
         super().__init__(f"{name} is not a lock that aiws-bundle wrote: {reason}", hint)
         self.reason, self.line = f"not a lock that aiws-bundle wrote: {reason}", line
 
@@ -90,8 +89,8 @@ class Lock:
     sections: tuple[tuple[str, Pinned], ...] = ()
 
     @classmethod
-    def parse(cls, text: str, name: str, target: str = "") -> Lock:
-        """Parse a lock; `name` is what errors call it, `target` what is to be locked again then. Raises LockError."""
+    def parse(cls, text: str, name: str, again: str = "") -> Lock:
+        """Parse a lock; `name` is what errors call it, `again` what they say to do. Raises LockError."""
         try:
             document = parse_toml(text)
             with PARSING:
@@ -102,7 +101,7 @@ class Lock:
             return cls(facts, tuple(_wheel(package) for package in pylock.packages), tuple(_sections(table)))
         except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
             place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as the parser says it
-            raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0, target) from error
+            raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0, again) from error
 
     def render(self, folder: str = "") -> str:
         """Return the lock's text; wheel paths start with `folder`."""

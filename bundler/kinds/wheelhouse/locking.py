@@ -20,7 +20,7 @@ from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.request import Request
 from bundler.kinds.wheelhouse.resolve import resolve
 from bundler.kinds.wheelhouse.sources import Sources
-from bundler.kinds.wheelhouse.state import lock_text, parsed_lock, state_of
+from bundler.kinds.wheelhouse.state import lock_text, old_lock_text, parsed_lock, state_of
 from bundler.model.closure import Wheel
 from bundler.model.hosts import Hosts
 from bundler.model.locked_wheel import LockedWheel
@@ -85,17 +85,9 @@ def _renamed(workspace: Workspace, order: _Order, outcome: Outcome) -> Outcome:
         workspace.remove_lock(found.name)
         state = "renamed" if outcome.state in ("current", "unchanged") else outcome.state
         return replace(outcome, state=state)
-    lock, old = parsed_lock(workspace, request), workspace.lock_text(request.old_lock_name)
-    if old is not None and lock and (before := _parsed(old)) and before.staleness(request) is None:
+    if old_lock_text(workspace, request) is not None:
         workspace.remove_lock(request.old_lock_name)  # it was this one's, and a newer one serves
     return outcome
-
-
-def _parsed(text: str) -> Lock | None:
-    try:
-        return Lock.parse(text, "")
-    except LockError:
-        return None
 
 
 @dataclass(frozen=True)
@@ -136,7 +128,7 @@ class _Work:
         request, before = order.request, parsed_lock(self.workspace, order.request)
         kept = before if self.keep else None
         newest = self.newest or (kept.facts.exclude_newer if kept else _today())
-        became = partial(Outcome, order.name, request.target.name)
+        became = partial(Outcome, order.name, request.target.name, named=request.named)
         try:
             sections, lacking = self._sections(request, before)
             if lacking and before and order in self.finished:

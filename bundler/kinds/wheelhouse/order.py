@@ -62,7 +62,7 @@ class WheelhouseOrder:
         """Read its lock. Raises LockError if that is stale or malformed."""
         lock = self.recipe.lock()
         if fault := build_lock_fault(self.workspace, self.recipe.request, lock):
-            raise LockError(f"{self.recipe.lock_name} is stale: {fault}", f"run `aiws-bundle lock {self.target}`")
+            raise LockError(f"{self.recipe.lock_name} is stale: {fault}", self.recipe.request.again(self.target))
         return WheelhouseJob(self.recipe, lock)
 
 

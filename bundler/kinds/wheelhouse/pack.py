@@ -38,7 +38,7 @@ def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> None:
     """Prove that the lock's wheels, as `read` finds them, are what the host will ask for. Raises ProofError."""
     wheels = [read(locked) for locked in lock.wheels]
     if findings := prove((*request.requirements, CONSUMERS_PIP), wheels, request.python):
-        raise ProofError(request.target.name, findings, f"`aiws-bundle lock {request.target.name}` resolves anew")
+        raise ProofError(request.target.name, findings, f"{request.again(request.target.name)}, which resolves anew")
 
 
 def wheel_reader(path_of: PathOf) -> ReadWheel:

@@ -69,9 +69,8 @@ class Recipe:
 
     def lock(self) -> Lock:
         """Parse the lock. Raises LockError if it is malformed or was made for other choices."""
-        lock = Lock.parse(self.lock_text, self.lock_name, self.request.target.name)
+        again = self.request.again(self.request.target.name)
+        lock = Lock.parse(self.lock_text, self.lock_name, again)
         if reason := lock.staleness(self.request):
-            raise LockError(
-                f"{self.lock_name} is stale: {reason}", f"run `aiws-bundle lock {self.request.target.name}`"
-            )
+            raise LockError(f"{self.lock_name} is stale: {reason}", again)
         return lock

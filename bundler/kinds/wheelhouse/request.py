@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bundler.kinds.wheelhouse.manifest import SourceArchive, Wheelhouse
+from bundler.model.advice import lock_again
 from bundler.model.hosts import Hosts
 from bundler.model.interpreter import Interpreter
 from bundler.model.target import Target, selects
@@ -25,7 +26,8 @@ class Request:
     """All requirements of a component on a target, the Python that will serve them, and the variables it runs with.
 
     `sections` are the payloads that the manifest asks for; whether an archive has them, the lock decides. `source` is
-    what the wheel of `requirement` is built from; None: it comes from the index.
+    what the wheel of `requirement` is built from; None: it comes from the index. `named` is how commands have to call
+    the component; "" if it is the one that is meant where none is named.
     """
 
     component: str
@@ -38,6 +40,7 @@ class Request:
     environment: tuple[tuple[str, str], ...] = ()
     sections: tuple[tuple[str, Choice], ...] = ()
     source: SourceArchive | None = None
+    named: str = ""
 
     @property
     def lock_name(self) -> str:
@@ -81,6 +84,10 @@ class Request:
         more = [text for name, choice in self.sections if name in names for text in choice.requirements()]
         return replace(self, extra_requirements=(*self.extra_requirements, *more))
 
+    def again(self, *targets: str) -> str:
+        """The command that locks these targets of the component, as hints say it; without any, all."""
+        return lock_again(targets, [self.named] if self.named else ())
+
     def choice(self, section: str) -> Choice | None:
         """What the manifest chose of a section's payload, or None."""
         return dict(self.sections).get(section)
@@ -100,8 +107,8 @@ def build_lock_name(component: str) -> str:
     return f"pylock.build-{component}.toml"
 
 
-def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target) -> Request:
-    """Return what a wheelhouse must offer on `target`."""
+def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target, named: str = "") -> Request:
+    """Return what a wheelhouse must offer on `target`; `named` is how commands have to call it, if they have to."""
     requirement, source = wheelhouse.requirement, wheelhouse.source
     for override in wheelhouse.overrides:
         if selects(override.targets, target):
@@ -120,6 +127,7 @@ def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target) -> Request
         environment=tuple(sorted(wheelhouse.environment.items())),
         sections=tuple(sorted(wheelhouse.sections.items())),
         source=source,
+        named=named,
     )
 
 

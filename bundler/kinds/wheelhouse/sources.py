@@ -14,7 +14,7 @@ from bundler.adapters.process import run
 from bundler.adapters.store import Blob
 from bundler.errors import BundleError, LockError, UnreachableError
 from bundler.fetch import addresses_of, blob_of, from_store, hinted
-from bundler.kinds.wheelhouse.build_lock import LOCK_AGAIN, BuildLock
+from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.build_state import read_build_lock
 from bundler.kinds.wheelhouse.build_wheel import Means, build_wheel, identity, lock_build
 from bundler.kinds.wheelhouse.manifest import SourceArchive
@@ -72,7 +72,7 @@ class Sources:
             if not self._store.take(blob):
                 lock = read_build_lock(self._workspace, request)
                 if lock is None or request.source is None or lock.built() != wheel:
-                    raise LockError(f"{wheel.filename} is not the wheel that the build lock makes", LOCK_AGAIN)
+                    raise LockError(f"{wheel.filename} is not the wheel that the build lock makes", request.again())
                 self._build(lock, request, request.source)
         return self._store.path(wheel.sha256)
 

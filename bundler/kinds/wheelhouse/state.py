@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -28,9 +29,19 @@ class LockText:
 def lock_text(workspace: Workspace, request: Request) -> LockText:
     """The lock of a request, under its name or the one that such locks had before."""
     text = workspace.lock_text(request.lock_name)
-    if text is None and (old := workspace.lock_text(request.old_lock_name)) is not None:
+    if text is None and (old := old_lock_text(workspace, request)) is not None:
         return LockText(request.old_lock_name, old)
     return LockText(request.lock_name, text)
+
+
+def old_lock_text(workspace: Workspace, request: Request) -> str | None:
+    """The text of a request's lock under the name that such locks had before, or None if there is none.
+
+    That name says no component: where there are several, a lock is the one's that it was made for.
+    """
+    text = workspace.lock_text(request.old_lock_name)
+    ours = text is not None and (not request.named or f'\nmanifest-sha256 = "{request.digest()}"\n' in text)
+    return text if ours else None
 
 
 def parsed_lock(workspace: Workspace, request: Request) -> Lock | None:
@@ -44,25 +55,25 @@ def parsed_lock(workspace: Workspace, request: Request) -> Lock | None:
 
 def state_of(name: str, workspace: Workspace, request: Request) -> Outcome:
     """Say how the lock of a request of the component `name` stands."""
-    found, target = lock_text(workspace, request), request.target.name
+    found = lock_text(workspace, request)
+    stands = partial(Outcome, name, request.target.name, named=request.named)
     if found.text is None:
-        return Outcome(name, target, "missing", detail="there is no lock")
+        return stands("missing", detail="there is no lock")
     try:
-        lock = Lock.parse(found.text, found.name, target)
+        lock = Lock.parse(found.text, found.name)
     except LockError as error:
-        return Outcome(name, target, "stale", detail=error.message)
+        return stands("stale", detail=error.message)
     fault = lock.staleness(request) or build_lock_fault(workspace, request, lock)
     if fault:
-        return Outcome(name, target, "stale", packages=len(lock.wheels), detail=fault)
+        return stands("stale", packages=len(lock.wheels), detail=fault)
     overridden = ", ".join(f"{project}={version}" for project, version in lock.facts.set.items())
     detail = f"made with --set {overridden}" if overridden else ""
-    lacking = lock.lacking(request)
-    return Outcome(name, target, "current", packages=len(lock.wheels), detail=detail, lacking=lacking)
+    return stands("current", packages=len(lock.wheels), detail=detail, lacking=lock.lacking(request))
 
 
-def lock_problems(workspace: Workspace, request: Request, again: str) -> Iterator[Problem]:
-    """Everything that is wrong with a lock, by its line; `again` says what mends it."""
-    found = lock_text(workspace, request)
+def lock_problems(workspace: Workspace, request: Request) -> Iterator[Problem]:
+    """Everything that is wrong with a lock, by its line."""
+    found, again = lock_text(workspace, request), request.again(request.target.name)
     name = f"locks/{found.name}"
     if found.text is None:
         yield Problem(name, 0, 0, f"is missing; {again}")

@@ -50,8 +50,8 @@ def test_what_was_edited_by_hand_is_refused(old: str, new: str) -> None:
     text = LOCK.render()
     assert old in text
     with pytest.raises(LockError, match="x is not a build lock") as caught:
-        BuildLock.parse(text.replace(old, new), "x")
-    assert "aiws-bundle lock" in caught.value.hint
+        BuildLock.parse(text.replace(old, new), "x", "run this")
+    assert caught.value.hint == "run this"
 
 
 def test_it_serves_its_own_source_only() -> None:

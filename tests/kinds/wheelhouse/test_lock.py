@@ -53,9 +53,9 @@ def committed_pylock(target: Target) -> Pylock:
     return Pylock.from_dict(tomllib.loads(committed(target)))
 
 
-def refused(text: str, name: str = "locks/pylock.litellm-debian-12-amd64.toml", target: str = "") -> MalformedLockError:
+def refused(text: str, name: str = "locks/pylock.litellm-debian-12-amd64.toml", again: str = "") -> MalformedLockError:
     with pytest.raises(MalformedLockError) as caught:
-        Lock.parse(text, name, target)
+        Lock.parse(text, name, again)
     assert caught.value.exit_code == 2
     return caught.value
 
@@ -317,9 +317,10 @@ def test_a_file_name_that_is_not_plain_is_refused(name: str) -> None:
 
 @every_target
 def test_a_malformed_lock_says_how_to_make_it_anew(target: Target) -> None:
-    hint = refused("x", f"locks/pylock.litellm-{target.slug}.toml", target.name).hint
-    assert hint.startswith("run `aiws-bundle lock ")
-    assert select(MANIFESTS.targets, [hint.split()[-1].removesuffix("`")]) == (target,)
+    again = replace(REQUEST, target=target).again(target.name)
+    assert refused("x", f"locks/pylock.litellm-{target.slug}.toml", again).hint == again
+    assert again.startswith("run `aiws-bundle lock ")
+    assert select(MANIFESTS.targets, [again.split()[-1].removesuffix("`")]) == (target,)
 
 
 def test_a_malformed_lock_inside_an_archive_is_nothing_to_lock_anew() -> None:
