@@ -36,7 +36,13 @@ from bundler.terminal import Json, Part, one_line, say, say_json, say_long
 @click.option(
     "--summary", type=click.Path(dir_okay=False, path_type=Path), help="Write what changed there, as Markdown."
 )
-@click.option("--set", "versions", metavar="NAME=VERSION", multiple=True, help="Override one version for this run.")
+@click.option(
+    "--set",
+    "versions",
+    metavar="NAME=VERSION",
+    multiple=True,
+    help="Lock another version of a project, in this run; it beats overrides.",
+)
 @click.pass_obj
 def command(
     options: Options,
@@ -106,6 +112,9 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         say_long(f"{', '.join(names)}:")
         for change in changes:
             say(f"  {change}")
+    for beaten, names in alike((o.beats, o.target) for o in outcomes if o.beats).items():
+        say()
+        say_long(f"--set beats {beaten}, which an override chose for {', '.join(names)}")
     command = _again([replace(o, target="") for o in outcomes if o.lacking]).removeprefix("run ")
     advice = f"{command} adds it where that can be reached, or through AIWS_MIRRORS"
     print_lacking([(o.lacking, o.target) for o in outcomes if o.lacking], advice)
@@ -147,5 +156,6 @@ def _json(outcome: Outcome) -> Json:
         "detail": outcome.detail,
         "lacking": outcome.lacking,
         "changes": list(outcome.changes),
+        "beats": outcome.beats,
         "error": error_json(outcome.error),
     }

@@ -26,8 +26,9 @@ class Outcome:
 
     `state` of an archive: built, unchanged or failed; of a lock: current, stale, missing, locked, unchanged, renamed or
     failed. `size` is in bytes. `lacking` says why something that the manifest asks for is not there; "" if all is.
-    `changes` are the versions that a new lock changes, a line each. `named` is how commands have to call the component;
-    "" if it is the one that is meant where none is named.
+    `changes` are the versions that a new lock changes, a line each. `beats` is the requirement that an override chose
+    and `--set` beats. `named` is how commands have to call the component; "" if it is the one that is meant where none
+    is named.
     """
 
     component: str
@@ -43,6 +44,7 @@ class Outcome:
     changes: tuple[str, ...] = ()
     release: PinnedRelease | None = None
     error: BundleError | None = None
+    beats: str = ""
     named: str = ""
 
 

@@ -79,6 +79,54 @@ def test_set_reaches_a_project_that_no_requirement_names(locked: World) -> None:
     assert versions(locked, "debian-12-amd64")["aiohttp"] == "3.5"
 
 
+def test_set_of_a_name_that_nothing_knows_is_refused_before_anything_is_resolved(locked: World) -> None:
+    before = {path: path.read_bytes() for path in lock_of(locked, "x").parent.iterdir()}
+    locked.index.requests.clear()
+    done = locked.run("lock", "--set", "litelm=1.1", "--set", "aiohttp=3.0", "--set", "nonsuch=1")
+    assert done.code == 2
+    assert "no lock holds litelm or nonsuch, and no requirement names them" in done.err
+    assert "did you mean litellm?" in done.err
+    assert locked.index.requests == []
+    assert {path: path.read_bytes() for path in lock_of(locked, "x").parent.iterdir()} == before
+
+
+def test_set_of_a_name_that_only_one_of_the_locks_holds_is_taken(locked: World) -> None:
+    assert locked.run("lock", "debian-12-amd64", "debian-13-amd64", "--set", "async-timeout=5.0").code == 0
+    assert versions(locked, "debian-12-amd64")["async-timeout"] == "5.0"
+    assert "async-timeout" not in versions(locked, "debian-13-amd64")
+
+
+def test_set_where_there_is_no_lock_yet_is_checked_once_it_is_resolved(unlocked: World) -> None:
+    done = unlocked.run("--json", "lock", "debian-12-amd64", "--set", "aiohtp=3.0")
+    assert done.code == 2
+    (one,) = done.json()["locks"]
+    assert one["state"] == "failed"
+    assert "nothing asks for aiohtp" in one["error"]["message"]
+    assert "did you mean aiohttp?" in one["error"]["hint"]
+    assert not lock_of(unlocked, "debian-12-amd64").exists()
+    assert unlocked.run("lock", "debian-12-amd64", "--set", "aiohttp=3.0").code == 0
+    # One lock that is missing vouches for no name, nor does it make the others take one.
+    done = unlocked.run("lock", "debian-12", "--set", "aiohtp=3.0")
+    assert done.code == 2
+    assert done.err.count("nothing asks for aiohtp") == 1
+    assert "made with --set aiohttp=3.0" in unlocked.run("lock", "debian-12", "--check").out
+    assert not lock_of(unlocked, "debian-12-arm64").exists()
+
+
+def test_set_says_which_overrides_it_beats(locked: World) -> None:
+    chosen = "overrides: [{targets: [arm64], requirement: 'litellm[proxy]==1.0'}]\n"
+    locked.write("litellm.yaml", WHEELHOUSE.replace("litellm[proxy]==1.0", "litellm[proxy]==1.1") + chosen)
+    words = ("lock", "debian-12", "--set", "litellm=1.1")
+    done = locked.run(*words)
+    assert done.code == 0, done.err
+    assert versions(locked, "debian-12-arm64")["litellm"] == "1.1"
+    assert "--set beats litellm[proxy]==1.0, which an override chose for debian-12-arm64\n" in done.out
+    told = {one["target"]: one["beats"] for one in locked.run("--json", *words).json()["locks"]}
+    assert told == {"debian-12-amd64": "", "debian-12-arm64": "litellm[proxy]==1.0"}
+    same = locked.run("--json", "lock", "debian-12-arm64", "--set", "litellm=1.0").json()["locks"]
+    assert [one["beats"] for one in same] == [""], "the override chose that version"
+
+
 def test_exclude_newer_is_recorded(unlocked: World) -> None:
     assert unlocked.run("lock", "debian-12-amd64", "--exclude-newer", "2026-02-03").code == 0
     facts = tomllib.loads(lock_of(unlocked, "debian-12-amd64").read_text())["tool"]["aiws-bundle"]

@@ -19,6 +19,7 @@ from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.request import Request
 from bundler.kinds.wheelhouse.resolve import resolve
+from bundler.kinds.wheelhouse.set_versions import beaten, refuse, unknown
 from bundler.kinds.wheelhouse.sources import Sources
 from bundler.kinds.wheelhouse.state import lock_text, old_lock_text, parsed_lock, state_of
 from bundler.model.closure import Wheel
@@ -44,11 +45,16 @@ def lock_wheelhouses(
 ) -> Sequence[Outcome]:
     """Resolve every selected target whose lock does not match, or all that the options ask for.
 
-    A target that fails keeps its old lock and does not stop the others.
+    A target that fails keeps its old lock and does not stop the others. Raises UsageError, before anything is resolved,
+    for a version of what there is not.
     """
-    workspace = settings.workspace()
+    workspace, versions = settings.workspace(), options.versions or {}
     orders = [_Order(one.name, request) for one in components for request in one.requests(hosts, selectors)]
-    asked = options.upgrade or bool(options.newest) or bool(options.versions)
+    doubtful: Set[str] = frozenset()
+    if versions:
+        requests = [order.request for order in orders]
+        doubtful = unknown(versions, requests, [parsed_lock(workspace, request) for request in requests])
+    asked = options.upgrade or bool(options.newest) or bool(versions)
     states = {order: state_of(order.name, workspace, order.request) for order in orders}
     waiting = [o for o in orders if asked or states[o].state != "current" or states[o].detail or states[o].lacking]
     if waiting:
@@ -58,7 +64,8 @@ def lock_wheelhouses(
                 workspace,
                 Resolver(run, settings.env, network.index_address),
                 _Metadata(settings, network),
-                options.versions or {},
+                versions,
+                doubtful,
                 {name: section.locker(settings, network) for name, section in SECTIONS.items()},
                 Sources(settings, network, renew=options.upgrade and _all_that_share(everybody, orders)),
                 keep=not options.upgrade,
@@ -71,7 +78,9 @@ def lock_wheelhouses(
             except BaseException:
                 settings.cancelled.set()
                 raise
-    return [_renamed(workspace, order, states[order]) for order in orders]
+    manifests = {one.name: one.manifest for one in components}
+    beats = {order: beaten(manifests[order.name], order.request, versions) for order in orders}
+    return [_renamed(workspace, order, replace(states[order], beats=beats[order])) for order in orders]
 
 
 def _renamed(workspace: Workspace, order: _Order, outcome: Outcome) -> Outcome:
@@ -108,6 +117,7 @@ def _all_that_share(everybody: Set[_Order], orders: Sequence[_Order]) -> bool:
 class _Work:
     """What all targets of one run share. `keep`: versions of the old lock are kept where they still fit.
 
+    `doubtful` are names in `versions` that a lock which is made has to hold.
     Of `finished` locks, only the database support is missing, and nothing else is asked for.
     """
 
@@ -115,6 +125,7 @@ class _Work:
     resolver: Resolver
     metadata: _Metadata
     versions: Mapping[str, str]
+    doubtful: Set[str]
     lockers: Mapping[str, Locker]
     sources: Sources
     keep: bool
@@ -139,6 +150,7 @@ class _Work:
                 versions=self.versions, exclude_newer=newest, previous=kept, sections=sections,
                 built=self.sources.lock(request),
             )  # fmt: skip
+            refuse(self.doubtful, request.target.name, made)
         except BundleError as error:
             return became("failed", error=error)
         if made.render() == lock_text(self.workspace, request).text:
