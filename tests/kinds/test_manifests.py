@@ -399,6 +399,23 @@ def test_the_real_manifests_with_a_line_changed_parse_or_are_told(data: st.DataO
 # What only several values together show.
 
 OTHER = with_line(with_line(LITELLM, "component", "other"), "asset", "other-{distro}-{version}-{arch}.tar.gz")
+
+
+def test_what_builds_an_archive_names_the_component_where_several_could_be_meant() -> None:
+    def words(manifests: Manifests) -> dict[str, str]:
+        return {
+            stem: one.assets(manifests.hosts, ["debian-12-amd64"])[0][1] for stem, one in manifests.components.items()
+        }
+
+    qmd = "debian-12-amd64 --component qmd"
+    assert words(parse()) == {"litellm": "debian-12-amd64", "qmd": qmd}
+    assert words(parse(other=OTHER)) == {
+        "litellm": "debian-12-amd64 --component litellm",
+        "other": "debian-12-amd64 --component other",
+        "qmd": qmd,
+    }
+
+
 PORTABLE = TARGETS.replace("python: 3.13.5", "python: portable")
 
 

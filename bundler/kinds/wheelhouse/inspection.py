@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from bundler.errors import LockError
 from bundler.kinds.kind import Inspection
 from bundler.kinds.wheelhouse.examine import read_contents
+from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.members import archive_manifest
-from bundler.model.bundle import MANIFEST, PYTHON, WHEELS
+from bundler.model.bundle import LOCK, MANIFEST, PYTHON, WHEELS
 from bundler.model.contents import Contents
+from bundler.model.locked_wheel import Source
 from bundler.model.wheel_name import parse_wheel_name
 
 
@@ -17,10 +20,13 @@ def inspect(path: Path) -> Inspection:
     """Read an archive. Raises IntegrityError if it cannot be read."""
     contents = read_contents(path, digests=False)
     facts = archive_manifest.parse(contents.texts.get(MANIFEST, b""))
+    source = _source(contents)
     carried = sum(contents.files[name].size or 0 for name in contents.below(f"{PYTHON}/"))
     python = f"{facts.python.version}, {facts.python.source}"
     lines = (
-        ("component", f"{facts.component}, commit {facts.commit}"),
+        ("component", facts.component),
+        ("inputs", facts.inputs),
+        *([("commit", source.commit)] if source else ()),
         ("host", f"{facts.distro} {facts.version} {facts.arch}, glibc {facts.python.glibc}"),
         ("Python", f"{python} ({carried / 1e6:.1f} MB below {PYTHON})" if carried else python),
         *((name, section.summary()) for name, section in facts.sections.items()),
@@ -37,6 +43,8 @@ def inspect(path: Path) -> Inspection:
         document={
             "component": facts.component,
             "commit": facts.commit,
+            "inputs": facts.inputs,
+            "source_commit": source.commit if source else None,
             "distro": facts.distro,
             "version": facts.version,
             "arch": facts.arch,
@@ -48,6 +56,14 @@ def inspect(path: Path) -> Inspection:
             "tar": {"size": contents.tar_size, "sha256": contents.tar_sha256},
         },
     )
+
+
+def _source(contents: Contents) -> Source | None:
+    """What the component's own wheel was built from, as the lock inside says; None if it does not."""
+    try:
+        return Lock.parse(contents.texts.get(LOCK, b"").decode("utf-8", "replace"), LOCK).source
+    except LockError:
+        return None
 
 
 def _packages(contents: Contents) -> Iterator[tuple[str, str, int]]:
