@@ -80,6 +80,7 @@ def _json(report: RehearsalReport) -> Json:
     rehearsal = report.rehearsal
     return {
         "archive": str(report.archive),
+        "sha256": report.sha256,
         "root": str(report.root),
         "ok": report.exit_code == 0,
         "integrity": list(report.verdict.integrity),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.adapters.digest import sha256_of
 from bundler.adapters.own_folder import private_folder
 from bundler.errors import UsageError
 from bundler.kinds import kind_of
@@ -22,6 +23,7 @@ class RehearsalReport:
 
     archive: Path
     root: Path
+    sha256: str
     verdict: Verdict
     rehearsal: Rehearsal | None
 
@@ -42,11 +44,12 @@ def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalR
     if not archive.is_file():
         raise UsageError(f"{archive} is not a file", "give an archive that `build` made")
     place = root or Path("/")
+    sha256 = sha256_of(archive)
     mountpoint = private_folder(settings.cache_dir, "rehearsal")
     verdict, rehearsal = kind_of(archive, archive.name).rehearse(
         archive, place, mountpoint, lambda: _components(settings), lambda step: _tell(settings, step)
     )
-    return RehearsalReport(archive, place, verdict, rehearsal)
+    return RehearsalReport(archive, place, sha256, verdict, rehearsal)
 
 
 def _components(settings: Settings) -> Sequence[Component] | None:

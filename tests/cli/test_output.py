@@ -98,7 +98,8 @@ def test_a_rehearsal_is_told_in_80_columns() -> None:
         Step("start the proxy", 4.1, False, "Error:\n  " + "a line of what it said " * 5, (Attempt("a:53/udp", "x"),)),
     )
     versions = {f"project-{number}": "1.2.3" for number in range(9)}
-    report = RehearsalReport(Path("x.tar.gz"), Path("/"), Verdict("x"), Rehearsal(steps, Measures(versions, 7)))
+    rehearsal = Rehearsal(steps, Measures(versions, 7))
+    report = RehearsalReport(Path("x.tar.gz"), Path("/"), "a" * 64, Verdict("x"), rehearsal)
     with screen(80) as shown:
         rehearse._show(report)
     assert shown.widest <= 80, max(shown.lines, key=len)

@@ -24,6 +24,7 @@ FAILED = Step("program: ready, and answers", 2.0, False, DETAIL, (Attempt("10.0.
 REPORT = RehearsalReport(
     Path("demo.tar.gz"),
     Path("root"),
+    "a" * 64,
     Verdict("demo.tar.gz"),
     Rehearsal((Step("unpack", 1.0, True), FAILED), Measures({"pip": "26.0"}, 1_000_000), "litellm.yaml", (NOTE,)),
 )

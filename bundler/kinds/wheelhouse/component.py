@@ -18,7 +18,7 @@ from bundler.kinds.wheelhouse.members import installer
 from bundler.kinds.wheelhouse.order import WheelhouseOrder
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import Request, request_for
-from bundler.kinds.wheelhouse.state import build_lock_error, lock_problems, lock_text, parsed_lock, state_of
+from bundler.kinds.wheelhouse.state import build_lock_error, lock_problems, lock_text, read_state, state_of
 from bundler.model.advice import lock_again
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
@@ -158,8 +158,8 @@ class WheelhouseComponent:
         return [self._described(workspace, request) for request in self.requests(hosts, selectors)]
 
     def _described(self, workspace: Workspace, request: Request) -> Described:
-        target, state = request.target, state_of(self.name, workspace, request)
-        glibc, lock = f"2.{target.glibc_minor}", _word(state, parsed_lock(workspace, request))
+        target, (state, read) = request.target, read_state(self.name, workspace, request)
+        glibc, lock = f"2.{target.glibc_minor}", _word(state, read)
         matrix = {
             "target": target.name,
             "distro": target.distro,

@@ -55,20 +55,25 @@ def parsed_lock(workspace: Workspace, request: Request) -> Lock | None:
 
 def state_of(name: str, workspace: Workspace, request: Request) -> Outcome:
     """Say how the lock of a request of the component `name` stands."""
+    return read_state(name, workspace, request)[0]
+
+
+def read_state(name: str, workspace: Workspace, request: Request) -> tuple[Outcome, Lock | None]:
+    """The same, and the lock, if there is one that can be read."""
     found = lock_text(workspace, request)
     stands = partial(Outcome, name, request.target.name, named=request.named)
     if found.text is None:
-        return stands("missing", detail="there is no lock")
+        return stands("missing", detail="there is no lock"), None
     try:
         lock = Lock.parse(found.text, found.name)
     except LockError as error:
-        return stands("stale", detail=error.message)
+        return stands("stale", detail=error.message), None
     fault = lock.staleness(request) or build_lock_fault(workspace, request, lock)
     if fault:
-        return stands("stale", packages=len(lock.wheels), detail=fault)
+        return stands("stale", packages=len(lock.wheels), detail=fault), lock
     overridden = ", ".join(f"{project}={version}" for project, version in lock.facts.set.items())
     detail = f"made with --set {overridden}" if overridden else ""
-    return stands("current", packages=len(lock.wheels), detail=detail, lacking=lock.lacking(request))
+    return stands("current", packages=len(lock.wheels), detail=detail, lacking=lock.lacking(request)), lock
 
 
 def lock_problems(workspace: Workspace, request: Request) -> Iterator[Problem]:
