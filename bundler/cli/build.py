@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import complain_of_all, error_json, print_lacking, print_table, result
+from bundler.cli.output import complain_of_all, error_json, print_lacking, print_table, result, why
 from bundler.commands.build import BuildReport, build
 from bundler.terminal import Json, Part, say_json
 
@@ -58,7 +58,7 @@ def _show(report: BuildReport) -> None:
         size = f"{outcome.size / 1e6:.1f}" if outcome.size else "-"
         rows.append((outcome.label, result(outcome.state), size, outcome.asset))
     print_table(rows, right=(2,))
-    print_lacking([(o.lacking, o.label) for o in report.outcomes if o.lacking], "`aiws-bundle lock` says why")
+    print_lacking([(o.label, o.lacking) for o in report.outcomes], "`aiws-bundle lock` says why")
     complain_of_all((o.label, o.error) for o in report.outcomes if o.error)
 
 
@@ -72,7 +72,7 @@ def _json(report: BuildReport) -> Json:
                 "state": outcome.state,
                 "size": outcome.size or None,
                 "sha256": outcome.sha256 or None,
-                "lacking": outcome.lacking,
+                "lacking": why(outcome.lacking),
                 "error": error_json(outcome.error),
             }
             for outcome in report.outcomes

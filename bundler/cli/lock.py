@@ -17,6 +17,7 @@ from bundler.cli.output import (
     print_lacking,
     print_table,
     result,
+    why,
 )
 from bundler.commands.lock import check_locks, lock
 from bundler.errors import UsageError
@@ -117,7 +118,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         say_long(f"--set beats {beaten}, which an override chose for {', '.join(names)}")
     command = _again([replace(o, target="") for o in outcomes if o.lacking]).removeprefix("run ")
     advice = f"{command} adds it where that can be reached, or through AIWS_MIRRORS"
-    print_lacking([(o.lacking, o.target) for o in outcomes if o.lacking], advice)
+    print_lacking([(o.target, o.lacking) for o in outcomes], advice)
     if stale := [o for o in outcomes if o.state in ("stale", "missing")]:
         say()
         say_long(_again(stale))
@@ -130,7 +131,7 @@ def _again(outcomes: Sequence[Outcome]) -> str:
 
 
 def _detail(outcome: Outcome) -> str:
-    return "; ".join(filter(None, (outcome.detail, "without database support" if outcome.lacking else "")))
+    return "; ".join(filter(None, (outcome.detail, *(f"without {name} support" for name, _ in outcome.lacking))))
 
 
 def _changes(outcomes: Sequence[Outcome]) -> Mapping[tuple[str, ...], Sequence[str]]:
@@ -154,7 +155,7 @@ def _json(outcome: Outcome) -> Json:
         "state": outcome.state,
         "packages": outcome.packages,
         "detail": outcome.detail,
-        "lacking": outcome.lacking,
+        "lacking": why(outcome.lacking),
         "changes": list(outcome.changes),
         "beats": outcome.beats,
         "error": error_json(outcome.error),

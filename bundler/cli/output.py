@@ -6,7 +6,7 @@ import sys
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from itertools import zip_longest
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from bundler.errors import BundleError
 from bundler.model.outcome import Outcome, document_of
@@ -39,6 +39,8 @@ _STYLES: dict[str, Style] = {
 OURSELVES = Styled("aiws-bundle:", "bad")
 
 T = TypeVar("T", bound=Hashable)
+# What is lacking: names, and why.
+Lacking: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def result(word: str) -> Part:
@@ -101,14 +103,20 @@ def alike(pairs: Iterable[tuple[T, str]]) -> dict[T, list[str]]:
     return names
 
 
-def print_lacking(lacking: Sequence[tuple[str, str]], advice: str) -> None:
-    """Print what is without database support, pairs of a reason and a target, and what to do."""
-    if not lacking:
-        return
-    say()
-    say_long(f"without database support ({len(lacking)}): {advice}")
-    for reason, names in alike(lacking).items():
-        say_long(f"  {', '.join(names)}: {reason}")
+def print_lacking(lacking: Sequence[tuple[str, Lacking]], advice: str) -> None:
+    """Print which targets are without what their manifests ask for, pairs of a target and what it lacks; what to do."""
+    pairs = [((name, reason), target) for target, some in lacking for name, reason in some]
+    for name in dict.fromkeys(name for (name, _), _ in pairs):
+        own = [(reason, target) for (other, reason), target in pairs if other == name]
+        say()
+        say_long(f"without {name} support ({len(own)}): {advice}")
+        for reason, targets in alike(own).items():
+            say_long(f"  {', '.join(targets)}: {reason}")
+
+
+def why(lacking: Lacking) -> str:
+    """Why things are lacking, in one line, as `--json` tells it."""
+    return "; ".join(reason for _, reason in lacking)
 
 
 def complain(error: BundleError) -> None:

@@ -136,8 +136,8 @@ class Order(Protocol):
         """What the manifest asks for in it, such as `name==1.0`; "" where nothing is asked for."""
 
     @property
-    def lacking(self) -> str:
-        """Why it will be without something that the manifest asks for; "" if it will not."""
+    def lacking(self) -> tuple[tuple[str, str], ...]:
+        """What it will be without, though the manifest asks for it: the name, and why."""
 
     def job(self) -> Job:
         """Read its lock. Raises LockError if that is stale or malformed."""

@@ -25,7 +25,7 @@ class Outcome:
     """What became of it. `component` is the manifest's file stem; `target` is "" for what serves every target.
 
     `state` of an archive: built, unchanged or failed; of a lock: current, stale, missing, locked, unchanged, renamed or
-    failed. `size` is in bytes. `lacking` says why something that the manifest asks for is not there; "" if all is.
+    failed. `size` is in bytes. `lacking` is what the manifest asks for and is not there: its name, and why not.
     `changes` are the versions that a new lock changes, a line each. `beats` is the requirement that an override chose
     and `--set` beats. `named` is how commands have to call the component; "" if it is the one that is meant where none
     is named.
@@ -40,7 +40,7 @@ class Outcome:
     sha256: str = ""
     packages: int = 0
     detail: str = ""
-    lacking: str = ""
+    lacking: tuple[tuple[str, str], ...] = ()
     changes: tuple[str, ...] = ()
     release: PinnedRelease | None = None
     error: BundleError | None = None

@@ -29,7 +29,7 @@ class DistroEntry:
     ]
     openssl: Annotated[
         Literal["1.1.x", "3.0.x"] | None,
-        Field(description="Its OpenSSL: which database engines run there. Needed if a component has a `database`."),
+        Field(description="Its OpenSSL, by which payloads choose what runs there. Needed if a payload asks for it."),
     ] = None
 
 

@@ -112,13 +112,17 @@ def test_alike_values_are_told_once_with_all_their_names() -> None:
 
 
 def test_every_reason_stands_beside_its_own_targets(capsys: pytest.CaptureFixture[str]) -> None:
-    print_lacking([("no engines for 1.1.x", "debian-11-amd64"), ("no engines for 3.0.x", "debian-12-amd64"),
-                   ("no engines for 1.1.x", "debian-11-arm64")], "`aiws-bundle lock` adds it")  # fmt: skip
+    old, new, models = (("database", "no engines for 1.1.x"), ("database", "no engines for 3.0.x"), ("models", "none"))
+    lacking = [("debian-11-amd64", (old,)), ("debian-12-amd64", (new, models)), ("debian-11-arm64", (old,)), ("x", ())]
+    print_lacking(lacking, "`aiws-bundle lock` adds it")
     assert capsys.readouterr().out.splitlines() == [
         "",
         "without database support (3): `aiws-bundle lock` adds it",
         "  debian-11-amd64, debian-11-arm64: no engines for 1.1.x",
         "  debian-12-amd64: no engines for 3.0.x",
+        "",
+        "without models support (1): `aiws-bundle lock` adds it",
+        "  debian-12-amd64: none",
     ]
     print_lacking([], "")
     assert capsys.readouterr().out == ""

@@ -54,9 +54,9 @@ class PrebuiltOrder:
         return ""
 
     @property
-    def lacking(self) -> str:
+    def lacking(self) -> tuple[tuple[str, str], ...]:
         """Nothing is missing in it."""
-        return ""
+        return ()
 
     def job(self) -> PrebuiltOrder:
         """Itself: its lock was read."""

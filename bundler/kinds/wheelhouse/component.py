@@ -146,12 +146,10 @@ class WheelhouseComponent:
             name = requests[0].build_lock_name
             yield Problem(f"locks/{name}", 0, 0, f"{fault.message.removeprefix(name).lstrip()}; {fault.hint}")
         found = [(request, lock_text(workspace, request).text) for request in requests]
-        unlocked = [f"{r.target.name}: {why}" for r, text in found if text is not None and (why := lacking(text, r))]
-        if unlocked:
-            yield f"{len(unlocked)} locks are without {self._asked()} support, such as {unlocked[0]}"
-
-    def _asked(self) -> str:
-        return " and ".join(self.manifest.sections)
+        unlocked = [(r.target.name, pair) for r, text in found if text is not None for pair in lacking(text, r)]
+        for name in dict.fromkeys(name for _, (name, _) in unlocked):
+            own = [f"{target}: {why}" for target, (other, why) in unlocked if other == name]
+            yield f"{len(own)} locks are without {name} support, such as {own[0]}"
 
     def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
         """One line a target."""

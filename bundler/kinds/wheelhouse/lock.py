@@ -156,16 +156,17 @@ class Lock:
         """What the component's own wheel is built from; None: it comes from an index."""
         return self.built.source if self.built else None
 
-    def lacking(self, request: Request) -> str:
-        """Why an archive would be without what `request` asks for and is not locked; "" if it would not."""
+    def lacking(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """What an archive would be without, though `request` asks for it: the section's name, and why."""
         locked = dict(self.sections)
-        return "; ".join(choice.lacking(request.target) for name, choice in request.sections if name not in locked)
+        unlocked = (pair for pair in request.sections if pair[0] not in locked)
+        return tuple((name, choice.lacking(request.target)) for name, choice in unlocked)
 
 
-def lacking(text: str, request: Request) -> str:
+def lacking(text: str, request: Request) -> tuple[tuple[str, str], ...]:
     """The same of a lock's text, unparsed."""
-    unlocked = [choice for name, choice in request.sections if f"\n[tool.{TOOL}.{name}]\n" not in text]
-    return "; ".join(choice.lacking(request.target) for choice in unlocked)
+    unlocked = (pair for pair in request.sections if f"\n[tool.{TOOL}.{pair[0]}]\n" not in text)
+    return tuple((name, choice.lacking(request.target)) for name, choice in unlocked)
 
 
 def _sections(table: object) -> Iterator[tuple[str, Pinned]]:

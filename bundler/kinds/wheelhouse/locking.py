@@ -118,7 +118,7 @@ class _Work:
     """What all targets of one run share. `keep`: versions of the old lock are kept where they still fit.
 
     `doubtful` are names in `versions` that a lock which is made has to hold.
-    Of `finished` locks, only the database support is missing, and nothing else is asked for.
+    Of `finished` locks, only payloads of sections are missing, and nothing else is asked for.
     """
 
     workspace: Workspace
@@ -142,7 +142,8 @@ class _Work:
         became = partial(Outcome, order.name, request.target.name, named=request.named)
         try:
             sections, lacking = self._sections(request, before)
-            if lacking and before and order in self.finished:
+            # Nothing else is asked for, and nothing more can be had.
+            if order in self.finished and before and sections == dict(before.sections):
                 return became("current", packages=len(before.wheels), lacking=lacking)
             self.say(f"resolving {request.target.name}")
             made = resolve(
@@ -161,7 +162,7 @@ class _Work:
             self.workspace.write_lock(request.lock_name, made.render())
         return became("locked", packages=len(made.wheels), lacking=lacking, changes=_changes(before, made))
 
-    def _sections(self, request: Request, before: Lock | None) -> tuple[dict[str, Pinned], str]:
+    def _sections(self, request: Request, before: Lock | None) -> tuple[dict[str, Pinned], tuple[tuple[str, str], ...]]:
         """The payloads that a request's sections ask for, pinned; and why some are not."""
         old = dict(before.sections) if before else {}
         made = {
@@ -169,7 +170,7 @@ class _Work:
             for name, choice in request.sections
         }
         pinned = {name: payload for name, (payload, _) in made.items() if payload is not None}
-        return pinned, "; ".join(why for _, why in made.values() if why)
+        return pinned, tuple((name, why) for name, (_, why) in made.items() if why)
 
     def settled(self, outcomes: Mapping[_Order, Outcome]) -> dict[_Order, Outcome]:
         """Write what waits for a changed build lock: all of it, if every target that shares it resolved, else none."""

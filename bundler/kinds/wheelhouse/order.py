@@ -54,8 +54,8 @@ class WheelhouseOrder:
         return self.recipe.request.requirement
 
     @property
-    def lacking(self) -> str:
-        """Why it will be without something that the manifest asks for; "" if it will not."""
+    def lacking(self) -> tuple[tuple[str, str], ...]:
+        """What it will be without, though the manifest asks for it: the name, and why."""
         return self.recipe.lacking
 
     def job(self) -> WheelhouseJob:

@@ -49,8 +49,8 @@ class Recipe:
         return PythonPart(python.version, python.platform, self.request.portable, pin, leave_out)
 
     @property
-    def lacking(self) -> str:
-        """Why the archive will be without something that the manifest asks for; "" if it will not."""
+    def lacking(self) -> tuple[tuple[str, str], ...]:
+        """What the archive will be without, though the manifest asks for it: the name, and why."""
         return lacking(self.lock_text, self.request)
 
     def inputs(self) -> str:

@@ -77,8 +77,9 @@ def test_a_lock_with_database_comes_back_the_same() -> None:
     text = lock(PINS).render()
     assert Lock.parse(text, "x") == lock(PINS)
     assert Lock.parse(text, "x").render() == text
-    assert lacking(text, ASKED) == ""
-    assert lacking(lock(None).render(), ASKED) == f"Prisma's engines for {PLATFORM} are not locked"
+    assert lacking(text, ASKED) == ()
+    why = f"Prisma's engines for {PLATFORM} are not locked"
+    assert lacking(lock(None).render(), ASKED) == (("database", why),)
 
 
 def test_only_a_lock_with_database_asks_for_node() -> None:
