@@ -12,12 +12,12 @@ from bundler.progress import Silent
 from bundler.release.content import content_of
 from bundler.release.fill import Filler
 from bundler.release.switch import Draft, Wanted
-from bundler.session import Settings
+from bundler.session import Session
 
 
 def main(repository: str, commit: str, file: Path, sha256: str) -> None:
     """Upload `file` to a new draft, as `publish` does, and compare what is stored."""
-    settings = Settings(manifests=None, cache_dir=file.parent, env=dict(os.environ), progress=Silent(), jobs=4)
+    settings = Session(manifests=None, cache_dir=file.parent, env=dict(os.environ), progress=Silent(), jobs=4)
     pieces = content_of(file.parent, [file.name], {file.name: sha256}).pieces(Place(repository))
     with settings.github(repository) as github:
         draft = Draft(github, Wanted(f"bench-{time.time_ns()}", commit, "", pieces), "0" * 16)

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 from bundler.adapters.store import Store
 from bundler.model.bundle import Entry
 from bundler.payloads.payload import Payload
-from bundler.session import Network, Settings
+from bundler.session import Network, Session
 
 T = TypeVar("T")
 
@@ -18,8 +18,8 @@ T = TypeVar("T")
 class Bench:
     """The store, a folder for what is unpacked, the network if there is one, and what was made already."""
 
-    def __init__(self, settings: Settings, network: Network | None, store: Store, spool: Path) -> None:
-        self.settings, self.network, self.store, self._spool = settings, network, store, spool
+    def __init__(self, session: Session, network: Network | None, store: Store, spool: Path) -> None:
+        self.session, self.network, self.store, self._spool = session, network, store, spool
         self._made: dict[Hashable, object] = {}
         self._one_at_a_time = threading.RLock()
 

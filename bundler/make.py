@@ -20,29 +20,29 @@ from bundler.fetch import Fetch, Fetching, addresses_of, blob_of, distinct, from
 from bundler.kinds.kind import Job, Order
 from bundler.model.pin import Pin
 from bundler.progress import Silent, Uncounted
-from bundler.session import Network, Settings
+from bundler.session import Network, Session
 
 _PACKERS = 2
 _DAMAGED_HINT = "the damaged copy was removed from the store; run again to fetch it anew"
 
 
 def make_all(
-    settings: Settings, network: Network | None, dist: Dist, jobs: Sequence[tuple[Order, Job]]
+    session: Session, network: Network | None, dist: Dist, jobs: Sequence[tuple[Order, Job]]
 ) -> dict[str, Written | BundleError]:
     """Fetch for all jobs in their order, and make each archive as soon as its files are there; what became of each.
 
     Without a network, everything must be in the store.
     """
-    store = settings.store()
+    store = session.store()
     with ExitStack() as stack:
-        spool = Path(stack.enter_context(_folder(settings.cache_dir)))
-        bench = Bench(settings, network, store, spool)
+        spool = Path(stack.enter_context(_folder(session.cache_dir)))
+        bench = Bench(session, network, store, spool)
         made = {sha256: make for _, job in jobs for sha256, make in job.makes(bench).items()}
         files = distinct(pin for _, job in jobs for pin in job.pins())
         fetched = [pin for pin in files if pin.sha256 not in made]
-        fetch = stack.enter_context(_downloads(settings, network, store, fetched)) if network else from_store(store)
-        fetchers = stack.enter_context(_pool(settings, settings.jobs, wait=False))
-        packers = stack.enter_context(_pool(settings, _PACKERS, wait=True))
+        fetch = stack.enter_context(_downloads(session, network, store, fetched)) if network else from_store(store)
+        fetchers = stack.enter_context(_pool(session, session.jobs, wait=False))
+        packers = stack.enter_context(_pool(session, _PACKERS, wait=True))
         line = _Line(bench, dist, Fetching.start(files, _either(made, fetch), fetchers))
         making = {order.asset: packers.submit(line.make, order, job) for order, job in jobs}
         return {asset: future.result() for asset, future in making.items()}
@@ -75,15 +75,15 @@ class _Line:
         except BundleError as error:
             damaged = isinstance(error, IntegrityError) and self.bench.store.discard_damaged(map(blob_of, job.kept()))
             return IntegrityError(error.message, _DAMAGED_HINT) if damaged else error
-        self.bench.settings.progress.say(job.told(written))
+        self.bench.session.progress.say(job.told(written))
         return written
 
 
 @contextmanager
-def _downloads(settings: Settings, network: Network, store: Store, files: Sequence[Pin]) -> Iterator[Fetch]:
+def _downloads(session: Session, network: Network, store: Store, files: Sequence[Pin]) -> Iterator[Fetch]:
     """A fetch over the network; what the store lacks is shown as one task."""
     missing = {one.sha256: one.size or 0 for one in files if not store.has(blob_of(one))}
-    progress = settings.progress if missing else Silent()
+    progress = session.progress if missing else Silent()
     with progress.task(f"fetching {len(missing)} of {len(files)} files", sum(missing.values())) as task:
 
         def fetch(pin: Pin) -> Path:
@@ -95,13 +95,13 @@ def _downloads(settings: Settings, network: Network, store: Store, files: Sequen
 
 
 @contextmanager
-def _pool(settings: Settings, threads: int, *, wait: bool) -> Iterator[ThreadPoolExecutor]:
+def _pool(session: Session, threads: int, *, wait: bool) -> Iterator[ThreadPoolExecutor]:
     """Threads that are told to stop when the context ends early; with `wait`, until they have cleaned up."""
     pool = ThreadPoolExecutor(threads)
     try:
         yield pool
     except BaseException:
-        settings.cancelled.set()
+        session.cancelled.set()
         pool.shutdown(wait=wait, cancel_futures=True)
         raise
     pool.shutdown()

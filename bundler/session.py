@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Session:
     """The options and environment that all commands share."""
 
     manifests: Path | None

@@ -18,7 +18,7 @@ from bundler.errors import BundleError, Interrupted, UsageError, WorkError, from
 from bundler.terminal import Styled, say_json, warn, warn_block
 
 if TYPE_CHECKING:
-    from bundler.session import Settings
+    from bundler.session import Session
 
 # One line a command: its name, its file below cli/, its help in one line.
 _COMMANDS = {
@@ -67,7 +67,7 @@ class _Commands(click.Group):
 
 
 class Options:
-    """The options before the command; `settings` makes what a pipeline call needs of them."""
+    """The options before the command; `session` makes what a command needs of them."""
 
     def __init__(
         self, manifests: Path | None, cache_dir: Path | None, json: bool, quiet: bool, verbose: bool, bars: bool
@@ -87,12 +87,12 @@ class Options:
             raise RuntimeError("no home directory")
         return path
 
-    def settings(self, mirrors: tuple[str, ...] = (), jobs: int = 16) -> Settings:
-        """Everything that a pipeline call needs."""
+    def session(self, mirrors: tuple[str, ...] = (), jobs: int = 16) -> Session:
+        """Everything that a command needs."""
         from bundler.progress import choose
-        from bundler.session import Settings
+        from bundler.session import Session
 
-        return Settings(
+        return Session(
             manifests=self.manifests,
             cache_dir=self.cache_dir.absolute(),
             env=dict(os.environ),

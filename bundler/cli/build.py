@@ -43,8 +43,8 @@ def command(
 
     A SELECTOR is debian-12-amd64, debian-12, debian, linux-amd64, macos, arm64 or all.
     """
-    settings = options.settings(mirrors, jobs)
-    report = build(settings, selectors, components, out, offline=offline, force=force)
+    session = options.session(mirrors, jobs)
+    report = build(session, selectors, components, out, offline=offline, force=force)
     if options.json:
         say_json(_json(report))
     else:

@@ -20,7 +20,7 @@ def command() -> None:
 @click.pass_obj
 def path_command(options: Options) -> int:
     """Print the store's folder."""
-    folder = str(options.settings().cache_dir)
+    folder = str(options.session().cache_dir)
     if options.json:
         say_json({"path": folder})
     else:
@@ -32,7 +32,7 @@ def path_command(options: Options) -> int:
 @click.pass_obj
 def info_command(options: Options) -> int:
     """Count what the store holds."""
-    found = info(options.settings())
+    found = info(options.session())
     if options.json:
         say_json({"path": str(found.folder), "files": found.files, "size": found.size, "unfinished": found.unfinished})
     else:
@@ -68,7 +68,7 @@ def prune_command(
     their folders of manifests with --keep.
     """
     report = prune(
-        options.settings(), everything=everything, older_than=older_than, also_keep=also_keep, dry_run=dry_run
+        options.session(), everything=everything, older_than=older_than, also_keep=also_keep, dry_run=dry_run
     )
     if options.json:
         say_json(_json(report))

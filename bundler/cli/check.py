@@ -13,7 +13,7 @@ from bundler.terminal import Json, Styled, say, say_json, say_long
 @click.pass_obj
 def command(options: Options) -> int:
     """Check manifests and locks: every problem at once, with file and line. Asks no network."""
-    report = check(options.settings())
+    report = check(options.session())
     if options.json:
         say_json(_json(report))
     else:

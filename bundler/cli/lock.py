@@ -63,13 +63,13 @@ def command(
     """
     if check and (upgrade or exclude_newer or versions or deep or summary):
         raise UsageError("--check only compares: it takes no --upgrade, --exclude-newer, --deep, --summary or --set")
-    settings = options.settings()
+    session = options.session()
     selectors = selectors or ("all",)
     if check:
-        report = check_locks(settings, selectors, components)
+        report = check_locks(session, selectors, components)
     else:
         report = lock(
-            settings, selectors, components,
+            session, selectors, components,
             upgrade=upgrade, exclude_newer=exclude_newer, versions=parse_versions(versions), deep=deep,
         )  # fmt: skip
     hosts = [one for one in report.outcomes if one.target]

@@ -67,7 +67,7 @@ def command(
         replace=replace,
         rehearsals=rehearsals,
     )
-    report = publish(options.settings(jobs=jobs), folder, order, dry_run=dry_run)
+    report = publish(options.session(jobs=jobs), folder, order, dry_run=dry_run)
     if options.json:
         say_json(_json(report))
     else:

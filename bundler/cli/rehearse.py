@@ -29,7 +29,7 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
     releases the program is started. Nothing is written to the root; every attempt to reach the network is listed.
     -v shows all that a failed program wrote.
     """
-    report = rehearse(options.settings(), archive, root)
+    report = rehearse(options.session(), archive, root)
     if options.json:
         say_json(_json(report))
     else:

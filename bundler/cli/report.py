@@ -45,7 +45,7 @@ def command(
     or with what was published end with 3.
     """
     record = gather(
-        options.settings(),
+        options.session(),
         folder,
         parse_repository(repository) if repository else "",
         parse_tag(tag) if tag else "",

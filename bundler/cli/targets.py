@@ -16,7 +16,7 @@ from bundler.terminal import say, say_json
 @click.pass_obj
 def command(options: Options, selectors: tuple[str, ...], github_matrix: bool) -> int:
     """List the targets, and what each needs; without SELECTOR, all."""
-    found = targets(options.settings(), selectors or ("all",))
+    found = targets(options.session(), selectors or ("all",))
     hosts = [one for one in found if one.matrix is not None]
     components = [one for one in found if one.matrix is None]
     if github_matrix:

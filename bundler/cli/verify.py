@@ -19,7 +19,7 @@ from bundler.terminal import Json, Styled, say, say_block, say_json, say_long
 if TYPE_CHECKING:
     from bundler.release.channel import ChannelView
     from bundler.release.verify import ReleaseReport
-    from bundler.session import Settings
+    from bundler.session import Session
 
 _OK, _NOT_OK = Styled("ok", "good"), Styled("NOT ok", "bad")
 # As in errors.py; 0 if there is nothing.
@@ -39,12 +39,12 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, ign
     for. PATH is an archive or a folder of archives. OWNER/REPO@TAG is a release on GitHub: what it serves is downloaded
     to the store, parts are joined, and the moving release latest-runtime is compared with the one that it follows.
     """
-    settings = options.settings(jobs=jobs)
+    session = options.session(jobs=jobs)
     released = {word: address for word in subjects if not Path(word).exists() and (address := parse_address(word))}
     local = verify_each(
-        [Path(word) for word in subjects if word not in released], settings.progress, partial=ignore_missing
+        [Path(word) for word in subjects if word not in released], session.progress, partial=ignore_missing
     )
-    remote = _remote(settings, list(released.values()), digests_only=digests_only) if released else []
+    remote = _remote(session, list(released.values()), digests_only=digests_only) if released else []
     if options.json:
         say_json(_json(local, remote))
     else:
@@ -57,11 +57,11 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, ign
     return _gravest(local, remote)
 
 
-def _remote(settings: Settings, addresses: Sequence[tuple[str, str]], *, digests_only: bool) -> Sequence[ReleaseReport]:
+def _remote(session: Session, addresses: Sequence[tuple[str, str]], *, digests_only: bool) -> Sequence[ReleaseReport]:
     """Verify releases; what that takes (HTTP and TLS) is not loaded where nothing but files is verified."""
     from bundler.release.verify import verify_releases
 
-    return verify_releases(settings, addresses, digests_only=digests_only)
+    return verify_releases(session, addresses, digests_only=digests_only)
 
 
 def _gravest(local: VerifyReport, remote: Sequence[ReleaseReport]) -> int:

@@ -16,7 +16,7 @@ from bundler.kinds.kind import Job, Order
 from bundler.kinds.manifests import load_manifests
 from bundler.model.advice import joined
 from bundler.model.outcome import Outcome
-from bundler.session import Settings
+from bundler.session import Session
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ class BuildReport:
 
 
 def build(
-    settings: Settings,
+    session: Session,
     selectors: Sequence[str],
     components: Sequence[str],
     out: Path,
@@ -48,22 +48,22 @@ def build(
 
     Raises UsageError, ManifestError or LockError before anything is written.
     """
-    workspace, epoch = settings.workspace(), settings.epoch()
+    workspace, epoch = session.workspace(), session.epoch()
     manifests = load_manifests(workspace)
     chosen = manifests.chosen(components)
     found = _each(chosen, lambda one: one.orders(manifests.hosts, workspace, selectors, epoch))
     orders: list[Order] = [order for some in found for order in some]
-    dist = Dist(out, settings.cache_dir / "dist", inputs_of)
-    with dist.opened(settings.progress):
+    dist = Dist(out, session.cache_dir / "dist", inputs_of)
+    with dist.opened(session.progress):
         done = {} if force else {o.asset: w for o in orders if (w := dist.current(o.asset, o.inputs))}
         waiting = [order for order in orders if order.asset not in done]
         made: dict[str, Written | BundleError] = {}
         if waiting:
             jobs: list[Job] = _each(waiting, lambda order: order.job())
-            with nullcontext() if offline else settings.network() as network:
+            with nullcontext() if offline else session.network() as network:
                 from bundler.make import make_all  # large: not loaded for what is finished
 
-                made = make_all(settings, network, dist, list(zip(waiting, jobs, strict=True)))
+                made = make_all(session, network, dist, list(zip(waiting, jobs, strict=True)))
     return BuildReport(out, tuple(_outcome(order, done.get(order.asset), made.get(order.asset)) for order in orders))
 
 

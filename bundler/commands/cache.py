@@ -12,7 +12,7 @@ from pathlib import Path
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, ManifestError, Problem, UsageError
 from bundler.kinds.manifests import load_manifests
-from bundler.session import Settings
+from bundler.session import Session
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"([0-9]{1,5})([mhdw])")
@@ -47,16 +47,16 @@ class PruneReport:
     kept: tuple[Kept, ...]
 
 
-def info(settings: Settings) -> CacheInfo:
+def info(session: Session) -> CacheInfo:
     """Count what the store holds."""
-    store = settings.store()
+    store = session.store()
     sizes = [path.stat().st_size for path in store.entries()]
     unfinished = sum(path.suffix != ".lock" for path in store.leftovers())
     return CacheInfo(store.root, len(sizes), sum(sizes), unfinished)
 
 
 def prune(
-    settings: Settings,
+    session: Session,
     *,
     everything: bool = False,
     older_than: str | None = None,
@@ -71,8 +71,8 @@ def prune(
     if everything and also_keep:
         raise UsageError("--all keeps nothing: it takes no --keep")
     since = time.time() - _seconds(older_than) if older_than is not None else None
-    named = {} if everything else _named(settings, also_keep)
-    pruned = settings.store().prune(named, unused_since=since, dry_run=dry_run)
+    named = {} if everything else _named(session, also_keep)
+    pruned = session.store().prune(named, unused_since=since, dry_run=dry_run)
     sizes: dict[str, list[int]] = {}
     for digest, size in pruned.kept.items():
         sizes.setdefault(named.get(digest, f"used in the last {older_than}"), []).append(size)
@@ -91,10 +91,10 @@ def _seconds(duration: str) -> float:
     return timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds()
 
 
-def _named(settings: Settings, also: Sequence[Path]) -> dict[str, str]:
+def _named(session: Session, also: Sequence[Path]) -> dict[str, str]:
     """Every digest that manifests and their locks name, and what keeps it: the first reason of several."""
     try:
-        reasons = list(_reasons(settings.workspace(), ""))
+        reasons = list(_reasons(session.workspace(), ""))
     except LockError as error:
         raise LockError(error.message, f"{error.hint}, or prune with --all") from error
     for folder in also:

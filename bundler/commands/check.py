@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bundler.errors import ManifestError, Problem
 from bundler.kinds.manifests import load_manifests
-from bundler.session import Settings
+from bundler.session import Session
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class CheckReport:
         return 2 if self.problems else 0
 
 
-def check(settings: Settings) -> CheckReport:
+def check(session: Session) -> CheckReport:
     """Check all manifests and locks. Raises UsageError if there is no folder of manifests."""
-    workspace = settings.workspace()
+    workspace = session.workspace()
     try:
         manifests = load_manifests(workspace)
     except ManifestError as error:

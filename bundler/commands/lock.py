@@ -10,7 +10,7 @@ from bundler.errors import LockError, UsageError, gravest
 from bundler.kinds.kind import LockOptions
 from bundler.kinds.manifests import load_manifests
 from bundler.model.outcome import Outcome
-from bundler.session import Settings
+from bundler.session import Session
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class LockReport:
         return gravest([*(one.error for one in self.outcomes if one.error), *stale])
 
 
-def check_locks(settings: Settings, selectors: Sequence[str], components: Sequence[str]) -> LockReport:
+def check_locks(session: Session, selectors: Sequence[str], components: Sequence[str]) -> LockReport:
     """Compare locks with manifests; asks no network."""
-    workspace = settings.workspace()
+    workspace = session.workspace()
     manifests = load_manifests(workspace)
     chosen = manifests.chosen(components)
     return LockReport(tuple(o for one in chosen for o in one.states(manifests.hosts, workspace, selectors)))
 
 
 def lock(
-    settings: Settings,
+    session: Session,
     selectors: Sequence[str],
     components: Sequence[str],
     *,
@@ -49,12 +49,12 @@ def lock(
     One that fails keeps its old lock and does not stop the others.
     """
     options = LockOptions(upgrade, _moment(exclude_newer), versions, deep)
-    manifests = load_manifests(settings.workspace())
+    manifests = load_manifests(session.workspace())
     chosen = manifests.chosen(components)
     outcomes: list[Outcome] = []
     for kind in dict.fromkeys(manifests.kinds[one.name] for one in chosen):
         own = [one for one in chosen if manifests.kinds[one.name] is kind]
-        outcomes += kind.lock(own, manifests.hosts, settings, selectors, options)
+        outcomes += kind.lock(own, manifests.hosts, session, selectors, options)
     return LockReport(tuple(outcomes))
 
 

@@ -10,7 +10,7 @@ from bundler.model.release import PART_SIZE
 from bundler.release.fill import Filler
 from bundler.release.preflight import Publication, preflight
 from bundler.release.publisher import Published, Publisher
-from bundler.session import Settings
+from bundler.session import Session
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class PublishReport:
 
 
 def publish(
-    settings: Settings, folder: Path, order: Publication, *, dry_run: bool = False, part_size: int = PART_SIZE
+    session: Session, folder: Path, order: Publication, *, dry_run: bool = False, part_size: int = PART_SIZE
 ) -> PublishReport:
     """Check everything, then publish. Raises PreflightError with every problem, before anything is changed.
 
     Run it again after an interruption: it goes on where it was. Run it again after success: nothing happens.
     """
-    with settings.github(order.repository) as github:
-        ready = preflight(settings, github, folder, order, part_size)
-        filler = Filler(github, settings.progress, settings.jobs, settings.cancelled)
+    with session.github(order.repository) as github:
+        ready = preflight(session, github, folder, order, part_size)
+        filler = Filler(github, session.progress, session.jobs, session.cancelled)
         publisher = Publisher(github, filler, order, ready, secrets.token_hex(8), dry_run)
         publisher.recover()
         release = publisher.release()

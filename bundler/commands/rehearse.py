@@ -14,7 +14,7 @@ from bundler.kinds.kind import Component
 from bundler.kinds.manifests import load_manifests
 from bundler.kinds.steps import Rehearsal, Step
 from bundler.model.verdict import Verdict
-from bundler.session import Settings
+from bundler.session import Session
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RehearsalReport:
         return 0 if self.rehearsal and self.rehearsal.good else 1
 
 
-def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalReport:
+def rehearse(session: Session, archive: Path, root: Path | None) -> RehearsalReport:
     """Verify `archive`, then install and run it in a sandbox around `root` (default: this host), with no network.
 
     How a program is started and asked, the manifests say, if there are any. Raises UsageError if the archive or root
@@ -45,23 +45,23 @@ def rehearse(settings: Settings, archive: Path, root: Path | None) -> RehearsalR
         raise UsageError(f"{archive} is not a file", "give an archive that `build` made")
     place = root or Path("/")
     sha256 = sha256_of(archive)
-    mountpoint = private_folder(settings.cache_dir, "rehearsal")
+    mountpoint = private_folder(session.cache_dir, "rehearsal")
     verdict, rehearsal = kind_of(archive, archive.name).rehearse(
-        archive, place, mountpoint, lambda: _components(settings), lambda step: _tell(settings, step)
+        archive, place, mountpoint, lambda: _components(session), lambda step: _tell(session, step)
     )
     return RehearsalReport(archive, place, sha256, verdict, rehearsal)
 
 
-def _components(settings: Settings) -> Sequence[Component] | None:
+def _components(session: Session) -> Sequence[Component] | None:
     """The components of the manifests at hand; None if none were chosen and none are found. Raises ManifestError."""
     try:
-        workspace = settings.workspace()
+        workspace = session.workspace()
     except UsageError:
-        if settings.manifests:
+        if session.manifests:
             raise
         return None
     return tuple(load_manifests(workspace).components.values())
 
 
-def _tell(settings: Settings, step: Step) -> None:
-    settings.progress.say(f"{'ok' if step.good else 'FAILED'}  {step.seconds:6.1f} s  {step.name}")
+def _tell(session: Session, step: Step) -> None:
+    session.progress.say(f"{'ok' if step.good else 'FAILED'}  {step.seconds:6.1f} s  {step.name}")

@@ -19,7 +19,7 @@ from bundler.release.record import (
     Verification,
     only_published,
 )
-from bundler.session import Settings
+from bundler.session import Session
 from bundler.sidecars import sums
 from bundler.words import ARCHIVE
 
@@ -27,7 +27,7 @@ _NO_RUN = ("", "")
 
 
 def gather(
-    settings: Settings,
+    session: Session,
     folder: Path,
     repository: str,
     tag: str,
@@ -45,11 +45,11 @@ def gather(
     verified, unverified = documents(Verification, verifications)
     rehearsed, unrehearsed = documents(RehearsalRecord, rehearsals)
     more, disagreements = only_published(assets, verified)
-    run, attempt = _run(settings.env)
+    run, attempt = _run(session.env)
     return DeliveryRecord(
-        repository=repository or settings.env.get("GITHUB_REPOSITORY", ""),
+        repository=repository or session.env.get("GITHUB_REPOSITORY", ""),
         tag=tag,
-        commit=commit or settings.env.get("GITHUB_SHA", "") or _commit(tag, verified),
+        commit=commit or session.env.get("GITHUB_SHA", "") or _commit(tag, verified),
         run=run,
         attempt=attempt,
         assets=(*assets, *more),

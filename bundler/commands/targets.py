@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from bundler.kinds.kind import Described
 from bundler.kinds.manifests import load_manifests
-from bundler.session import Settings
+from bundler.session import Session
 
 
-def targets(settings: Settings, selectors: Sequence[str]) -> tuple[Described, ...]:
+def targets(session: Session, selectors: Sequence[str]) -> tuple[Described, ...]:
     """Describe what the selectors mean, of every component. Raises UsageError, ManifestError."""
-    workspace = settings.workspace()
+    workspace = session.workspace()
     manifests = load_manifests(workspace)
     described = (one.describe(manifests.hosts, workspace, selectors) for one in manifests.components.values())
     return tuple(line for lines in described for line in lines)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # large: loaded by those commands that need them
     from bundler.adapters.workspace import Workspace
     from bundler.bench import Bench
     from bundler.kinds.steps import Rehearsal, Step
-    from bundler.session import Settings
+    from bundler.session import Session
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class Kind(Protocol):
         self,
         components: Sequence[Component],
         hosts: Hosts,
-        settings: Settings,
+        session: Session,
         selectors: Sequence[str],
         options: LockOptions,
     ) -> Sequence[Outcome]:

@@ -18,7 +18,7 @@ from bundler.model.pin import Pin
 from bundler.model.portable_python import PythonPin
 from bundler.model.target import Target
 from bundler.model.verdict import Finding
-from bundler.session import Network, Settings
+from bundler.session import Network, Session
 
 # What runs words of a POSIX shell on the host that is rehearsed on, and returns what they print.
 RunShell = Callable[[str], str]
@@ -155,7 +155,7 @@ class SectionModule(PayloadModule, Protocol):
     def serves(self, pinned: Pinned, choice: Choice, target: Target) -> bool:
         """Say whether pinned files are what a choice means on a target."""
 
-    def locker(self, settings: Settings, network: Network) -> Locker:
+    def locker(self, session: Session, network: Network) -> Locker:
         """What locks it, for one run."""
 
     def facts(self, choice: Choice | None, pinned: Pinned | None, target: Target) -> Facts | None:
@@ -169,10 +169,10 @@ class SectionModule(PayloadModule, Protocol):
     def setup(self) -> str:
         """What install.sh runs for it, once the packages are installed: lines of POSIX shell."""
 
-    def settings(self, choice: Choice | None) -> Mapping[str, str]:
+    def script_variables(self, choice: Choice | None) -> Mapping[str, str]:
         """The variables that `setup` reads: names and plain values."""
 
-    def settings_in(self, script: bytes, facts: Facts | None) -> Mapping[str, str]:
+    def script_variables_in(self, script: bytes, facts: Facts | None) -> Mapping[str, str]:
         """The same, of the install.sh that an archive carries."""
 
     def rehearsal(self, facts: Facts | None, run: RunShell) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -18,7 +18,7 @@ from bundler.kinds.verify import judge
 from bundler.model.release import Asset, disagreement
 from bundler.model.verdict import Verdict
 from bundler.progress import Task
-from bundler.session import Settings
+from bundler.session import Session
 from bundler.sidecars import parts
 from bundler.words import ARCHIVE
 
@@ -38,24 +38,24 @@ class Judgement:
 
 
 def judge_release(
-    settings: Settings, github: GitHub, label: str, listing: Listing, wholes: Mapping[str, Sequence[str]]
+    session: Session, github: GitHub, label: str, listing: Listing, wholes: Mapping[str, Sequence[str]]
 ) -> Judgement:
     """Fetch every listed asset, join `wholes` (name -> its parts) and verify the archives.
 
     What the store has may have gone bad on disk: before a release is blamed, that is dropped and fetched once more.
     Raises UnreachableError if GitHub does not serve what is there.
     """
-    fetching = _Fetching(settings, github, label, listing)
+    fetching = _Fetching(session, github, label, listing)
     found = fetching.judged(wholes)
-    if not found.good and settings.store().discard_damaged(fetching.blobs(wholes)):
-        settings.progress.say(f"{label}: files in the store were damaged; once more")
+    if not found.good and session.store().discard_damaged(fetching.blobs(wholes)):
+        session.progress.say(f"{label}: files in the store were damaged; once more")
         found = fetching.judged(wholes)
     return found
 
 
 @dataclass(frozen=True)
 class _Fetching:
-    settings: Settings
+    session: Session
     github: GitHub
     label: str
     listing: Listing
@@ -70,7 +70,7 @@ class _Fetching:
                 except IntegrityError as error:
                     findings.append(error.message)
         archives = [(path, name) for name, path in sorted(there.items()) if name.endswith(ARCHIVE)]
-        return Judgement(judge(archives, self.settings.progress), tuple(findings), there)
+        return Judgement(judge(archives, self.session.progress), tuple(findings), there)
 
     def blobs(self, wholes: Mapping[str, Sequence[str]]) -> Iterator[Blob]:
         """All that the store keeps of the release."""
@@ -79,7 +79,7 @@ class _Fetching:
 
     def _joined(self, name: str, split: Sequence[Path]) -> Path:
         """Put an asset together as consumers do. Raises IntegrityError."""
-        whole, store = self._whole(name), self.settings.store()
+        whole, store = self._whole(name), self.session.store()
         # What the store has of an earlier run says nothing of the parts that are there now.
         if store.has(whole) and (actual := _sha256_of(split)) != whole.sha256:
             raise IntegrityError(
@@ -102,8 +102,8 @@ class _Fetching:
         wanted = self._wanted()
         there: dict[str, Path] = {}
         with (
-            self.settings.progress.task(self.label, sum(asset.size for asset in wanted)) as task,
-            ThreadPoolExecutor(self.settings.jobs, "download") as pool,
+            self.session.progress.task(self.label, sum(asset.size for asset in wanted)) as task,
+            ThreadPoolExecutor(self.session.jobs, "download") as pool,
         ):
             running = [(asset, pool.submit(self._fetch, asset, task)) for asset in wanted]
             try:
@@ -115,14 +115,14 @@ class _Fetching:
                     except MissingError:
                         findings.append(disagreement(asset.name, None, asset.size, self.listing.listed[asset.name]))
             except BaseException:
-                self.settings.cancelled.set()
+                self.session.cancelled.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return there
 
     def _fetch(self, asset: Asset, task: Task) -> Path:
         address = self.github.asset_address(asset)
-        return self.settings.store().fetch(self._blob(asset), iter([address]), self.github, task)
+        return self.session.store().fetch(self._blob(asset), iter([address]), self.github, task)
 
 
 def _sha256_of(split: Sequence[Path]) -> str:

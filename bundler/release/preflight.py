@@ -23,7 +23,7 @@ from bundler.release import notes
 from bundler.release.content import NOTHING, Content, content_of
 from bundler.release.evidence import rehearsed, unlike
 from bundler.release.folder import fill, verify
-from bundler.session import Settings
+from bundler.session import Session
 from bundler.sidecars import channel, sums
 from bundler.words import ARCHIVE
 
@@ -66,7 +66,7 @@ class Ready:
     unrehearsed: tuple[str, ...]
 
 
-def preflight(settings: Settings, github: GitHub, folder: Path, order: Publication, part_size: int) -> Ready:
+def preflight(session: Session, github: GitHub, folder: Path, order: Publication, part_size: int) -> Ready:
     """Look at everything, change nothing. Raises PreflightError with every problem."""
     problems: list[BundleError] = []
 
@@ -80,11 +80,11 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Publicati
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", fill(folder))
     problems += _misnamed(order)
-    workspace, epoch = settings.workspace(), settings.epoch()
+    workspace, epoch = session.workspace(), session.epoch()
     manifests = load_manifests(workspace)
     targets: tuple[Target, ...] = caught(lambda: select(manifests.targets, order.targets or ("all",)), ())
-    settings.progress.say(f"verifying {folder}")
-    problems += caught(lambda: list(_unsound(settings, folder)), [])
+    session.progress.say(f"verifying {folder}")
+    problems += caught(lambda: list(_unsound(session, folder)), [])
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
     hosts, selectors = manifests.hosts, [target.name for target in targets]
     released = [one for name, one in manifests.components.items() if selectors and manifests.kinds[name].IMPLIED]
@@ -99,7 +99,7 @@ def preflight(settings: Settings, github: GitHub, folder: Path, order: Publicati
     proven: frozenset[str] = caught(lambda: rehearsed(order.rehearsals, digests), frozenset())
     content = caught(lambda: content_of(folder, chosen, listed, part_size), NOTHING)
     problems += _beyond_limits(content, order) if chosen else ()
-    remote = _Remote(settings, github, order, content if chosen else None)
+    remote = _Remote(session, github, order, content if chosen else None)
     commit = caught(remote.commit, "")
     for look in (remote.right, remote.release, remote.channel, remote.strays):
         caught(look, None)
@@ -143,8 +143,8 @@ def immovable(order: Publication, *, alone: bool = False) -> WorkError:
     )
 
 
-def _unsound(settings: Settings, folder: Path) -> Iterator[BundleError]:
-    report = verify([folder], settings.progress)
+def _unsound(session: Session, folder: Path) -> Iterator[BundleError]:
+    report = verify([folder], session.progress)
     for path, verdict in report.verdicts:
         yield from (IntegrityError(f"{path.name}: {finding}") for finding in verdict.integrity)
         yield from (WorkError(f"{path.name}: {finding}") for finding in verdict.closure)
@@ -200,7 +200,7 @@ def _beyond_limits(content: Content, order: Publication) -> Iterator[BundleError
 class _Remote:
     """What GitHub says of the repository, the tag and the channel. `content` is None if it is not known."""
 
-    settings: Settings
+    session: Session
     github: GitHub
     order: Publication
     content: Content | None
@@ -210,7 +210,7 @@ class _Remote:
         if not self.github.has_token:
             raise UsageError("no token to publish with", "set GH_TOKEN or GITHUB_TOKEN")
         tagged, digits = self.github.tag_commit(self.order.tag), runtime_commit(self.order.tag)
-        env = self.settings.env
+        env = self.session.env
         named = self.order.commit or digits or tagged
         if not named and env.get("GITHUB_REPOSITORY") == self.order.repository:
             named = env.get("GITHUB_SHA", "").strip().lower()
@@ -274,4 +274,4 @@ class _Remote:
         for release in self.github.releases() if self.github.has_token else ():
             mark = notes.mark_of(release.body) if release.draft else None
             if mark and mark.tag not in ours:
-                self.settings.progress.say(f"note: a publish of {mark.tag} was not finished: {release.html_url}")
+                self.session.progress.say(f"note: a publish of {mark.tag} was not finished: {release.html_url}")

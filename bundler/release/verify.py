@@ -21,7 +21,7 @@ from bundler.release import beside
 from bundler.release.channel import ChannelView, Following, Found, found
 from bundler.release.judge import Judgement, judge_release
 from bundler.release.parts import joinable
-from bundler.session import Settings
+from bundler.session import Session
 from bundler.sidecars import parts
 
 
@@ -54,36 +54,36 @@ class ReleaseReport:
 
 
 def verify_releases(
-    settings: Settings, addresses: Sequence[tuple[str, str]], *, digests_only: bool
+    session: Session, addresses: Sequence[tuple[str, str]], *, digests_only: bool
 ) -> tuple[ReleaseReport, ...]:
     """Verify releases, each a repository and a tag; one that fails has an `error` and does not stop the others."""
-    return tuple(_attempted(settings, *address, digests_only=digests_only) for address in addresses)
+    return tuple(_attempted(session, *address, digests_only=digests_only) for address in addresses)
 
 
-def _attempted(settings: Settings, repository: str, tag: str, *, digests_only: bool) -> ReleaseReport:
+def _attempted(session: Session, repository: str, tag: str, *, digests_only: bool) -> ReleaseReport:
     # What fails is cancelled, the next release is not.
-    settings = replace(settings, cancelled=threading.Event())
+    session = replace(session, cancelled=threading.Event())
     try:
-        return verify_release(settings, repository, tag, digests_only=digests_only)
+        return verify_release(session, repository, tag, digests_only=digests_only)
     except BundleError as error:
         return ReleaseReport(repository, tag, error=error)
     except OSError as error:
         return ReleaseReport(repository, tag, error=from_os(error))
 
 
-def verify_release(settings: Settings, repository: str, tag: str, *, digests_only: bool) -> ReleaseReport:
+def verify_release(session: Session, repository: str, tag: str, *, digests_only: bool) -> ReleaseReport:
     """Verify a published release from what GitHub serves, or from the digests that it tells.
 
     `latest-runtime` is verified as the release of that tag, and compared with the newest `runtime-*`; without a release
     of that tag, the newest one is verified. Raises UnreachableError if there is no such release.
     """
-    with settings.github(repository) as github:
+    with session.github(repository) as github:
         newest = newest_runtime(github) if tag == CHANNEL else ""
         release = _release(github, tag, newest)
-        settings.progress.say(f"verifying {repository}@{release.tag_name}")
-        store = settings.store()
+        session.progress.say(f"verifying {repository}@{release.tag_name}")
+        store = session.store()
         it = found(store, github, release)
-        judgement = _judged(settings, github, it, digests_only=digests_only)
+        judgement = _judged(session, github, it, digests_only=digests_only)
         view, drift = Following(store, github, newest).view(it, tag)
         findings = chain(
             map(Finding, (*it.listing.findings(), *_tagged(it.place), *judgement.findings)),
@@ -111,13 +111,13 @@ def _release(github: GitHub, tag: str, newest: str) -> Release:
     return release
 
 
-def _judged(settings: Settings, github: GitHub, found: Found, *, digests_only: bool) -> Judgement:
+def _judged(session: Session, github: GitHub, found: Found, *, digests_only: bool) -> Judgement:
     """Judge what the release holds: its archives, or with `digests_only` that digests are told alone."""
     listing = found.listing
     if digests_only:
         return Judgement(findings=tuple(_undigested(listing)))
-    wholes = joinable(listing.assets, listing.listed, partial(_list_of_parts, settings.store(), github, listing))
-    return judge_release(settings, github, f"{github.repository}@{found.place.tag}", listing, wholes)
+    wholes = joinable(listing.assets, listing.listed, partial(_list_of_parts, session.store(), github, listing))
+    return judge_release(session, github, f"{github.repository}@{found.place.tag}", listing, wholes)
 
 
 def _list_of_parts(store: Store, github: GitHub, listing: Listing, asset: Asset) -> bytes:

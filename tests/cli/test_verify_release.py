@@ -11,7 +11,7 @@ from bundler.commands.publish import publish
 from bundler.model.release import PART_SIZE
 from bundler.progress import Silent
 from bundler.release.preflight import Publication
-from bundler.session import Settings
+from bundler.session import Session
 from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault
 from tests.github.repository import Release
@@ -189,7 +189,7 @@ def test_downloads_go_on_where_they_broke(released: Releasing) -> None:
 
 def in_parts(released: Releasing, part_size: int, tag: str) -> None:
     """Publish `dist/` as if the largest asset that GitHub takes were a small one."""
-    settings = Settings(
+    settings = Session(
         manifests=released.world.root / "manifests",
         cache_dir=released.world.root / "cache",
         env=released.world.env(**released.env()),

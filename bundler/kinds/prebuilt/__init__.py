@@ -16,7 +16,7 @@ from bundler.model.manifest_values import adapter_of
 from bundler.model.outcome import Outcome
 from bundler.model.validation import validate
 from bundler.model.verdict import Verdict
-from bundler.session import Settings
+from bundler.session import Session
 
 if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
@@ -36,13 +36,13 @@ def schema() -> Mapping[str, object]:
 
 
 def lock(
-    components: Sequence[Component], hosts: Hosts, settings: Settings, selectors: Sequence[str], options: LockOptions
+    components: Sequence[Component], hosts: Hosts, session: Session, selectors: Sequence[str], options: LockOptions
 ) -> Sequence[Outcome]:
     """Lock those of the components whose lock does not match, or all that the options ask for."""
     from bundler.kinds.prebuilt.locking import lock_all  # large: loaded when something is locked
 
     own = [component for component in components if isinstance(component, PrebuiltComponent)]
-    return lock_all(own, settings, upgrade=options.upgrade, deep=options.deep)
+    return lock_all(own, session, upgrade=options.upgrade, deep=options.deep)
 
 
 def claims(facts: Mapping[str, object]) -> bool:

@@ -20,35 +20,35 @@ from bundler.kinds.prebuilt.state import lock_name, pinned, state_of
 from bundler.model.outcome import Outcome
 from bundler.model.release import CHANNEL, Asset, Release
 from bundler.progress import Silent
-from bundler.session import Settings
+from bundler.session import Session
 
 
 def lock_all(
-    components: Sequence[PrebuiltComponent], settings: Settings, *, upgrade: bool, deep: bool
+    components: Sequence[PrebuiltComponent], session: Session, *, upgrade: bool, deep: bool
 ) -> Sequence[Outcome]:
     """Lock those of the components whose lock does not match, or all with `upgrade` or `deep`.
 
     `deep` also downloads every archive. A component that fails keeps its old lock and does not stop the others.
     """
-    workspace, made = settings.workspace(), []
+    workspace, made = session.workspace(), []
     for one in components:
         before, lock = state_of(one.name, workspace, one.manifest)
         if before.state == "current" and not upgrade and not deep:
             made.append(before)
             continue
-        settings.progress.say(f"locking {one.name}: {one.manifest.repository}@{one.manifest.tag}")
+        session.progress.say(f"locking {one.name}: {one.manifest.repository}@{one.manifest.tag}")
         try:
-            made.append(_lock(settings, workspace, one, lock, deep=deep))
+            made.append(_lock(session, workspace, one, lock, deep=deep))
         except BundleError as error:
             made.append(Outcome(one.name, "", "failed", release=before.release, error=error))
     return made
 
 
 def _lock(
-    settings: Settings, workspace: Workspace, one: PrebuiltComponent, before: AssetLock | None, *, deep: bool
+    session: Session, workspace: Workspace, one: PrebuiltComponent, before: AssetLock | None, *, deep: bool
 ) -> Outcome:
-    store, manifest = settings.store(), one.manifest
-    with settings.github(manifest.repository) as github:
+    store, manifest = session.store(), one.manifest
+    with session.github(manifest.repository) as github:
         release = _release(github, manifest)
         commit = github.tag_commit(release.tag_name)
         if commit is None:
@@ -66,7 +66,7 @@ def _lock(
             raise IntegrityError(f"{manifest.repository}@{release.tag_name}: {error.message}") from error
         _same_bytes(before, made)
         if deep:
-            _look_inside(settings, store, github, listing, made)
+            _look_inside(session, store, github, listing, made)
     if text == workspace.lock_text(lock_name(one.name)):
         return Outcome(one.name, "", "unchanged", release=pinned(made))
     workspace.write_lock(lock_name(one.name), text)
@@ -109,10 +109,10 @@ def _same_bytes(before: AssetLock | None, after: AssetLock) -> None:
             )
 
 
-def _look_inside(settings: Settings, store: Store, github: GitHub, listing: Listing, lock: AssetLock) -> None:
+def _look_inside(session: Session, store: Store, github: GitHub, listing: Listing, lock: AssetLock) -> None:
     """Download every archive and check it. Raises IntegrityError."""
     for asset in lock.assets:
-        with settings.progress.task(asset.name, asset.size) as task:
+        with session.progress.task(asset.name, asset.size) as task:
             for file in asset.files:
                 blob = Blob(file.name, file.sha256, file.size)
                 store.fetch(blob, iter([github.asset_address(listing.assets[file.name])]), github, task)

@@ -14,7 +14,7 @@ from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome
 from bundler.model.verdict import Verdict
-from bundler.session import Settings
+from bundler.session import Session
 
 if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
@@ -31,13 +31,13 @@ def parse(name: str, document: Document, *, named: bool) -> WheelhouseComponent:
 
 
 def lock(
-    components: Sequence[Component], hosts: Hosts, settings: Settings, selectors: Sequence[str], options: LockOptions
+    components: Sequence[Component], hosts: Hosts, session: Session, selectors: Sequence[str], options: LockOptions
 ) -> Sequence[Outcome]:
     """Resolve the targets whose locks do not match, or all that the options ask for."""
     from bundler.kinds.wheelhouse.locking import lock_wheelhouses  # large: loaded when something is locked
 
     own = [component for component in components if isinstance(component, WheelhouseComponent)]
-    return lock_wheelhouses(own, hosts, settings, selectors, options)
+    return lock_wheelhouses(own, hosts, session, selectors, options)
 
 
 def claims(facts: Mapping[str, object]) -> bool:

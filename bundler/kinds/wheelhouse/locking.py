@@ -30,7 +30,7 @@ from bundler.model.outcome import Outcome
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Locker, Pinned
 from bundler.progress import Silent
-from bundler.session import Network, Settings
+from bundler.session import Network, Session
 
 _RESOLVERS = 2
 _LARGEST_METADATA = 4 << 20
@@ -39,7 +39,7 @@ _LARGEST_METADATA = 4 << 20
 def lock_wheelhouses(
     components: Sequence[WheelhouseComponent],
     hosts: Hosts,
-    settings: Settings,
+    session: Session,
     selectors: Sequence[str],
     options: LockOptions,
 ) -> Sequence[Outcome]:
@@ -48,7 +48,7 @@ def lock_wheelhouses(
     A target that fails keeps its old lock and does not stop the others. Raises UsageError, before anything is resolved,
     for a version of what there is not.
     """
-    workspace, versions = settings.workspace(), options.versions or {}
+    workspace, versions = session.workspace(), options.versions or {}
     orders = [_Order(one.name, request) for one in components for request in one.requests(hosts, selectors)]
     doubtful: Set[str] = frozenset()
     if versions:
@@ -59,24 +59,24 @@ def lock_wheelhouses(
     waiting = [o for o in orders if asked or states[o].state != "current" or states[o].detail or states[o].lacking]
     if waiting:
         everybody = {_Order(one.name, request) for one in components for request in one.requests(hosts)}
-        with settings.network() as network, ThreadPoolExecutor(_RESOLVERS) as pool:
+        with session.network() as network, ThreadPoolExecutor(_RESOLVERS) as pool:
             work = _Work(
                 workspace,
-                Resolver(run, settings.env, network.index_address),
-                _Metadata(settings, network),
+                Resolver(run, session.env, network.index_address),
+                _Metadata(session, network),
                 versions,
                 doubtful,
-                {name: section.locker(settings, network) for name, section in SECTIONS.items()},
-                Sources(settings, network, renew=options.upgrade and _all_that_share(everybody, orders)),
+                {name: section.locker(session, network) for name, section in SECTIONS.items()},
+                Sources(session, network, renew=options.upgrade and _all_that_share(everybody, orders)),
                 keep=not options.upgrade,
                 newest=options.newest,
                 finished={o for o in orders if not asked and states[o].state == "current" and not states[o].detail},
-                say=settings.progress.say,
+                say=session.progress.say,
             )
             try:
                 states |= work.settled(dict(zip(waiting, pool.map(work.resolve, waiting), strict=True)))
             except BaseException:
-                settings.cancelled.set()
+                session.cancelled.set()
                 raise
     manifests = {one.name: one.manifest for one in components}
     beats = {order: beaten(manifests[order.name], order.request, versions) for order in orders}
@@ -194,8 +194,8 @@ class _Work:
 class _Metadata:
     """Reads the metadata of wheels being locked: the small file beside each (PEP 658), else the wheel itself."""
 
-    def __init__(self, settings: Settings, network: Network) -> None:
-        self._store, self._network, self._jobs = settings.store(), network, settings.jobs
+    def __init__(self, session: Session, network: Network) -> None:
+        self._store, self._network, self._jobs = session.store(), network, session.jobs
         self._known: dict[str, Wheel] = {}
 
     def __call__(self, wheels: Sequence[tuple[LockedWheel, str]]) -> list[Wheel]:

@@ -91,7 +91,7 @@ class WheelhouseJob:
             return {}
         from bundler.kinds.wheelhouse.sources import Sources  # large: loaded when asked for
 
-        sources = bench.once("sources", lambda: Sources(bench.settings, bench.network))
+        sources = bench.once("sources", lambda: Sources(bench.session, bench.network))
         return {wheel.sha256: lambda: sources.make(wheel, request)}
 
     def write(self, bench: Bench, file: BinaryIO) -> Written:
@@ -106,8 +106,8 @@ class WheelhouseJob:
         carried = [entry for payload in payloads for entry in bench.entries(payload)]
         bundle = plan(self.recipe, self.lock, carried)
         label = f"packing {self.recipe.asset.removesuffix('.tar.gz')}"
-        with bench.settings.progress.task(label, bundle.size, brief=True) as task:
-            return write_archive(bundle, file, self.recipe.epoch, bench.settings.cancelled.is_set, task.advance)
+        with bench.session.progress.task(label, bundle.size, brief=True) as task:
+            return write_archive(bundle, file, self.recipe.epoch, bench.session.cancelled.is_set, task.advance)
 
     def told(self, written: Written) -> str:
         """What was built."""

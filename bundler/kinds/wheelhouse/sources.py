@@ -22,7 +22,7 @@ from bundler.kinds.wheelhouse.request import Request, build_lock_name
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.pin import Pin
 from bundler.progress import Silent
-from bundler.session import Network, Settings
+from bundler.session import Network, Session
 
 
 class Sources:
@@ -31,9 +31,9 @@ class Sources:
     With `renew`, build requirements are resolved anew. Without a network, everything must be in the store.
     """
 
-    def __init__(self, settings: Settings, network: Network | None, *, renew: bool = False) -> None:
-        self._settings, self._network, self._renew = settings, network, renew
-        self._workspace, self._store = settings.workspace(), settings.store()
+    def __init__(self, session: Session, network: Network | None, *, renew: bool = False) -> None:
+        self._session, self._network, self._renew = session, network, renew
+        self._workspace, self._store = session.workspace(), session.store()
         self._locked: dict[str, BuildLock | BundleError] = {}
         self._unwritten: dict[str, str] = {}
         self._one_at_a_time = threading.Lock()
@@ -89,8 +89,8 @@ class Sources:
             return before
         if self._network is None:
             raise UnreachableError(f"{request.component}: build requirements cannot be locked without a network")
-        self._settings.progress.say(f"building {request.component} from its source to lock it")
-        compiler = PipCompile(run, self._settings.env, self._network.index_address)
+        self._session.progress.say(f"building {request.component} from its source to lock it")
+        compiler = PipCompile(run, self._session.env, self._network.index_address)
         archive = self._archive(request, source)
         with self._scratch() as scratch:
             made_file = scratch / "made"
@@ -104,7 +104,7 @@ class Sources:
         return lock
 
     def _build(self, lock: BuildLock, request: Request, source: SourceArchive) -> None:
-        self._settings.progress.say(f"building {lock.facts.wheel.filename} from its source")
+        self._session.progress.say(f"building {lock.facts.wheel.filename} from its source")
         archive = self._archive(request, source)
         with self._scratch() as scratch:
             made = scratch / "made"
@@ -112,7 +112,7 @@ class Sources:
             self._keep(lock, made)
 
     def _means(self, scratch: Path) -> Means:
-        return Means(self._wheel, scratch, self._settings.cancelled.is_set)
+        return Means(self._wheel, scratch, self._session.cancelled.is_set)
 
     def _keep(self, lock: BuildLock, made: Path) -> None:
         wheel = lock.facts.wheel
@@ -140,5 +140,5 @@ class Sources:
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(dir=private_folder(self._settings.cache_dir, "tmp")) as folder:
+        with tempfile.TemporaryDirectory(dir=private_folder(self._session.cache_dir, "tmp")) as folder:
             yield Path(folder)

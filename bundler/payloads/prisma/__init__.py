@@ -17,7 +17,7 @@ from bundler.payloads.prisma.findings import NPM_MANIFEST, npm_words
 from bundler.payloads.prisma.pins import LockedDatabase
 from bundler.payloads.prisma.places import DATABASE_ENV, PRISMA
 from bundler.payloads.prisma.support import DatabaseSupport
-from bundler.session import Network, Settings
+from bundler.session import Network, Session
 from bundler.words import PATH_PART
 
 SECTION = "database"
@@ -53,11 +53,11 @@ def serves(pinned: Pinned, choice: Choice, target: Target) -> bool:
     return isinstance(pinned, LockedDatabase) and isinstance(choice, Database) and pinned.serves(choice, target)
 
 
-def locker(settings: Settings, network: Network) -> Locker:
+def locker(session: Session, network: Network) -> Locker:
     """What pins the engines and the npm packages, for one run."""
     from bundler.payloads.prisma.locking import Databases  # large: loaded when something is locked
 
-    return Databases(settings, network)
+    return Databases(session, network)
 
 
 def facts(choice: Choice | None, pinned: Pinned | None, target: Target) -> DatabaseFacts:
@@ -98,12 +98,12 @@ def setup() -> str:
     return files("bundler.payloads.prisma").joinpath("setup.sh").read_text(encoding="utf-8")
 
 
-def settings(choice: Choice | None) -> Mapping[str, str]:
+def script_variables(choice: Choice | None) -> Mapping[str, str]:
     """The schema to generate a client from."""
     return {_SETTING: choice.schema if isinstance(choice, Database) else ""}
 
 
-def settings_in(script: bytes, facts: Facts | None) -> Mapping[str, str]:
+def script_variables_in(script: bytes, facts: Facts | None) -> Mapping[str, str]:
     """The same of an archive's script: which schema it is, only archives that support a database say elsewhere."""
     schema = facts.generate if isinstance(facts, DatabaseFacts) else ""
     supported = isinstance(facts, DatabaseFacts) and facts.supported

@@ -21,7 +21,7 @@ from bundler.payloads.payload import Choice, Pinned
 from bundler.payloads.prisma.choice import CLI, ENGINES, Database, EngineName, Engines, platform_of
 from bundler.payloads.prisma.pins import LockedDatabase, LockedEngine, NpmPackage
 from bundler.progress import Silent
-from bundler.session import Network, Settings
+from bundler.session import Network, Session
 
 _LARGEST_CHECKSUM = 4096
 # The whole Prisma CLI is 13 MB, unpacked.
@@ -121,8 +121,8 @@ def lock_database(
 class Databases:
     """Locks database support: npm is asked once a run, and a host that is down is not asked again."""
 
-    def __init__(self, settings: Settings, network: Network) -> None:
-        self._env, self._store, self._network = settings.env, settings.store(), network
+    def __init__(self, session: Session, network: Network) -> None:
+        self._env, self._store, self._network = session.env, session.store(), network
         self._packages: dict[tuple[str, str], tuple[NpmPackage, ...]] = {}
         self._down: UnreachableError | None = None
         self._one_at_a_time = threading.Lock()

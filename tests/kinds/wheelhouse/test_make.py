@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bundler.commands.build import build
-from bundler.session import Settings
+from bundler.session import Session
 from tests.world import World
 
 
@@ -49,7 +49,7 @@ def built(world: World, selector: str, monkeypatch: pytest.MonkeyPatch, *, force
     watch, env = Watch(), world.env()
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    settings = Settings(world.root / "manifests", world.root / "cache", env, watch)
+    settings = Session(world.root / "manifests", world.root / "cache", env, watch)
     assert build(settings, [selector], ("litellm",), world.dist, force=force).exit_code == 0
     return watch
 

@@ -22,7 +22,7 @@ machine='@MACHINE@'
 python_minor='@PYTHON_MINOR@'
 python_patch='@PYTHON_PATCH@'
 python_source='@PYTHON_SOURCE@'
-# @SETTINGS@
+# @VARIABLES@
 
 usage() {
     cat <<TEXT

@@ -16,23 +16,25 @@ def render(request: Request) -> bytes:
     """Return the script for the host that `request` is for."""
     target = request.target
     host = (target.distro, target.version, target.arch)
-    settings = {k: v for name, one in SECTIONS.items() for k, v in one.settings(request.choice(name)).items()}
-    return _filled(request.component, host, request.python, settings, portable=request.portable)
+    variables = {k: v for name, one in SECTIONS.items() for k, v in one.script_variables(request.choice(name)).items()}
+    return _filled(request.component, host, request.python, variables, portable=request.portable)
 
 
 def differs(content: bytes, facts: ArchiveManifest) -> bool:
     """Say whether the script is anything but what `render` would write for the host that an archive says it is for."""
     told = facts.sections
-    settings = {k: v for name, one in SECTIONS.items() for k, v in one.settings_in(content, told.get(name)).items()}
+    variables = {
+        k: v for name, one in SECTIONS.items() for k, v in one.script_variables_in(content, told.get(name)).items()
+    }
     host, portable = (facts.distro, facts.version, facts.arch), facts.python.source == "portable"
-    return content != _filled(facts.component, host, facts.interpreter, settings, portable=portable)
+    return content != _filled(facts.component, host, facts.interpreter, variables, portable=portable)
 
 
 def _filled(
-    component: str, host: tuple[str, str, str], python: Interpreter, settings: Mapping[str, str], *, portable: bool
+    component: str, host: tuple[str, str, str], python: Interpreter, variables: Mapping[str, str], *, portable: bool
 ) -> bytes:
     words = {
-        "# @SETTINGS@\n": "".join(f"{name}='{value}'\n" for name, value in settings.items()),
+        "# @VARIABLES@\n": "".join(f"{name}='{value}'\n" for name, value in variables.items()),
         "# @SETUP@\n": "".join(module.setup() for module in SECTIONS.values()),
         "@COMPONENT@": component,
         "@DISTRO@": host[0],
