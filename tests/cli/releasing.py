@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.release.content import content_of
+from bundler.words import ARCHIVE
 from tests.github import GitHub, ReleaseView, Seen, github
 from tests.world import Ran, World
 
@@ -31,9 +33,24 @@ class Releasing:
         return f"runtime-{self.hub.head[:12]}"
 
     @property
+    def contents(self) -> dict[str, bytes]:
+        """Name -> bytes of what a release of `dist/` holds.
+
+        That is `dist/` itself, what publishing puts beside its archives, and SHA256SUMS with lines for this too.
+        """
+        held = {path.name: path.read_bytes() for path in self.world.dist.iterdir()}
+        listed = {name: _sha256(content) for name, content in held.items() if name.endswith(ARCHIVE)}
+        pieces = content_of(self.world.dist, listed, listed).archives
+        beside = {piece.name: piece.content for piece in pieces if piece.name not in held}
+        lines = held["SHA256SUMS"].decode().splitlines()
+        lines += [f"{_sha256(content)}  {name}" for name, content in beside.items()]
+        sums = "".join(f"{line}\n" for line in sorted(lines, key=lambda line: line[66:]))
+        return {**held, **beside, "SHA256SUMS": sums.encode()}
+
+    @property
     def files(self) -> dict[str, str]:
-        """Name -> SHA-256 of what `dist/` holds."""
-        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in self.world.dist.iterdir()}
+        """Name -> SHA-256 of what a release of `dist/` holds."""
+        return {name: _sha256(content) for name, content in self.contents.items()}
 
     def env(self, token: str | None = None) -> dict[str, str]:
         token = self.hub.token if token is None else token
@@ -69,6 +86,10 @@ class Releasing:
         """Replace dist/ by archives of other bytes, as from another commit."""
         self.epoch = OTHER
         _fill(self.world, self.epoch)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 # What builds make of a world, by the time of their files: always the same, so it is made once.

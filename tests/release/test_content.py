@@ -10,13 +10,19 @@ import pytest
 from bundler.errors import IntegrityError
 from bundler.model.sidecar import Held, Place
 from bundler.release.content import Content, content_of, files_of
-from bundler.sidecars import channel, sums
+from bundler.sidecars import SIDECARS, channel, parts, sums
 
 PLACE = Place("o/r", "runtime-1", "c" * 40)
 
 
 def sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def others(*archives: str) -> set[str]:
+    """The names of what stands beside archives, lists of parts apart."""
+    beside = [sidecar for sidecar in SIDECARS if sidecar.OF == "archive" and sidecar is not parts]
+    return {sidecar.name(archive) for sidecar in beside for archive in archives}
 
 
 def planned(folder: Path, part_size: int, **files: bytes) -> Content:
@@ -32,9 +38,10 @@ def test_the_checksums_cover_parts_their_list_and_the_whole_and_come_last(tmp_pa
     content = planned(tmp_path, 4, a=b"abc", b=b"abcdefghij")
     pieces = content.pieces(PLACE)
     names = [piece.name for piece in pieces]
-    parts = [f"b.tar.gz.part-00{number}" for number in range(3)]
-    assert names == ["a.tar.gz", *parts, "b.tar.gz.parts", "SHA256SUMS"]
-    assert [piece.turn for piece in pieces] == [0] * 5 + [2]
+    of_b = [f"b.tar.gz.part-00{number}" for number in range(3)]
+    beside = others("a.tar.gz", "b.tar.gz")
+    assert [name for name in names if name not in beside] == ["a.tar.gz", *of_b, "b.tar.gz.parts", "SHA256SUMS"]
+    assert [piece.turn for piece in pieces] == [0] * (len(pieces) - 1) + [2]
     listed = sums.parse(pieces[-1].content.decode())
     assert listed == {piece.name: piece.sha256 for piece in pieces[:-1]} | {"b.tar.gz": sha(b"abcdefghij")}
     assert content.split == ("b.tar.gz",)
@@ -44,11 +51,13 @@ def test_the_checksums_cover_parts_their_list_and_the_whole_and_come_last(tmp_pa
 def test_a_channel_tells_of_all_that_it_follows_and_is_covered_too(tmp_path: Path) -> None:
     content = planned(tmp_path, 100, a=b"abc")
     followed = Held(PLACE, files_of(content.pieces(PLACE)))
-    archive, said, checksums = content.pieces(Place("o/r", "latest-runtime", "c" * 40), followed)
+    *archives, said, checksums = content.pieces(Place("o/r", "latest-runtime", "c" * 40), followed)
+    names = {piece.name for piece in archives}
+    assert names - others("a.tar.gz") == {"a.tar.gz"}
     told = channel.parse(said.content)
-    assert (told.channel, told.tag, set(told.assets)) == ("latest-runtime", "runtime-1", {"a.tar.gz", "SHA256SUMS"})
-    assert set(sums.parse(checksums.content.decode())) == {archive.name, "channel.json"}
-    assert archive.turn < said.turn < checksums.turn
+    assert (told.channel, told.tag, set(told.assets)) == ("latest-runtime", "runtime-1", {*names, "SHA256SUMS"})
+    assert set(sums.parse(checksums.content.decode())) == {*names, "channel.json"}
+    assert max(piece.turn for piece in archives) < said.turn < checksums.turn
 
 
 def test_a_large_file_that_changed_is_noticed_while_it_is_cut(tmp_path: Path) -> None:

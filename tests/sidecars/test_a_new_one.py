@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from bundler.model.verdict import Finding
 OF: Final = "archive"
 LARGEST = 1000
 def name(subject):
-    return f"{subject}.b2"
+    return f"{subject}.toy"
 def render(facts):
     digest = hashlib.blake2b()
     for chunk in facts.read(facts.subject):
@@ -56,8 +57,10 @@ def tool(ready: Releasing, tmp_path: Path, request: pytest.FixtureRequest) -> Pa
     shutil.copytree(Path(bundler.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "sidecars" / "toy.py").write_text(request.param)
     table = folder / "sidecars" / "__init__.py"
-    text = table.read_text().replace("    parts,\n", "    parts,\n    toy,\n")
-    table.write_text(text.replace("import channel, parts, sums", "import channel, parts, sums, toy"))
+    entry = r"from bundler.sidecars import toy\n\n\g<0>    toy,\n"
+    text, tables = re.subn(r"^SIDECARS\b.*= \(\n", entry, table.read_text(), flags=re.MULTILINE)
+    assert tables == 1
+    table.write_text(text)
     return folder.parent
 
 
@@ -67,7 +70,7 @@ def run(ready: Releasing, tool: Path, *words: str) -> Ran:  # noqa: F811
 
 @pytest.mark.parametrize(
     ("tool", "name"),
-    [(BESIDE, f"{ARCHIVE}.b2"), (OVER_ALL, "SHA512SUMS")],
+    [(BESIDE, f"{ARCHIVE}.toy"), (OVER_ALL, "SHA512SUMS")],
     indirect=["tool"],
     ids=["archive", "release"],
 )
