@@ -14,6 +14,8 @@ VALUE_PATTERN = r"^[A-Za-z0-9/-][A-Za-z0-9._+:/-]*$"
 NAME_PATTERN = r"^[A-Z][A-Z0-9_]*[A-Z0-9]$"
 LONGEST_NAME, LONGEST_VALUE = 64, 200
 _PLAIN = r"[A-Za-z0-9].*"
+# A component's own variables are switches: no path and no address.
+_SWITCH = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 # What the consumers' installers and pip need on the way to a component, and the patterns of their values.
 _OTHERS: Mapping[str, str] = {
     **dict.fromkeys(
@@ -29,7 +31,8 @@ _OTHERS: Mapping[str, str] = {
 # A component's variables that have one of these words name code, a program, a place or a secret, or what the
 # consumers' roles run (…_PYTHON_EXECUTABLE) and install (…_PACKAGE_SPEC).
 _REFUSED_WORDS = (
-    "API|ASSETS|BASE|BIN|BINARY|BUCKET|CALLBACKS?|CLASS|CMD|CODE|COMMANDS?|CONFIG|CREDENTIALS?|DIRS?"
+    "ADDOPTS|ADDRESS|ADMINDIR|APP|CA|CERTS?|CONF|EDITOR|ENDPOINT|EXE|FDS|LAUNCHER|OPT|PROG|ROOT|RSH|SOCKET|SSH|WRAPPER"
+    "|API|ASSETS|BASE|BIN|BINARY|BUCKET|CALLBACKS?|CLASS|CMD|CODE|COMMANDS?|CONFIG|CREDENTIALS?|DIRS?"
     "|ENV|EXEC|EXECUTABLE|FILES?|HOME|HOOKS?|HOST|IMPORTS?|INDEX|KEYS?|LICENSE|MIRROR|MODULES?|OPTIONS?|OPTS|PACKAGES?"
     "|PASSWORD|PATHS?|PIP|PLUGINS?|PRELOAD|PROGRAM|PROXY|PYTHON|REDACT|SALT|SCRIPTS?|SECRETS?|SHELL|SOURCE|SPEC|STARTUP"
     "|TOKENS?|URLS?|VENV"
@@ -37,7 +40,8 @@ _REFUSED_WORDS = (
 _REFUSED = re.compile(rf"(.*_)?({_REFUSED_WORDS})(_.*)?")
 # A component that is called as one of these would own the variables of somebody else.
 _NOT_ITS_OWN = re.compile(
-    "(ANSIBLE|AWS|BASH|CURL|DYLD|GCONV|GIT|GLIBC|GNUPG|GPG|HTTPS?|JAVA|LC|LD|MALLOC|NODE|NPM|NSS|OPENSSL|PERL[0-9A-Z]*|PIP"
+    "(AIWS|CMAKE|COVERAGE|CVS|DBUS|DPKG|HF|LISTEN|NOTIFY|OTEL|POSIXLY|REQUESTS|RESOLV|RSYNC|RUSTC?|SETUPTOOLS|SOURCE|SVN"
+    "|SYSTEMCTL|ANSIBLE|AWS|BASH|CURL|DYLD|GCONV|GIT|GLIBC|GNUPG|GPG|HTTPS?|JAVA|LC|LD|MALLOC|NODE|NPM|NSS|OPENSSL|PERL[0-9A-Z]*|PIP"
     "|PYTHON[0-9A-Z]*|READLINE|RES|RUBY[A-Z]*|SSH|SSL|SUDO|SYSTEMD|TERM|TERMINFO|UV|VIRTUAL|XDG)(_.*)?"
 )
 
@@ -53,7 +57,8 @@ def name_fault(name: str, component: str, more: Mapping[str, str]) -> str:
     known = name in _OTHERS or name in more or is_own
     if known and len(name) <= LONGEST_NAME and re.fullmatch(NAME_PATTERN, name):
         return ""
-    return f"{name[:LONGEST_NAME]!r} is no variable that runtime.env may export; README, manifests"
+    shown = name[:LONGEST_NAME]
+    return f"{shown!r} is no variable that runtime.env may export (a switch is called {prefix}_…); README, manifests"
 
 
 def fault_of(name: str, value: str, component: str, more: Mapping[str, str]) -> str:
@@ -63,7 +68,8 @@ def fault_of(name: str, value: str, component: str, more: Mapping[str, str]) -> 
     shown = f"{name}={value[:LONGEST_VALUE]!r}"
     if not re.fullmatch(VALUE_PATTERN, value) or len(value) > LONGEST_VALUE:
         return f"{shown} is not a plain value: at most {LONGEST_VALUE} of letters, digits and ._+:/-"
-    pattern = more.get(name) or _OTHERS.get(name, _PLAIN)
+    pattern = more.get(name) or _OTHERS.get(name, _SWITCH)
     if not re.fullmatch(pattern, value) or ".." in value.split("/"):
-        return f"{shown} is not a value for it: only sudo's flags (-HSnE) begin with -, only paths of payloads with /"
+        only = "a switch is a word, only sudo's flags (-HSnE) begin with -, only paths of payloads with /"
+        return f"{shown} is not a value for it: {only}"
     return ""

@@ -81,8 +81,12 @@ class PayloadModule(Protocol):
         """Where its files stand: folders, which end with a slash, and files. No other payload's are there."""
 
     @property
-    def TREES(self) -> tuple[str, ...]:
-        """Those of its folders that hold programs, and links that lead nowhere else."""
+    def PROGRAMS(self) -> tuple[str, ...]:
+        """Those of its folders whose files may be executable."""
+
+    @property
+    def LINKS(self) -> tuple[str, ...]:
+        """Those of its folders that may hold links, which lead nowhere else."""
 
     @property
     def TEXTS(self) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from bundler.payloads.payload import Parts, PathOf
 
 SECTION = ""
 PLACES = (f"{WHEELS}/",)
-TREES: tuple[str, ...] = ()
+PROGRAMS: tuple[str, ...] = ()
+LINKS: tuple[str, ...] = ()
 TEXTS: tuple[str, ...] = ()
 NOTED: Mapping[re.Pattern[str], Callable[[bytes], object]] = {}
 

@@ -108,7 +108,16 @@ def look(folder: Path, *, partial: bool = False) -> Folder:
 
     facts = SidecarFacts(known, read, partial=partial)
     found += beside.findings(facts, lambda name, limit: read_regular(folder / name, limit))
-    return Folder(archives, known, tuple(Finding(f"{folder}/{one.message}", one.grade) for one in found))
+    if not archives:
+        found.append(Finding(": no archive is here to be verified; parts are joined with cat, in their order", "note"))
+    return Folder(archives, known, tuple(_placed(folder, one) for one in found))
+
+
+def _placed(folder: Path, finding: Finding) -> Finding:
+    """A finding with the folder before it, which may be a file's or its own."""
+    between = "" if finding.message.startswith((":", str(folder))) else "/"
+    message = finding.message if finding.message.startswith(str(folder)) else f"{folder}{between}{finding.message}"
+    return Finding(message, finding.grade)
 
 
 def fill(folder: Path) -> str:

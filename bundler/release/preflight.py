@@ -149,6 +149,8 @@ def _unsound(session: Session, folder: Path) -> Iterator[BundleError]:
         yield from (IntegrityError(f"{path.name}: {finding}") for finding in verdict.integrity)
         yield from (WorkError(f"{path.name}: {finding}") for finding in verdict.closure)
     yield from (IntegrityError(one.message) for one in report.folder_findings if one.grade == "integrity")
+    for note in (one.message for one in report.folder_findings if one.grade == "note"):
+        session.progress.say(f"note: {note}; it is not published")
 
 
 def _listed(folder: Path) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.model.bundle import Folder, text_file
+from bundler.model.bundle import Folder, Link, text_file
 from tests.archives import repack
 from tests.payloads.prisma.test_tree import tgz
 from tests.server import Reply, Server, serving
@@ -250,6 +250,30 @@ def test_verify_misses_what_a_database_needs(gone: str, finding: str, whole: Pat
     archive = Path(shutil.copy(whole, unlocked.root / "other" / ASSET))
     assert unlocked.run("verify", f"other/{ASSET}").code == 0
     repack(archive, lambda entries: entries.pop(gone))
+    done = unlocked.run("verify", f"other/{ASSET}")
+    assert done.code == 3
+    assert finding in done.out
+
+
+PLACE = "packages/prisma/"
+ODD = {
+    "a link beside the engines": (Link(f"{PLACE}engines/node", "../../pip"), "is a link"),
+    "a link in a package": (Link(f"{PLACE}cli/node_modules/prisma/l", "build"), "is a link"),
+    "a program that is a link": (
+        Link(f"{PLACE}cli/node_modules/prisma/build/index.js", "../package.json"),
+        "is a link",
+    ),
+    "a third engine": (text_file(f"{PLACE}engines/evil", b"x", executable=True), "belongs to no locked npm package"),
+    "another project": (text_file(f"{PLACE}cli/package.json", b"{}"), "is not what aiws-bundle writes"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_has_no_place_among_the_files_of_a_database_is_named(odd: str, whole: Path, unlocked: World) -> None:
+    entry, finding = ODD[odd]
+    (unlocked.root / "other").mkdir()
+    archive = Path(shutil.copy(whole, unlocked.root / "other" / ASSET))
+    repack(archive, lambda entries: entries.update({entry.path: entry}), listed=True)
     done = unlocked.run("verify", f"other/{ASSET}")
     assert done.code == 3
     assert finding in done.out

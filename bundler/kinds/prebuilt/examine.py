@@ -15,6 +15,7 @@ from bundler.model.bundle import MANIFEST
 from bundler.model.paths import link_fault
 from bundler.model.verdict import Finding, Verdict
 from bundler.platforms import HEAD, programs
+from bundler.words import ARCHIVE
 
 LARGEST_MANIFEST = 1 << 20
 
@@ -92,7 +93,7 @@ def _findings(reading: _Reading, facts: ComponentManifest, name: str, expected: 
         yield f"{MANIFEST} names another platform\n    expected {platform}\n    actual   {facts.platform}"
     if top != component:
         yield f"the top folder is {top}, not {component}"
-    if not (name.startswith(f"{component}-") and f"-{platform}." in name):
+    if not (name.startswith(f"{component}-") and name.endswith(f"-{platform}{ARCHIVE}")):
         yield f"the file's name does not say what is inside: {component} for {platform}"
     executable, head = reading.heads.get(facts.program, (False, b""))
     if not executable:

@@ -145,6 +145,11 @@ class WheelhouseComponent:
         if fault := next((e for request in requests if (e := build_lock_error(workspace, request))), None):
             name = requests[0].build_lock_name
             yield Problem(f"locks/{name}", 0, 0, f"{fault.message.removeprefix(name).lstrip()}; {fault.hint}")
+        if self.manifest.program_name != self.component:
+            yield (
+                f"{self.name}: install.sh starts {self.component}, so it refuses to install what has only "
+                f"{self.manifest.program_name} (program)"
+            )
         found = [(request, lock_text(workspace, request).text) for request in requests]
         unlocked = [(r.target.name, pair) for r, text in found if text is not None for pair in lacking(text, r)]
         for name in dict.fromkeys(name for _, (name, _) in unlocked):
@@ -159,6 +164,7 @@ class WheelhouseComponent:
         target, (state, read) = request.target, read_state(self.name, workspace, request)
         glibc, lock = f"2.{target.glibc_minor}", _word(state, read)
         matrix = {
+            "component": self.name,
             "target": target.name,
             "distro": target.distro,
             "version": target.version,
@@ -168,6 +174,7 @@ class WheelhouseComponent:
             "asset": self.manifest.asset_name(target),
         }
         columns = (
+            *((("component", self.name),) if request.named else ()),
             ("target", target.name),
             ("glibc", glibc),
             ("Python", f"{request.python.version}{' portable' if request.portable else ''}"),

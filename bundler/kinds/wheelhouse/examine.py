@@ -42,8 +42,8 @@ _MOST_FINDINGS = 1000
 _MEMBERS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
 _TEXTS = (*_MEMBERS, *(text for module in PAYLOADS for text in module.TEXTS))
 _PLACES = tuple(place for module in PAYLOADS for place in module.PLACES)
-# Folders whose files may be links and executable.
-_TREES = tuple(place for module in PAYLOADS for place in module.TREES)
+_PROGRAMS = tuple(place for module in PAYLOADS for place in module.PROGRAMS)
+_LINKS = tuple(place for module in PAYLOADS for place in module.LINKS)
 
 
 @dataclass(frozen=True)
@@ -214,11 +214,9 @@ def _misplaced(contents: Contents) -> Iterator[str]:
         place = next((p for p in _PLACES if path == p or (p.endswith("/") and path.startswith(p))), None)
         if place is None and path not in _MEMBERS:
             yield f"surplus: {path} has no place in such an archive"
-        if place in _TREES:
-            continue  # their payloads know what stands there, and how
-        if file.link is not None:
+        if file.link is not None and place not in _LINKS:
             yield f"surplus: {path} is a link"
-        if file.executable != (path == INSTALLER):
+        elif file.executable != (path == INSTALLER) and place not in _PROGRAMS:
             yield f"{path}: it is {'' if file.executable else 'not '}executable"
     needed = {str(above) for path in contents.files for above in PurePosixPath(path).parents} | {"", PYTHON}
     for path in sorted(contents.folders - needed - {"."}):

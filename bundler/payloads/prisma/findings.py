@@ -12,6 +12,7 @@ from bundler.payloads.prisma import database_env
 from bundler.payloads.prisma.choice import CLI_PROGRAM, ENGINES
 from bundler.payloads.prisma.pins import LockedDatabase
 from bundler.payloads.prisma.places import DATABASE_ENV, PRISMA, PRISMA_CLI, PRISMA_ENGINES
+from bundler.payloads.prisma.project import project_file
 
 _LONGEST_WORD = 300
 # Each npm package's own word about what it is.
@@ -35,7 +36,10 @@ def findings(pins: LockedDatabase, contents: Contents) -> Iterator[Finding]:
         if found != words:
             said = " ".join(found) if isinstance(found, tuple) else "nothing"
             yield Finding(f"{place}: the lock inside says {' '.join(words)}, its package.json {said}")
-    known = (*(f"{place}/" for place in places), f"{PRISMA_ENGINES}/")
+    project = contents.files.get(f"{PRISMA_CLI}/package.json")
+    if project and project.sha256 != project_file().sha256:
+        yield Finding(f"{PRISMA_CLI}/package.json: is not what aiws-bundle writes")
+    known = (*(f"{place}/" for place in places), *(f"{PRISMA_ENGINES}/{engine}" for engine in ENGINES))
     for path in contents.below(f"{PRISMA}/"):
         if path != f"{PRISMA_CLI}/package.json" and not path.startswith(known):
             yield Finding(f"surplus: {path}, which belongs to no locked npm package or engine")

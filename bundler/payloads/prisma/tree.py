@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,12 +12,12 @@ from bundler.adapters.digest import sha256_of
 from bundler.adapters.gunzip import gunzip
 from bundler.adapters.read_archive import open_archive
 from bundler.errors import IntegrityError
-from bundler.model.bundle import Entry, File, Slice, text_file
+from bundler.model.bundle import Entry, File, Slice
+from bundler.payloads.payload import PathOf
 from bundler.payloads.prisma.choice import CLI, CLI_PROGRAM
 from bundler.payloads.prisma.pins import LockedDatabase, NpmPackage
 from bundler.payloads.prisma.places import PRISMA_CLI, PRISMA_ENGINES
-
-PathOf = Callable[[str], Path]
+from bundler.payloads.prisma.project import project_file
 
 _LARGEST_ENGINE = 512 << 20
 
@@ -38,15 +37,13 @@ def take_prisma(pins: LockedDatabase, path_of: PathOf, spool: BinaryIO) -> tuple
             entries[file.path] = file
     if f"{PRISMA_CLI}/{CLI_PROGRAM}" not in entries:
         raise IntegrityError(f"npm package {CLI} {pins.prisma_cli} has no build/index.js, which prisma-client-py runs")
-    # Without one, prisma-client-py writes its own, and npm would look for another above.
-    project = {"name": "prisma-binaries", "version": "1.0.0", "private": True, "main": CLI_PROGRAM}
     for engine in pins.engines:
         name = f"Prisma's {engine.name}"
         content = gunzip(_checked(engine.sha256, name, path_of), name, _LARGEST_ENGINE)
         path = f"{PRISMA_ENGINES}/{engine.name}"
         entries[path] = _spooled(path, content, spool, executable=True)
     spool.flush()
-    return (text_file(f"{PRISMA_CLI}/package.json", f"{json.dumps(project, indent=2)}\n".encode()), *entries.values())
+    return (project_file(), *entries.values())
 
 
 def _checked(sha256: str, name: str, path_of: PathOf) -> Path:

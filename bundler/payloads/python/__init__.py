@@ -15,7 +15,7 @@ from bundler.payloads.payload import Parts, PathOf, PythonPart
 
 SECTION = ""
 PLACES = (f"{PYTHON}/",)
-TREES = PLACES
+PROGRAMS = LINKS = PLACES
 TEXTS: tuple[str, ...] = ()
 NOTED: Mapping[re.Pattern[str], Callable[[bytes], object]] = {}
 

@@ -43,8 +43,8 @@ def sourced(content: bytes, *variables: str) -> tuple[list[str], str, list[str]]
 
 def test_the_file_is_exactly_these_bytes() -> None:
     assert render("litellm", SPEC) == b"LITELLM_PACKAGE_SPEC=litellm[proxy]==1.89.0\n"
-    assert render("some-app", "x==1", [("SOME_APP_B", "2"), ("SOME_APP_A_1", "x/y:z")]) == (
-        b"SOME_APP_PACKAGE_SPEC=x==1\nexport SOME_APP_B=2\nexport SOME_APP_A_1=x/y:z\n"
+    assert render("some-app", "x==1", [("SOME_APP_B", "2"), ("SOME_APP_A_1", "x.y-z")]) == (
+        b"SOME_APP_PACKAGE_SPEC=x==1\nexport SOME_APP_B=2\nexport SOME_APP_A_1=x.y-z\n"
     )
 
 
@@ -257,6 +257,8 @@ def test_what_consumers_need_is_exported_as_it_is(name: str, value: str, shell: 
         ("PRISMA_QUERY_ENGINE_BINARY", "engine"),
         ("PRISMA_QUERY_ENGINE_BINARY", "/opt/../tmp/x"),
         ("LITELLM_LOG", "-x"),
+        ("LITELLM_LOG", "tmp/evil.pem"),
+        ("LITELLM_LOG", "http://evil"),
         ("LITELLM_LOG", "/x"),
         ("LITELLM_LOG", "a/../b"),
         ("LITELLM_LOG", "x" * 201),
@@ -278,3 +280,20 @@ def test_a_component_chooses_no_names(component: str) -> None:
     for name in ("LD_PRELOAD", "BASH_ENV", "PIP_INDEX_URL", "GIT_SSH_COMMAND", "NODE_OPTIONS", "PROMPT_COMMAND"):
         with pytest.raises(IntegrityError):
             parse(f"{component.upper()}_PACKAGE_SPEC=x==1\nexport {name}=x\n".encode(), component)
+
+
+@pytest.mark.parametrize(
+    ("component", "name"),
+    [
+        *(("posixly", "POSIXLY_CORRECT"), ("requests", "REQUESTS_CA_BUNDLE"), ("systemctl", "SYSTEMCTL_SKIP_SYSV")),
+        *(("listen", "LISTEN_FDS"), ("notify", "NOTIFY_SOCKET"), ("dbus", "DBUS_SYSTEM_BUS_ADDRESS")),
+        *(("rsync", "RSYNC_RSH"), ("rsync", "RSYNC_CONNECT_PROG"), ("cvs", "CVS_RSH"), ("svn", "SVN_SSH")),
+        *(("rustc", "RUSTC_WRAPPER"), ("cmake", "CMAKE_C_COMPILER_LAUNCHER"), ("resolv", "RESOLV_ADD_TRIM_DOMAINS")),
+        *(("setuptools", "SETUPTOOLS_USE_DISTUTILS"), ("coverage", "COVERAGE_PROCESS_START"), ("dpkg", "DPKG_ROOT")),
+        *(("otel", "OTEL_EXPORTER_OTLP_ENDPOINT"), ("hf", "HF_ENDPOINT"), ("source", "SOURCE_DATE_EPOCH")),
+        *(("aiws", "AIWS_MIRRORS"), ("aiws", "AIWS_CLEAN"), ("some-app", "SOME_APP_EDITOR"), ("x", "X_CA")),
+    ],
+)
+def test_a_component_owns_no_name_that_others_obey(component: str, name: str) -> None:
+    with pytest.raises(IntegrityError):
+        render(component, "x==1", [(name, "y")])
