@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.model.bundle import Folder, Link, text_file
+from bundler.model.bundle import Entry, Folder, Link, text_file
 from tests.archives import repack
 from tests.payloads.prisma.test_tree import tgz
 from tests.server import Reply, Server, serving
@@ -256,7 +256,7 @@ def test_verify_misses_what_a_database_needs(gone: str, finding: str, whole: Pat
 
 
 PLACE = "packages/prisma/"
-ODD = {
+ODD: dict[str, tuple[Entry, str]] = {
     "a link beside the engines": (Link(f"{PLACE}engines/node", "../../pip"), "is a link"),
     "a link in a package": (Link(f"{PLACE}cli/node_modules/prisma/l", "build"), "is a link"),
     "a program that is a link": (
