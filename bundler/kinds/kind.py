@@ -154,6 +154,9 @@ class Component(Protocol):
     def component(self) -> str:
         """What the manifest calls it."""
 
+    def choices(self, hosts: Hosts) -> int:
+        """How many choices there are to be looked at: what work grows with."""
+
     def problems(self, document: Document, hosts: Hosts) -> Iterator[Problem]:
         """What no single value of the manifest shows."""
 

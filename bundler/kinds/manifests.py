@@ -23,6 +23,8 @@ from bundler.model.targets_file import TargetsFile
 from bundler.model.validation import standing, validate
 
 _TARGETS, _PYTHON = "targets.yaml", "python.yaml"
+# Work grows with them.
+_MOST_CHOICES = 120_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,10 @@ class Manifests:
             except ManifestError as error:
                 problems.extend(error.problems)
         hosts = Hosts(targets.targets() if targets else (), python)
-        if targets and (python or _PYTHON not in texts):
+        if (choices := sum(component.choices(hosts) for component in components.values())) > _MOST_CHOICES:
+            message = f"{choices} choices, of targets times overrides of all components; {_MOST_CHOICES} are the most"
+            problems.append(Problem(_TARGETS, 0, 0, message))
+        elif targets and (python or _PYTHON not in texts):
             for stem, component in components.items():
                 problems += component.problems(documents[f"{stem}.yaml"], hosts)
             problems += _same_archives(components, documents, hosts)

@@ -169,13 +169,17 @@ def test_targets_and_overrides_do_not_multiply(locked: World) -> None:
     locked.write("targets.yaml", f"distros:\n  debian:\n{distros}arches: [amd64, arm64]\n")
     overrides = "overrides:\n" + "- {targets: [debian], python: system}\n" * 50
     text = (locked.root / "manifests/litellm.yaml").read_text() + overrides
+
+    def named(n: int) -> str:
+        return text.replace("component: litellm", f"component: c{n}").replace("asset: ", f"asset: c{n}-")
+
     for n in range(10):
-        locked.write(f"c{n}.yaml", text)
+        locked.write(f"c{n}.yaml", named(n))
     start = time.monotonic()
     run(locked, "check", seconds=20)
     assert time.monotonic() - start < 60
     for n in range(10, 40):
-        locked.write(f"c{n}.yaml", text)
+        locked.write(f"c{n}.yaml", named(n))
     assert "120000 are the most" in run(locked, "check", seconds=20).out
     locked.write("litellm.yaml", text + "- {targets: [debian], python: system}\n")
     assert "at most 50" in run(locked, "check").out

@@ -31,6 +31,10 @@ class PrebuiltComponent:
         """What the manifest calls it."""
         return self.manifest.component
 
+    def choices(self, hosts: Hosts) -> int:
+        """Its platforms: what work grows with."""
+        return len(self.manifest.targets)
+
     def problems(self, document: Document, hosts: Hosts) -> Iterator[Problem]:
         """Nothing: every value shows what is wrong with it."""
         return iter(())
