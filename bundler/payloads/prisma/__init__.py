@@ -96,7 +96,7 @@ def disagreements(facts: Facts | None, pinned: Pinned | None, requirements: Sequ
 @cache
 def setup() -> str:
     """What generates the database client on the host."""
-    return files("bundler.payloads.prisma").joinpath("setup.sh").read_text(encoding="utf-8")
+    return files("bundler.payloads.prisma").joinpath("setup.sh.part").read_text(encoding="utf-8")
 
 
 def script_variables(choice: Choice | None) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 
@@ -21,6 +22,13 @@ def test_the_script_is_whole_and_a_shell_can_read_it(request_: Request) -> None:
     assert script.startswith(b"#!/bin/sh\n")
     assert not re.search(rb"@[A-Z_]+@", script)
     assert subprocess.run(["sh", "-n"], input=script, capture_output=True, check=True).stderr == b""
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@both
+def test_the_whole_script_is_without_findings(request_: Request) -> None:
+    done = subprocess.run(["shellcheck", "-"], input=render(request_), capture_output=True, check=False)
+    assert done.stdout.decode() == ""
 
 
 @pytest.mark.parametrize(
