@@ -68,6 +68,7 @@ def run(ready: Releasing, tool: Path, *words: str) -> Ran:  # noqa: F811
     return ready.world.run_process(*words, PYTHONPATH=str(tool), **ready.env())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tool", "name"),
     [(BESIDE, f"{ARCHIVE}.toy"), (OVER_ALL, "SHA512SUMS")],
