@@ -59,7 +59,7 @@ def always(status: int, body: str = "") -> Callable[[], tuple[int, str]]:
 
 
 def run(served: Served) -> str:
-    return serve(cast(Sandbox, served), "/venv/bin/demo", PLAN, {}, "/work")
+    return serve(cast(Sandbox, served), "/venv/bin/demo", PLAN, {}, "/there")
 
 
 def test_files_are_written_then_it_is_started_awaited_in_order_asked_and_stopped(
@@ -70,9 +70,9 @@ def test_files_are_written_then_it_is_started_awaited_in_order_asked_and_stopped
     served = Served({"/alive": lambda: next(starting), "/ready": always(200), "/greet": always(200, "well, hello")})
     assert run(served).startswith("ready after 0.")
     assert served.did == [
-        ("write", "/work/.keep", ""),
-        ("write", "/work/config.yaml", "greeting: hello"),
-        ("start", "/venv/bin/demo", "--port=4000", "--config", "/work/config.yaml", "/work"),
+        ("write", "/there/.keep", ""),
+        ("write", "/there/config.yaml", "greeting: hello"),
+        ("start", "/venv/bin/demo", "--port=4000", "--config", "/there/config.yaml", "/there"),
         *[("ask", 4000, "/alive", "")] * 3,
         ("ask", 4000, "/ready", ""),
         ("ask", 4000, "/greet", '{"name": "nobody"}'),
@@ -95,7 +95,7 @@ def test_a_program_that_ends_is_told_with_its_code_and_its_first_error() -> None
     with pytest.raises(StepError) as caught:
         run(Served({"/alive": always(0, "refused")}, ended=True))
     assert str(caught.value).splitlines()[:3] == [
-        "/venv/bin/demo --port=4000 --config /work/config.yaml",
+        "/venv/bin/demo --port=4000 --config /there/config.yaml",
         "ended with 3 after 0 s: /alive answers nothing: refused",
         "the first error: KeyError: 'port'",
     ]
