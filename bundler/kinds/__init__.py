@@ -50,5 +50,5 @@ def _claimed(content: bytes) -> Kind:
 
 
 def inputs_of(path: Path) -> str:
-    """The inputs that an archive of any kind says it was made from; "" if it does not say."""
-    return next((inputs for kind in KINDS if (inputs := kind.inputs_of(path))), "")
+    """The inputs that an archive of any kind says it was made from; "" if it does not say. Raises OSError."""
+    return said_of(path).inputs

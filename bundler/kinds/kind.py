@@ -237,6 +237,3 @@ class Kind(Protocol):
 
     def said(self, content: bytes) -> Said:
         """What the manifest.json of an archive of this kind says. Raises IntegrityError."""
-
-    def inputs_of(self, path: Path) -> str:
-        """The inputs that an archive says it was made from; "" if it does not say."""

@@ -17,7 +17,7 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Ver
     """Verify archives, each a file and what it is called; several at a time."""
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
-        running = [pool.submit(kind_of(path, name).judge, path, name) for path, name in archives]
+        running = [pool.submit(_judge, path, name) for path, name in archives]
         verdicts: list[Verdict] = []
         for (_, name), future in zip(archives, running, strict=True):
             verdict = future.result()
@@ -26,3 +26,8 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Ver
         return tuple(verdicts)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for an archive's end
+
+
+def _judge(path: Path, name: str) -> Verdict:
+    """Verify one archive, as what it says it is."""
+    return kind_of(path, name).judge(path, name)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 VALUE_PATTERN = r"^[A-Za-z0-9/-][A-Za-z0-9._+:/-]*$"
 NAME_PATTERN = r"^[A-Z][A-Z0-9_]*[A-Z0-9]$"
 LONGEST_NAME, LONGEST_VALUE = 64, 200
-_PLAIN = r"[A-Za-z0-9].*"
+PLAIN = r"[A-Za-z0-9].*"
 # A component's own variables are switches: no path and no address.
 _SWITCH = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 # What the consumers' installers and pip need on the way to a component, and the patterns of their values.
@@ -24,7 +24,7 @@ _OTHERS: Mapping[str, str] = {
             *("PIP_NO_WARN_SCRIPT_LOCATION", "PIP_PREFER_BINARY", "PIP_DISABLE_PIP_VERSION_CHECK"),
             "DISABLE_SCHEMA_UPDATE",
         ),
-        _PLAIN,
+        PLAIN,
     ),
     "ANSIBLE_BECOME_FLAGS": r"-[EHSn]+",
 }

@@ -108,16 +108,16 @@ def look(folder: Path, *, partial: bool = False) -> Folder:
 
     facts = SidecarFacts(known, read, partial=partial)
     found += beside.findings(facts, lambda name, limit: read_regular(folder / name, limit))
+    placed = [Finding(_placed(folder, one.message), one.grade) for one in found]
     if not archives:
-        found.append(Finding(": no archive is here to be verified; parts are joined with cat, in their order", "note"))
-    return Folder(archives, known, tuple(_placed(folder, one) for one in found))
+        why = "no archive is here to be verified; parts are joined with cat, in their order"
+        placed.append(Finding(f"{folder}: {why}", "note"))
+    return Folder(archives, known, tuple(placed))
 
 
-def _placed(folder: Path, finding: Finding) -> Finding:
-    """A finding with the folder before it, which may be a file's or its own."""
-    between = "" if finding.message.startswith((":", str(folder))) else "/"
-    message = finding.message if finding.message.startswith(str(folder)) else f"{folder}{between}{finding.message}"
-    return Finding(message, finding.grade)
+def _placed(folder: Path, message: str) -> str:
+    """What is told of a file by its name, with the folder before it; what could not be read has its whole path."""
+    return message if message.startswith(f"{folder}/") else f"{folder}/{message}"
 
 
 def fill(folder: Path) -> str:

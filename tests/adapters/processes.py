@@ -11,7 +11,7 @@ from bundler.adapters.archive import Written
 from bundler.adapters.dist import Dist
 from bundler.adapters.http import Http
 from bundler.adapters.store import Blob, Store
-from bundler.kinds.wheelhouse.members.archive_manifest import inputs_of
+from bundler.kinds import inputs_of
 from bundler.progress import Silent
 
 

@@ -17,6 +17,7 @@ import pytest
 from bundler.adapters.archive import Written, write_archive
 from bundler.adapters.dist import Dist
 from bundler.errors import WorkError
+from bundler.kinds import inputs_of
 from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.model.bundle import Bundle, text_file
 from bundler.progress import Silent
@@ -39,7 +40,7 @@ class Out:
         self.folder, self.state = root / "dist", root / "state"
 
     def dist(self) -> Dist:
-        return Dist(self.folder, self.state, archive_manifest.inputs_of)
+        return Dist(self.folder, self.state, inputs_of)
 
     def put(self, name: str, content: bytes, inputs: str = "i") -> None:
         dist = self.dist()
@@ -319,7 +320,7 @@ def test_a_folder_by_another_name_is_the_same_folder(out: Out, tmp_path: Path, c
     names = [out.folder, tmp_path / "link", out.folder / ".." / "dist"]
     listeners = [Listener() for _ in names]
     threads = [
-        threading.Thread(target=own, args=(Dist(name, out.state, archive_manifest.inputs_of), listener))
+        threading.Thread(target=own, args=(Dist(name, out.state, inputs_of), listener))
         for name, listener in zip(names, listeners, strict=True)
     ]
     for thread in threads:

@@ -17,7 +17,7 @@ from bundler.adapters.http import Body
 from bundler.adapters.own_folder import check_private, make_folder, open_new, open_own, own_lock, private_folder
 from bundler.adapters.store import Blob, Store
 from bundler.errors import WorkError
-from bundler.kinds.wheelhouse.members.archive_manifest import inputs_of
+from bundler.kinds import inputs_of
 from bundler.progress import Silent
 from bundler.sidecars import sums
 from tests.world import World

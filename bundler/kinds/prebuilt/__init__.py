@@ -83,8 +83,3 @@ def said(content: bytes) -> Said:
 
     facts = parse(content)
     return Said(facts.component, commit=facts.commit)
-
-
-def inputs_of(path: Path) -> str:
-    """Nothing: such archives do not say; their own digest is what they are known by."""
-    return ""

@@ -21,7 +21,7 @@ from bundler.errors import LockError
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.model.toml import parse_toml
 from bundler.platforms import PlatformName
-from bundler.words import ASSET_PATTERN, Address, Repository, Sha256
+from bundler.words import ASSET_PATTERN, Address, Commit, Repository, Sha256
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _LARGEST = 1 << 36
@@ -74,7 +74,7 @@ class AssetLock:
     manifest_sha256: Sha256
     repository: Repository
     tag: Tag
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    commit: Commit
     published: Annotated[str, StringConstraints(max_length=40), AfterValidator(_moment)]
     assets: tuple[LockedAsset, ...]
 

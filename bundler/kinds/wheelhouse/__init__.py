@@ -19,7 +19,7 @@ from bundler.session import Session
 if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
 
-__all__ = ["IMPLIED", "NAMES", "claims", "inputs_of", "inspect", "judge", "lock", "parse", "rehearse", "said", "schema"]
+__all__ = ["IMPLIED", "NAMES", "claims", "inspect", "judge", "lock", "parse", "rehearse", "said", "schema"]
 
 NAMES = ("wheelhouse",)
 IMPLIED = True
@@ -78,10 +78,3 @@ def said(content: bytes) -> Said:
 
     facts = parse(content)
     return Said(facts.component, facts.requirement, f"{facts.distro} {facts.version} {facts.arch}", facts.inputs)
-
-
-def inputs_of(path: Path) -> str:
-    """The inputs that an archive says it was made from; "" if it does not say."""
-    from bundler.kinds.wheelhouse.members.archive_manifest import inputs_of
-
-    return inputs_of(path)

@@ -27,9 +27,9 @@ from bundler.model.locked_wheel import LockedWheel, Source
 from bundler.model.paths import is_plain_name
 from bundler.model.toml import parse_toml
 from bundler.model.wheel_name import parse_wheel_name
-from bundler.words import ComponentName
+from bundler.words import SHA256_PATTERN, ComponentName, Sha256
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(SHA256_PATTERN)
 _LARGEST_WHEEL = 1 << 31
 
 
@@ -48,7 +48,7 @@ class Product:
     version: str
     filename: Annotated[str, AfterValidator(_plain)]
     size: Annotated[int, Field(gt=0, lt=_LARGEST_WHEEL)]
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
 
 
 @dataclass(frozen=True)

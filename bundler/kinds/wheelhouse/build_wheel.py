@@ -39,7 +39,7 @@ from bundler.model.needs import UNREADABLE, parse_requirement
 from bundler.model.toml import parse_toml
 from bundler.model.wheel_name import parse_wheel_name
 
-PathOf = Callable[[LockedWheel], Path]
+WheelAt = Callable[[LockedWheel], Path]
 
 _LARGEST_PROJECT_FILE = 1 << 20
 _PLAIN = re.compile(r"[A-Za-z0-9._\-\[\],<>=!~ ;()'\"*+]+")
@@ -57,7 +57,7 @@ class Means:
     A build may take `timeout` seconds.
     """
 
-    path_of: PathOf
+    path_of: WheelAt
     scratch: Path
     cancelled: Callable[[], bool] = lambda: False
     timeout: float = 1800.0

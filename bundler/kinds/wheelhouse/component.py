@@ -19,7 +19,6 @@ from bundler.kinds.wheelhouse.order import WheelhouseOrder
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import Request, request_for
 from bundler.kinds.wheelhouse.state import build_lock_error, lock_problems, lock_text, read_state, state_of
-from bundler.model.advice import lock_again
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.manifest_schema import holds
@@ -109,27 +108,25 @@ class WheelhouseComponent:
         for request in self.requests(hosts, selectors):
             found = lock_text(workspace, request)
             if found.text is None:
-                missing.append(request.target.name)
+                missing.append(request)
                 continue
             asset, script = self.manifest.asset_name(request.target), installer.render(request)
             recipe = Recipe(request, asset, found.name, found.text, hosts.python, script, epoch)
             orders.append(WheelhouseOrder(self.name, workspace, recipe))
         if missing:
-            raise LockError(f"not locked: {', '.join(missing)}", self._again(*missing))
+            names = [request.target.name for request in missing]
+            raise LockError(f"not locked: {', '.join(names)}", missing[0].again(*names))
         return orders
 
     def locks(self, hosts: Hosts, workspace: Workspace) -> Sequence[LockFile]:
         """One lock a target, under its name of now or of before, and what its wheel is built from and with."""
         requests = self.requests(hosts)
-        names = [(lock_text(workspace, request).name, request.target.name) for request in requests]
-        files = [LockFile(name, partial(_digests, name, self._again(target))) for name, target in names]
+        names = [(lock_text(workspace, one).name, one.again(one.target.name)) for one in requests]
+        files = [LockFile(name, partial(_digests, name, again)) for name, again in names]
         if self.manifest.source:
-            name = requests[0].build_lock_name
-            files.append(LockFile(name, lambda text: BuildLock.parse(text, name, self._again()).digests()))
+            name, again = requests[0].build_lock_name, requests[0].again()
+            files.append(LockFile(name, lambda text: BuildLock.parse(text, name, again).digests()))
         return files
-
-    def _again(self, *targets: str) -> str:
-        return lock_again(targets, [self.name] if self.named else ())
 
     def states(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Outcome]:
         """How the lock of each selected target stands."""
@@ -177,7 +174,7 @@ class WheelhouseComponent:
             ("glibc", glibc),
             ("Python", f"{request.python.version}{' portable' if request.portable else ''}"),
             ("requirement", request.requirement),
-            ("locked", lock.rpartition(", ")[2]),
+            ("locked", _day(read) if read and state.state == "current" else lock),
         )
         document: dict[str, Json] = {
             **matrix,
@@ -195,9 +192,14 @@ def _digests(name: str, again: str, text: str) -> set[str]:
     return Lock.parse(text, name, again).digests()
 
 
+def _day(lock: Lock) -> str:
+    """The day of what a lock may hold: nothing newer."""
+    return lock.facts.exclude_newer[:10]
+
+
 def _word(state: Outcome, lock: Lock | None) -> str:
     if state.state == "missing":
         return "missing"
     if lock is None:
         return "malformed"
-    return "stale" if state.state == "stale" else f"{len(lock.wheels)} wheels, {lock.facts.exclude_newer[:10]}"
+    return "stale" if state.state == "stale" else f"{len(lock.wheels)} wheels, {_day(lock)}"

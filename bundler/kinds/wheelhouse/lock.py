@@ -33,12 +33,12 @@ from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Pinned
 from bundler.platforms import marker
-from bundler.words import PythonVersion, Spec, Wanted
+from bundler.words import SHA256_PATTERN, PythonVersion, Spec, Wanted
 
 TOOL = "aiws-bundle"
 # The public index files a wheel below the BLAKE2b-256 digest of its bytes (Warehouse); any index may do the same.
 _HINT = re.compile(r"packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(SHA256_PATTERN)
 _LARGEST_WHEEL = 1 << 31
 
 
@@ -158,14 +158,17 @@ class Lock:
 
     def lacking(self, request: Request) -> tuple[tuple[str, str], ...]:
         """What an archive would be without, though `request` asks for it: the section's name, and why."""
-        locked = dict(self.sections)
-        unlocked = (pair for pair in request.sections if pair[0] not in locked)
-        return tuple((name, choice.lacking(request.target)) for name, choice in unlocked)
+        return _without(request, dict(self.sections))
 
 
 def lacking(text: str, request: Request) -> tuple[tuple[str, str], ...]:
     """The same of a lock's text, unparsed."""
-    unlocked = (pair for pair in request.sections if f"\n[tool.{TOOL}.{pair[0]}]\n" not in text)
+    return _without(request, [name for name, _ in request.sections if f"\n[tool.{TOOL}.{name}]\n" in text])
+
+
+def _without(request: Request, locked: Container[str]) -> tuple[tuple[str, str], ...]:
+    """The sections of a request that are not among the locked ones, and why not."""
+    unlocked = (pair for pair in request.sections if pair[0] not in locked)
     return tuple((name, choice.lacking(request.target)) for name, choice in unlocked)
 
 
@@ -175,9 +178,7 @@ def _sections(table: object) -> Iterator[tuple[str, Pinned]]:
             try:
                 yield name, adapter_of(module.PINS).validate_python(table[name])
             except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                where = ".".join(map(str, (name, *first["loc"])))
-                raise ValueError(f"tool.{TOOL}.{where}: {first['msg']}") from error
+                raise ValueError(_plain(error, name)) from error
 
 
 def _difference(lock: Lock, request: Request) -> str:
@@ -264,11 +265,11 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _plain(error: Exception) -> str:
-    """An error in one line."""
+def _plain(error: Exception, *above: str) -> str:
+    """An error in one line; `above` are the keys that what was validated stood at."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return f"tool.{TOOL}.{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return f"tool.{TOOL}.{'.'.join(map(str, (*above, *first['loc'])))}: {first['msg']}"
     return str(error)
 
 

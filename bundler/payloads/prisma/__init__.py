@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from bundler.model.bundle import MANIFEST
 from bundler.model.target import Target
+from bundler.model.variables import PLAIN
 from bundler.model.verdict import Finding
 from bundler.payloads.payload import Choice, Facts, Locker, Parts, Payload, Pinned, RunShell
 from bundler.payloads.prisma.choice import NODE_WHEEL, Database
@@ -35,8 +36,8 @@ VARIABLES = {
     "PRISMA_QUERY_ENGINE_BINARY": r"/.*",
     "PRISMA_QUERY_ENGINE_LIBRARY": r"/.*",
     "PRISMA_SCHEMA_ENGINE_BINARY": r"/.*",
-    "PRISMA_HIDE_UPDATE_MESSAGE": r"[A-Za-z0-9].*",
-    "CHECKPOINT_DISABLE": r"[A-Za-z0-9].*",
+    "PRISMA_HIDE_UPDATE_MESSAGE": PLAIN,
+    "CHECKPOINT_DISABLE": PLAIN,
 }
 _SETTING = "database_schema"
 # The script's line, if what it names is a `words.PlainPath`.

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from bundler.model.pin import OnRegistry, Pin
 from bundler.model.target import Target
 from bundler.payloads.prisma.choice import CLI, ENGINES, Database, EngineName, platform_of
-from bundler.words import Address, PlainPath, Sha256
+from bundler.words import Address, Commit, PlainPath, Sha256
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
 _Size: TypeAlias = Annotated[int, Field(gt=0, lt=1 << 30)]
@@ -57,7 +57,7 @@ class LockedDatabase:
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     prisma_cli: _Version
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    commit: Commit
     platform: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{1,64}$")]
     engines: tuple[LockedEngine, ...]
     npm: Annotated[tuple[NpmPackage, ...], Field(min_length=1)]

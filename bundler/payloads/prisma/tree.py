@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,12 +11,13 @@ from bundler.adapters.digest import sha256_of
 from bundler.adapters.gunzip import gunzip
 from bundler.adapters.read_archive import open_archive
 from bundler.errors import IntegrityError
-from bundler.model.bundle import Entry, File, Slice
+from bundler.model.bundle import Entry, File
 from bundler.payloads.payload import PathOf
 from bundler.payloads.prisma.choice import CLI, CLI_PROGRAM
 from bundler.payloads.prisma.pins import LockedDatabase, NpmPackage
 from bundler.payloads.prisma.places import PRISMA_CLI, PRISMA_ENGINES
 from bundler.payloads.prisma.project import project_file
+from bundler.payloads.spool import spooled
 
 _LARGEST_ENGINE = 512 << 20
 
@@ -41,7 +41,7 @@ def take_prisma(pins: LockedDatabase, path_of: PathOf, spool: BinaryIO) -> tuple
         name = f"Prisma's {engine.name}"
         content = gunzip(_checked(engine.sha256, name, path_of), name, _LARGEST_ENGINE)
         path = f"{PRISMA_ENGINES}/{engine.name}"
-        entries[path] = _spooled(path, content, spool, executable=True)
+        entries[path] = spooled(path, content, spool, executable=True)
     spool.flush()
     return (project_file(), *entries.values())
 
@@ -72,16 +72,7 @@ def _unpacked(package: NpmPackage, archive: Path, spool: BinaryIO) -> Iterator[F
             if (other := spelled.setdefault(inner.casefold(), inner)) != inner:
                 raise IntegrityError(f"{name}: {inner!r} and {other!r} differ only in case")
             path = f"{PRISMA_CLI}/{package.at}/{inner}"
-            yield _spooled(path, reader.read(), spool, executable=member.executable)
-
-
-def _spooled(path: str, content: Iterable[bytes], spool: BinaryIO, *, executable: bool) -> File:
-    digest, offset = hashlib.sha256(), spool.tell()
-    for data in content:
-        digest.update(data)
-        spool.write(data)
-    size = spool.tell() - offset
-    return File(path, size, digest.hexdigest(), Slice(spool.name, offset, size), executable)
+            yield spooled(path, reader.read(), spool, executable=member.executable)
 
 
 def _named(package: NpmPackage) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,10 +12,11 @@ from pathspec import GitIgnoreSpec
 
 from bundler.adapters.read_archive import open_archive
 from bundler.adapters.regular import open_regular
-from bundler.adapters.tar_reader import Member, Reader
+from bundler.adapters.tar_reader import Reader
 from bundler.errors import IntegrityError
 from bundler.model.bundle import PYTHON, Entry, File, Link, Slice
 from bundler.model.paths import link_fault
+from bundler.payloads.spool import spooled
 from bundler.platforms import HEAD, programs
 
 _NEVER = ("EXTERNALLY-MANAGED",)
@@ -68,17 +68,8 @@ def _kept(reader: Reader, name: str, folder: str, left_out: Callable[[str], bool
                 raise IntegrityError(f"{name}: hard link {inner!r} leads to {member.target!r}, no file kept before it")
             yield replace(files[member.target], path=f"{folder}/{inner}")
         else:
-            files[member.path] = _spooled(reader, member, f"{folder}/{inner}", spool)
+            files[member.path] = spooled(f"{folder}/{inner}", reader.read(), spool, executable=member.executable)
             yield files[member.path]
-
-
-def _spooled(reader: Reader, member: Member, path: str, spool: BinaryIO) -> File:
-    digest, offset = hashlib.sha256(), spool.tell()
-    for data in reader.read():
-        digest.update(data)
-        spool.write(data)
-    size = spool.tell() - offset
-    return File(path, size, digest.hexdigest(), Slice(spool.name, offset, size), member.executable)
 
 
 def _without_dangling(entries: list[Entry]) -> list[Entry]:

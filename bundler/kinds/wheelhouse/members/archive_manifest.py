@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
@@ -18,20 +17,18 @@ from pydantic import (
     ValidationError,
 )
 
-from bundler.adapters.read_archive import read_member
-from bundler.errors import BundleError, IntegrityError
-from bundler.model.bundle import MANIFEST, Entry, File, Link
+from bundler.errors import IntegrityError
+from bundler.model.bundle import Entry, File, Link
 from bundler.model.contents import ListedFile
 from bundler.model.interpreter import Interpreter
 from bundler.model.json_text import limited
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Facts
 from bundler.platforms import name_for
-from bundler.words import Arch, ComponentName, DistroName, DistroVersion, PythonVersion, Sha256, Spec, Wanted
+from bundler.words import Arch, Commit, ComponentName, DistroName, DistroVersion, PythonVersion, Sha256, Spec, Wanted
 
 _CONFIG = ConfigDict(extra="ignore", strict=False)
 _MOST_REQUIREMENTS = 1000
-LARGEST = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class _Keys:
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     component: ComponentName
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    commit: Commit
     distro: DistroName
     version: DistroVersion
     arch: Arch
@@ -136,15 +133,6 @@ def _words(file: ListedFile) -> dict[str, str | int | bool]:
         return {"path": file.path, "link": file.link}
     words: dict[str, str | int | bool] = {"path": file.path, "size": file.size or 0, "sha256": file.sha256 or ""}
     return {**words, "executable": True} if file.executable else words
-
-
-def inputs_of(archive: Path) -> str:
-    """The inputs that an archive says it was made from; "" if it does not say. The file is among its first."""
-    try:
-        content = read_member(archive, archive.name, MANIFEST, LARGEST)
-        return parse(content).inputs if content else ""
-    except BundleError:
-        return ""
 
 
 @cache
