@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TypeVar, cast
 
 from bundler.adapters.store import Store
+from bundler.fetch import blob_of
 from bundler.model.bundle import Entry
-from bundler.payloads.payload import Payload
-from bundler.session import Network, Session
+from bundler.payloads.payload import Made, Payload
+from bundler.session import Network, Session, fetch_one
 
 T = TypeVar("T")
 
@@ -33,6 +35,22 @@ class Bench:
             if key not in self._made:
                 self._made[key] = make()
             return cast("T", self._made[key])
+
+    def make(self, payload: Payload, made: Made) -> Path:
+        """Where the file that is made of a payload's pins is in the store; it is made if it is not there.
+
+        Raises IntegrityError if it becomes another one than the lock pins, UnreachableError, LockError.
+        """
+        blob = blob_of(made.pin)
+        if path := self.store.take(blob):
+            return path
+        for pin in payload.pins():
+            fetch_one(pin, self.store, self.network)
+        with tempfile.TemporaryDirectory(dir=self._spool) as folder:
+            path = Path(folder, "made")
+            with path.open("wb") as file:
+                made.write(self.at, file)
+            return self.store.join(blob, [path])
 
     def entries(self, payload: Payload) -> tuple[Entry, ...]:
         """What a payload puts into archives; what they share is unpacked once."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.errors import UsageError
-from bundler.progress import Progress
+from bundler.errors import UnreachableError, UsageError
+from bundler.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from bundler.adapters.github import GitHub
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bundler.adapters.index import Index
     from bundler.adapters.store import Store
     from bundler.adapters.workspace import Workspace
+    from bundler.model.pin import Pin
 
 
 @dataclass(frozen=True)
@@ -139,3 +140,17 @@ class Network:
     def registry(self) -> str:
         """The npm registry's address, fit to fetch from. Raises UnreachableError if none is known."""
         return self.http.sign_in(self.registry_address)
+
+
+def fetch_one(pin: Pin, store: Store, network: Network | None) -> Path:
+    """Bring one file into the store; without a network it has to be there. Raises UnreachableError, IntegrityError."""
+    from bundler.fetch import addresses_of, blob_of, from_store, hinted
+
+    if network is None:
+        return from_store(store)(pin)
+    addresses = addresses_of(pin, lambda: network.index, lambda: network.registry)
+    try:
+        with Silent().task("", 0) as task:
+            return store.fetch(blob_of(pin), addresses, network.http, task)
+    except UnreachableError as error:
+        raise hinted(error, pin) from error

@@ -16,9 +16,7 @@ from bundler.kinds.wheelhouse.members import file_list
 from bundler.kinds.wheelhouse.members.installer import render
 from bundler.model.bundle import FILE_LIST, INSTALLER, REQUIREMENTS, RUNTIME_ENV, WHEELS
 from bundler.model.interpreter import Interpreter
-from bundler.payloads.prisma import database_env
 from bundler.payloads.prisma.choice import Database, Engines
-from bundler.payloads.prisma.places import DATABASE_ENV, PRISMA_ENGINES
 from bundler.words import Arch
 from tests.model.samples import REQUEST
 
@@ -54,11 +52,8 @@ def archive(folder: Path, version: str, program: str = "", *, database: bool = F
     (folder / RUNTIME_ENV).write_text(f"LITELLM_PACKAGE_SPEC=litellm=={version}\nexport LITELLM_MODE=quick\n")
     request = replace(REQUEST, python=Interpreter(f"{MINOR}.0", f"linux-{ARCH}", 36))
     if database:
-        (folder / PRISMA_ENGINES).mkdir(parents=True)
-        (folder / PRISMA_ENGINES / "query-engine").touch()
-        (folder / DATABASE_ENV).write_bytes(database_env.render())
-        for name in ("prisma", "node"):
-            (wheels / f"{name}-1.0-py3-none-any.whl").write_text("#!/bin/sh\n")
+        (wheels / "prisma-1.0+aiws.1-py3-none-any.whl").write_text("#!/bin/sh\n")
+        (wheels / "node-1.0-py3-none-any.whl").write_text("#!/bin/sh\n")
         engines = Engines("0" * 40, "https://engines.test/{commit}/{platform}/{engine}.gz")
         choice = Database("5.17.0", engines, "host", "pip/__init__.py")  # any file that is installed
         request = replace(request, sections=(("database", choice),))

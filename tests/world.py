@@ -14,14 +14,16 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from unittest import mock
 
 from bundler import cli
+from tests.prisma_client import client
 from tests.server import listening
 
 TARGETS = """\
@@ -59,8 +61,12 @@ def make_wheel(
     module: str = "",
     script: str = "",
     deflated: bool = False,
+    more: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Path:
-    """Write a real, installable wheel; `module` is its code, and its function `script` becomes a program."""
+    """Write a real, installable wheel; `module` is its code, and its function `script` becomes a program.
+
+    `more` are further files, by path.
+    """
     file, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += f"Requires-Python: {requires_python}\n" if requires_python else ""
@@ -68,6 +74,7 @@ def make_wheel(
     files = {
         f"{file}.py": module.encode(),
         f"{file}_data.bin": payload,
+        **more,
         f"{info}/METADATA": metadata.encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
     }
@@ -236,7 +243,7 @@ def _make_stock(folder: Path) -> None:
             make_wheel(folder, "orjson", "3.1", tag=tag, payload=tag.encode() * 1000)
     make_wheel(folder, "aiohttp", "3.0", ["async-timeout; python_full_version < '3.11.3'"])
     make_wheel(folder, "async-timeout", "5.0")
-    make_wheel(folder, "prisma", "0.15.0")
+    make_wheel(folder, "prisma", "0.15.0", more=client("5.17.0", "c" * 40))
     make_wheel(folder, "pip", "26.0")
 
 

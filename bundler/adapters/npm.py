@@ -28,13 +28,14 @@ _LOCK_WORDS = (
 
 @dataclass(frozen=True)
 class Resolved:
-    """A package as npm resolved it: where it is to be installed, and what its file must be."""
+    """A package as npm resolved it: where it is to be installed, and what its file must be; its licence, if it says."""
 
     name: str
     version: str
     at: str
     path: str
     integrity: str
+    license: str = ""
 
 
 def find_registry(env: Mapping[str, str], run: Runner) -> str:
@@ -92,7 +93,7 @@ def _packages(document: object, registry: str) -> Iterator[Resolved]:
         # Where every npm registry keeps a package's file, unless it says otherwise.
         usual = f"{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
         path = found.removeprefix(registry) if found.startswith(registry) else usual
-        yield Resolved(name, version, at, path, integrity)
+        yield Resolved(name, version, at, path, integrity, str(facts.get("license") or ""))
 
 
 def _program(env: Mapping[str, str]) -> str:

@@ -151,13 +151,13 @@ def opened(
     given = {**_tools(), _SOURCE: source, **{f"{_WHEELS}/{wheel.filename}": wheel.path for wheel in wheels}}
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         outlet = Path(folder, "outlet")
-        with sealed(_system(), given, _BENCH, Path(folder, "root"), outlet, cancelled) as sandbox:
+        with sealed(host_system(), given, _BENCH, Path(folder, "root"), outlet, cancelled) as sandbox:
             workshop = Workshop(sandbox, name, outlet, timeout)
             workshop.prepare(wheels)
             yield workshop
 
 
-def _system() -> dict[str, Path]:
+def host_system() -> dict[str, Path]:
     """What is needed of this host as it stands: the system's programs and the Python that runs here."""
     shown = {path: Path(path) for path in _SYSTEM if Path(path).exists()}
     for prefix in sorted({sys.base_prefix, sys.base_exec_prefix, str(Path(sys.base_prefix).resolve())}):

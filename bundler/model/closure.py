@@ -37,12 +37,16 @@ _LAST_PATCH = 9999
 
 @dataclass(frozen=True)
 class Wheel:
-    """What a wheel says of itself: its file name and the metadata inside; the extras that it offers, if known."""
+    """What a wheel says of itself: its file name and the metadata inside; the extras that it offers, if known.
+
+    `recorded` are its files and their SHA-256 (hex), of a wheel that is made here only (`wheel_name.is_made`).
+    """
 
     filename: str
     requires_dist: tuple[str, ...] = ()
     requires_python: str | None = None
     extras: frozenset[str] | None = None
+    recorded: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import BinaryIO
 
 from packaging.utils import canonicalize_name
@@ -12,7 +13,7 @@ from bundler.errors import IntegrityError
 from bundler.model.closure import Wheel
 from bundler.model.headers import read_headers
 from bundler.model.wheel_content import WheelContent
-from bundler.model.wheel_name import parse_wheel_name
+from bundler.model.wheel_name import is_made, parse_wheel_name
 from bundler.model.zip_file import ZipReader
 
 _LARGEST_METADATA = 4 << 20
@@ -41,7 +42,7 @@ def read_wheel(stream: BinaryIO, filename: str, *, digests: bool = True) -> Whee
     wheel = parse_metadata(archive.read(content.file("METADATA"), _LARGEST_METADATA), filename)
     if digests:
         content.check_digests()
-    return wheel
+    return replace(wheel, recorded=content.recorded()) if is_made(filename) else wheel
 
 
 def parse_metadata(text: bytes, filename: str) -> Wheel:

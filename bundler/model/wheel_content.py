@@ -68,6 +68,11 @@ class WheelContent:
             raise self._fault(f"it has no {name} in {self._info}")
         return member
 
+    def recorded(self) -> tuple[tuple[str, str], ...]:
+        """Each file that RECORD lists with a SHA-256 (hex), and that."""
+        pairs = ((path, value) for path, (algorithm, value) in self._record.items() if algorithm == "sha256")
+        return tuple((path, base64.urlsafe_b64decode(f"{value}=").hex()) for path, value in pairs)
+
     def check_digests(self) -> None:
         """Inflate everything, and compare it with RECORD."""
         for member in self._files.values():

@@ -26,11 +26,25 @@ RunShell = Callable[[str], str]
 PathOf = Callable[[str], Path]
 
 
+@dataclass(frozen=True)
+class Made:
+    """A file that no place has: it is made of a payload's pins. What it must become, and what writes it.
+
+    `write` is told where the pins' files are. It raises BundleError.
+    """
+
+    pin: Pin
+    write: Callable[[PathOf, BinaryIO], None]
+
+
 class Payload(Hashable, Protocol):
     """One part of an archive: a frozen value."""
 
     def pins(self) -> Iterable[Pin]:
         """What is fetched for it."""
+
+    def made(self) -> Iterable[Made]:
+        """What is made of it before anything is put into the archive."""
 
     def entries(self, at: PathOf, spool: BinaryIO) -> Iterable[Entry]:
         """What it puts into the archive. Bytes that it unpacks go to the file `spool`. Raises IntegrityError."""
@@ -44,6 +58,9 @@ class Pinned(Protocol):
 
     def pins(self) -> Iterable[Pin]:
         """The files."""
+
+    def wheels(self) -> Iterable[LockedWheel]:
+        """The wheels that are made of them, which the lock lists among all others."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +148,14 @@ class Locker(Protocol):
 
     def lock(self, choice: Choice, target: Target, old: Pinned | None, *, keep: bool) -> tuple[Pinned | None, str]:
         """Return the pins, those of `old` if they may be kept, or None and why there are none. Raises BundleError."""
+
+    def settle(
+        self, pinned: Pinned, target: Target, wheels: Sequence[LockedWheel]
+    ) -> tuple[Pinned, Sequence[LockedWheel]]:
+        """Return the pins and the locked wheels, with what the payload makes in the place of what an index has.
+
+        Raises BundleError.
+        """
 
 
 class SectionModule(PayloadModule, Protocol):

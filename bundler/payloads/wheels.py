@@ -12,7 +12,7 @@ from bundler.model.contents import Contents
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
-from bundler.payloads.payload import Parts, PathOf
+from bundler.payloads.payload import Made, Parts, PathOf
 
 SECTION = ""
 PLACES = (f"{WHEELS}/",)
@@ -31,6 +31,10 @@ class Wheels:
     def pins(self) -> Iterator[Pin]:
         """Each wheel."""
         return map(Pin.of_wheel, self.wheels)
+
+    def made(self) -> tuple[Made, ...]:
+        """Nothing: a wheel that is made is made by whoever pins its parts."""
+        return ()
 
     def entries(self, at: PathOf, spool: BinaryIO) -> Iterator[Entry]:
         """Each wheel as it is in the store."""

@@ -45,6 +45,9 @@ class Platform(Protocol):
     def tags(self, arch: Arch, floor: int) -> Iterator[str]:
         """The platform tags (PEP 425) of all wheels that it takes, the most specific first."""
 
+    def own_tag(self, arch: Arch, floor: int) -> str:
+        """The platform tag of a wheel of programs that is made here of others' parts."""
+
     def resolver_word(self, arch: Arch, floor: int) -> str:
         """What uv calls it: the value of `--python-platform`."""
 

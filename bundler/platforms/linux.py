@@ -45,6 +45,11 @@ def tags(arch: Arch, floor: int) -> Iterator[str]:
     yield f"linux_{MACHINES[arch]}"
 
 
+def own_tag(arch: Arch, floor: int) -> str:
+    """The tag of a wheel that is made here: one that claims nothing of the libraries that it needs."""
+    return f"linux_{MACHINES[arch]}"
+
+
 def resolver_word(arch: Arch, floor: int) -> str:
     """What uv calls it: the newest manylinux that both know."""
     return f"{MACHINES[arch]}-manylinux_2_{max((minor for minor in _UVS if minor <= floor), default=_UVS[0])}"

@@ -40,6 +40,11 @@ def tags(arch: Arch, floor: int) -> Iterator[str]:
     return mac_platforms((floor, 0), MACHINES[arch])
 
 
+def own_tag(arch: Arch, floor: int) -> str:
+    """The tag of a wheel that is made here."""
+    return f"macosx_{floor}_0_{MACHINES[arch]}"
+
+
 def resolver_word(arch: Arch, floor: int) -> str:
     """What uv calls it."""
     return TRIPLES[arch]

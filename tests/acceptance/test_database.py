@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bundler.adapters.wheel_file import WheelWriter
 from bundler.kinds.manifests import Manifests
 from bundler.payloads.prisma.choice import ENGINES, Database
 from tests.acceptance.roots import debian_root
 from tests.interpreters import interpreter
 from tests.model.samples import wheelhouse_of
+from tests.programs import elf
 from tests.server import Reply, Server, serving
 
 pytestmark = pytest.mark.slow
@@ -33,7 +37,8 @@ ROOT = Path(__file__).parent.parent.parent
 TARGET = "debian-12-amd64"
 ASSET = f"litellm-runtime-{TARGET}.tar.gz"
 PLATFORM = "debian-openssl-3.0.x"
-CLI = "packages/prisma/cli/node_modules/prisma/build/index.js"
+WHEEL = "packages/pip/prisma-0.15.0+aiws.1-py3-none-linux_x86_64.whl"
+CLI = "prisma/_offline/cli/node_modules/prisma/build/index.js"
 
 
 def aiws(*words: str, cwd: Path, mirror: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -60,8 +65,7 @@ def server() -> Iterator[Server]:
     assert chosen is not None
     with serving() as made:
         for engine in ENGINES:
-            program = f"#!/bin/sh\necho {engine} {chosen.engines.commit}\n".encode()
-            content = gzip.compress(program, mtime=0)
+            content = gzip.compress(elf(f"{engine} {chosen.engines.commit}\n"), mtime=0)
             path = chosen.engines.address_of(PLATFORM, engine).removeprefix("https://binaries.prisma.sh")
             made.script(path, Reply(content))
             made.script(f"{path}.sha256", Reply(f"{hashlib.sha256(content).hexdigest()}  {engine}.gz\n".encode()))
@@ -100,27 +104,47 @@ def test_the_client_is_generated_where_there_is_no_network(built: Path, server: 
     done = aiws("--json", "rehearse", str(archive), "--root", root, cwd=built, mirror=server.address)
     report = json.loads(done.stdout)
     steps = {step["name"]: step for step in report["steps"]}
-    generated = steps["database: generate the client"]
-    print(f"{generated['detail']}: {generated['seconds']} s; archive {archive.stat().st_size / 1e6:.1f} MB")
     assert report["ok"], report
-    assert generated["detail"].startswith("Node.js v")
+    for whose in ("consumers", "install.sh"):
+        generated = steps[f"{whose}: database: generate the client"]
+        print(f"{whose}: {generated['seconds']} s; archive {archive.stat().st_size / 1e6:.1f} MB")
+        assert generated["detail"].startswith("Node.js v")
     assert [attempt for step in report["steps"] for attempt in step["attempts"]] == []
 
 
+def wheel_of(archive: Path, folder: Path) -> Path:
+    """The wheel with all that a database needs, taken out of an archive."""
+    with tarfile.open(archive) as tar:
+        tar.extract(f"litellm-runtime/{WHEEL}", folder, filter="data")
+    return folder / "litellm-runtime" / WHEEL
+
+
 def test_install_sh_leaves_nothing_when_the_client_cannot_be_generated(built: Path, tmp_path: Path) -> None:
-    """Its CLI fails, in an archive whose own list knows of it: nothing of the caller's environment reaches Node.js."""
+    """Its CLI fails, in an archive whose own lists know of it: nothing of the caller's environment reaches Node.js."""
     with tarfile.open(built / "dist" / ASSET) as tar:
         tar.extractall(tmp_path, filter="data")
     top = tmp_path / "litellm-runtime"
-    cli, listed = top / CLI, top / "metadata" / "files.sha256"
-    before = hashlib.sha256(cli.read_bytes()).hexdigest()
-    cli.write_text('console.error("no client today")\nprocess.exit(1)\n')
-    text = listed.read_text()
-    assert f"{before}  {CLI}\n" in text
-    listed.write_text(text.replace(before, hashlib.sha256(cli.read_bytes()).hexdigest()))
-    path = f"{Path(interpreter('3.11')).parent}:/usr/bin:/bin"
+    before = (top / WHEEL).read_bytes()
+    changed = io.BytesIO()
+    writer = WheelWriter(changed)
+    with zipfile.ZipFile(io.BytesIO(before)) as wheel:
+        for one in wheel.infolist():
+            content = wheel.read(one)
+            if one.filename == CLI:
+                content = b'console.error("no client today")\nprocess.exit(1)\n'
+            if not one.filename.endswith("/RECORD"):
+                writer.put(one.filename, content, executable=bool(one.external_attr >> 16 & 0o100))
+    writer.close("prisma-0.15.0+aiws.1.dist-info")
+    (top / WHEEL).write_bytes(changed.getvalue())
+    listed, requirements = top / "metadata" / "files.sha256", top / "metadata" / "requirements.txt"
+    pinned = requirements.read_bytes()
+    repinned = pinned.replace(sha256(before).encode(), sha256(changed.getvalue()).encode())
+    requirements.write_bytes(repinned)
+    text = listed.read_text().replace(sha256(before), sha256(changed.getvalue()))
+    listed.write_text(text.replace(sha256(pinned), sha256(repinned)))
+    programs = f"{Path(interpreter('3.11')).parent}:/usr/bin:/bin"
     argv = ["sh", str(top / "install.sh"), "--prefix", str(tmp_path / "opt")]
-    env = {"PATH": path, "HOME": str(tmp_path)}
+    env = {"PATH": programs, "HOME": str(tmp_path)}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "generating the database client" in done.stdout
@@ -130,24 +154,138 @@ def test_install_sh_leaves_nothing_when_the_client_cannot_be_generated(built: Pa
     assert not (tmp_path / "opt").exists()
 
 
-def test_what_npm_packs_is_what_npm_installs(built: Path, server: Server, tmp_path: Path) -> None:
-    """The CLI in the archive, file by file, is what npm itself makes of the same packages."""
-    with tarfile.open(built / "dist" / ASSET) as tar:
-        prefix = "litellm-runtime/packages/prisma/cli/node_modules/"
-        ours = {
-            m.name.removeprefix(prefix): tar.extractfile(m) for m in tar if m.isfile() and m.name.startswith(prefix)
-        }
-        digests = {name: hashlib.sha256(file.read()).hexdigest() for name, file in ours.items() if file}
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_what_npm_packs_is_what_npm_installs(built: Path, tmp_path: Path) -> None:
+    """The CLI in the wheel, file by file, is what npm itself makes of the same packages."""
+    prefix = "prisma/_offline/cli/node_modules/"
+    with zipfile.ZipFile(wheel_of(built / "dist" / ASSET, tmp_path / "archive")) as wheel:
+        names = [name for name in wheel.namelist() if name.startswith(prefix)]
+        digests = {name.removeprefix(prefix): sha256(wheel.read(name)) for name in names}
     (tmp_path / "package.json").write_text('{"private": true, "dependencies": {"prisma": "5.17.0"}}')
     npm = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-bin-links"]
     subprocess.run(npm, cwd=tmp_path, check=True, capture_output=True)
     folder = tmp_path / "node_modules"
     theirs = {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(folder)): sha256(path.read_bytes())
         for path in folder.rglob("*")
         if path.is_file() and path.name != ".package-lock.json"
     }
     assert digests == theirs
+
+
+def test_the_patch_is_all_that_differs_from_upstream(built: Path, tmp_path: Path) -> None:
+    """The wheel's modules are upstream's with the patch on them, as git applies it; pip and the RECORD agree."""
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--dest",
+        str(tmp_path / "theirs"),
+        "prisma==0.15.0",
+    ]
+    subprocess.run(pip, check=True, timeout=120)
+    upstream, ours = tmp_path / "upstream", tmp_path / "ours"
+    with zipfile.ZipFile(tmp_path / "theirs" / "prisma-0.15.0-py3-none-any.whl") as wheel:
+        wheel.extractall(upstream)
+    with zipfile.ZipFile(wheel_of(built / "dist" / ASSET, tmp_path / "archive")) as wheel:
+        wheel.extractall(ours)
+    patch = ROOT / "bundler" / "payloads" / "prisma" / "prisma-client-py.patch"
+    subprocess.run(["git", "apply", str(patch)], cwd=upstream, check=True, timeout=60)
+    shutil.rmtree(ours / "prisma" / "_offline")
+    assert read_below(ours / "prisma") == read_below(upstream / "prisma")
+
+
+def read_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def venv(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with the wheel and what it asks for, from the archive alone."""
+    folder = tmp_path_factory.mktemp("venv")
+    with tarfile.open(built / "dist" / ASSET) as tar:
+        tar.extractall(folder, filter="data")
+    wheels = folder / "litellm-runtime" / "packages" / "pip"
+    subprocess.run([interpreter("3.11"), "-m", "venv", str(folder / "venv")], check=True, timeout=120)
+    pip = [
+        str(folder / "venv" / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-index",
+        "--find-links",
+        str(wheels),
+    ]
+    subprocess.run([*pip, "prisma"], check=True, timeout=120)
+    return folder
+
+
+SCHEMA = """\
+datasource db {
+  provider = "postgresql"
+  url      = env("DATABASE_URL")
+}
+generator client {
+  provider = "prisma-client-py"
+}
+model Thing {
+  id String @id
+}
+"""
+
+
+def prisma(venv: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the CLI with nothing in the environment, an empty home and no network."""
+    home, work = venv / "home", venv / "work"
+    home.mkdir(exist_ok=True)
+    work.mkdir(exist_ok=True)
+    (work / "schema.prisma").write_text(SCHEMA)
+    alone = ["unshare", "--net", "--map-root-user"] if shutil.which("unshare") else []
+    made = {"HOME": str(home), "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", **env}
+    argv = [*alone, str(venv / "venv" / "bin" / "prisma"), *words]
+    done = subprocess.run(argv, cwd=work, env=made, capture_output=True, text=True, check=False, timeout=120)
+    assert not list(home.iterdir()), "nothing is left in the home folder"
+    return done
+
+
+def test_with_nothing_in_the_environment_the_client_is_generated(venv: Path) -> None:
+    done = prisma(venv, "generate", "--schema", "schema.prisma")
+    assert done.returncode == 0, done.stdout + done.stderr
+    packages = next((venv / "venv" / "lib").glob("python3*/site-packages"))
+    baked = f"{packages}/prisma/_offline/engines/query-engine"
+    assert baked in (packages / "prisma" / "client.py").read_text()
+    code = "from prisma import Prisma; Prisma(); from prisma.engine.utils import ensure; print(ensure({}))"
+    asked = subprocess.run(
+        [str(venv / "venv" / "bin" / "python"), "-c", code],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert asked.stdout.strip() == baked, asked.stderr
+
+
+@pytest.mark.parametrize("words", [("migrate", "deploy"), ("db", "push", "--skip-generate")])
+def test_migrations_reach_the_schema_engine_of_the_wheel(words: tuple[str, ...], venv: Path) -> None:
+    """The stand-in is started and says its version, which is no answer; nothing is fetched in its place."""
+    done = prisma(venv, *words, "--schema", "schema.prisma", DEBUG="prisma:*")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "_offline/engines/schema-engine" in said
+    assert "binaries.prisma.sh" not in said
+
+
+def test_a_variable_that_is_set_wins(venv: Path) -> None:
+    done = prisma(venv, "migrate", "deploy", "--schema", "schema.prisma", PRISMA_SCHEMA_ENGINE_BINARY="/nowhere/mine")
+    assert "/nowhere/mine" in done.stdout + done.stderr
 
 
 def test_an_engine_that_was_replaced_fails_lock_and_build(built: Path, server: Server, tmp_path: Path) -> None:
@@ -157,7 +295,7 @@ def test_an_engine_that_was_replaced_fails_lock_and_build(built: Path, server: S
     folder = mirror / "all_commits" / commit / PLATFORM
     folder.mkdir(parents=True)
     for engine in ENGINES:
-        (folder / f"{engine}.gz").write_bytes(gzip.compress(b"something else"))
+        (folder / f"{engine}.gz").write_bytes(gzip.compress(elf("something else")))
         (folder / f"{engine}.gz.sha256").write_text(f"{'0' * 64}  {engine}.gz\n")
     fresh = checkout(tmp_path / "fresh")
     words = ("--cache-dir", str(tmp_path / "cache"))

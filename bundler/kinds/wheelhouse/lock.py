@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Annotated, ClassVar
 
@@ -29,7 +29,7 @@ from bundler.model.paths import is_plain_name
 from bundler.model.target import platform_of
 from bundler.model.toml import parse_toml
 from bundler.model.versions import parse_versions
-from bundler.model.wheel_name import parse_wheel_name
+from bundler.model.wheel_name import is_made, parse_wheel_name
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Pinned
 from bundler.platforms import marker
@@ -98,7 +98,11 @@ class Lock:
             table: object = dict(pylock.tool or {}).get(TOOL)
             own = {k: v for k, v in table.items() if k not in SECTIONS} if isinstance(table, dict) else table
             facts = _facts_adapter().validate_python(own)
-            return cls(facts, tuple(_wheel(package) for package in pylock.packages), tuple(_sections(table)))
+            lock = cls(facts, tuple(_wheel(package) for package in pylock.packages), tuple(_sections(table)))
+            for section, pinned in lock.sections:
+                if unlisted := set(pinned.wheels()) - set(lock.wheels):
+                    raise ValueError(f"tool.{TOOL}.{section}: {unlisted.pop().filename} is not among the packages")
+            return lock
         except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
             place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as the parser says it
             raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0, again) from error
@@ -141,6 +145,10 @@ class Lock:
         """`request` with what this lock decided: the versions of `lock --set`, and which sections are pinned."""
         return request.with_sections(dict(self.sections)).with_versions(self.facts.set)
 
+    def published(self) -> Lock:
+        """The same lock as an index could serve it: what is made here under the version that it is made of."""
+        return replace(self, wheels=tuple(map(_published, self.wheels)))
+
     def digests(self) -> set[str]:
         """The SHA-256 of every file that this lock pins."""
         pinned = (pin for _, one in self.sections for pin in one.pins())
@@ -159,6 +167,13 @@ class Lock:
     def lacking(self, request: Request) -> tuple[tuple[str, str], ...]:
         """What an archive would be without, though `request` asks for it: the section's name, and why."""
         return _without(request, dict(self.sections))
+
+
+def _published(wheel: LockedWheel) -> LockedWheel:
+    if not is_made(wheel.filename):
+        return wheel
+    version = Version(wheel.version).public
+    return replace(wheel, version=version, filename=wheel.filename.replace(wheel.version, version))
 
 
 def lacking(text: str, request: Request) -> tuple[tuple[str, str], ...]:

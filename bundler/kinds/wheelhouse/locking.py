@@ -152,6 +152,7 @@ class _Work:
                 built=self.sources.lock(request),
             )  # fmt: skip
             refuse(self.doubtful, request.target.name, made)
+            made = self._settled(request, made)
         except BundleError as error:
             return became("failed", error=error)
         if made.render() == lock_text(self.workspace, request).text:
@@ -171,6 +172,14 @@ class _Work:
         }
         pinned = {name: payload for name, (payload, _) in made.items() if payload is not None}
         return pinned, tuple((name, why) for name, (_, why) in made.items() if why)
+
+    def _settled(self, request: Request, lock: Lock) -> Lock:
+        """The lock with what payloads make in the place of what an index has."""
+        wheels: Sequence[LockedWheel] = lock.wheels
+        pinned = dict(lock.sections)
+        for name in pinned:
+            pinned[name], wheels = self.lockers[name].settle(pinned[name], request.target, wheels)
+        return replace(lock, wheels=tuple(wheels), sections=tuple(pinned.items()))
 
     def settled(self, outcomes: Mapping[_Order, Outcome]) -> dict[_Order, Outcome]:
         """Write what waits for a changed build lock: all of it, if every target that shares it resolved, else none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,6 +18,7 @@ from bundler.model.pin import Pin
 if TYPE_CHECKING:
     from bundler.adapters.archive import Written
     from bundler.bench import Bench
+    from bundler.payloads.payload import Payload
 
 
 @dataclass(frozen=True)
@@ -73,37 +74,41 @@ class WheelhouseJob:
     recipe: Recipe
     lock: Lock
 
-    def pins(self) -> Sequence[Pin]:
-        """What its payloads are fetched from."""
+    @cached_property
+    def _payloads(self) -> Sequence[Payload]:
         from bundler.kinds.wheelhouse.pack import parts_of  # large: loaded when an archive is made
         from bundler.payloads import payloads_of
 
-        return [pin for payload in payloads_of(parts_of(self.recipe, self.lock)) for pin in payload.pins()]
+        return payloads_of(parts_of(self.recipe, self.lock))
+
+    def pins(self) -> Sequence[Pin]:
+        """What its payloads are fetched from."""
+        return [pin for payload in self._payloads for pin in payload.pins()]
 
     def kept(self) -> Sequence[Pin]:
         """The same: nothing else of it stays in the store."""
         return self.pins()
 
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
-        """The component's own wheel, if it is built from source."""
+        """What payloads make of their pins, and the component's own wheel, if it is built from source."""
+        pairs = [(payload, made) for payload in self._payloads for made in payload.made()]
+        makers = {made.pin.sha256: partial(bench.make, payload, made) for payload, made in pairs}
         wheel, request = self.lock.built, self.recipe.request
         if wheel is None:
-            return {}
+            return makers
         from bundler.kinds.wheelhouse.sources import Sources  # large: loaded when asked for
 
         sources = bench.once("sources", lambda: Sources(bench.session, bench.network))
-        return {wheel.sha256: lambda: sources.make(wheel, request)}
+        return {**makers, wheel.sha256: lambda: sources.make(wheel, request)}
 
     def write(self, bench: Bench, file: BinaryIO) -> Written:
         """Prove the wheels, and write the archive. Raises ProofError, IntegrityError."""
         from bundler.adapters.archive import write_archive
-        from bundler.kinds.wheelhouse.pack import parts_of, plan, prove_wheels, wheel_reader
-        from bundler.payloads import payloads_of
+        from bundler.kinds.wheelhouse.pack import plan, prove_wheels, wheel_reader
 
         read = bench.once("wheels", lambda: wheel_reader(bench.at))
         prove_wheels(self.lock.effective(self.recipe.request), self.lock, read)
-        payloads = payloads_of(parts_of(self.recipe, self.lock))
-        carried = [entry for payload in payloads for entry in bench.entries(payload)]
+        carried = [entry for payload in self._payloads for entry in bench.entries(payload)]
         bundle = plan(self.recipe, self.lock, carried)
         label = f"packing {self.recipe.asset.removesuffix('.tar.gz')}"
         with bench.session.progress.task(label, bundle.size, brief=True) as task:

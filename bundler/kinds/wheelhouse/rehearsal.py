@@ -22,9 +22,9 @@ from bundler.kinds.steps import (
     StepError,
     Work,
     machine_for,
-    run,
     take,
 )
+from bundler.kinds.steps import run as run_in
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
@@ -136,14 +136,15 @@ class Rehearsing:
             ("consumers: the program answers", self._version),
             *([("program: ready, and answers", lambda: self._serve(plan))] if plan else []),
             ("consumers: install again, nothing changes", self._install_again),
+            *self._payloads("consumers", f"PATH={_VENV}/bin:$PATH"),
             ("install.sh: install", self._script),
             ("install.sh: again, nothing changes", self._script_again),
-            *self._payloads(),
+            *self._payloads("install.sh", f". {_PREFIX}/{self._facts.component}.env"),
             ("install.sh: uninstall leaves nothing", self._uninstall),
         ]
 
     def _run(self, *argv: str) -> str:
-        return run(self._sandbox, argv, self._env)
+        return run_in(self._sandbox, argv, self._env)
 
     @property
     def _program(self) -> str:
@@ -227,14 +228,16 @@ class Rehearsing:
         said = _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
         return f"{said}; {self._unchanged(_PREFIX, before.digest)}"
 
-    def _payloads(self) -> Iterator[tuple[str, Work]]:
-        """What shows that payloads work, with nothing but what the installer's file exports."""
+    def _payloads(self, whose: str, setting: str) -> Iterator[tuple[str, Work]]:
+        """What shows that payloads work in `whose` installation, with nothing but what `setting` sets."""
+        env = {"PATH": SYSTEM_PATH, "HOME": f"{FOLDER}/empty", "LANG": "C.UTF-8"}
 
         def run(words: str) -> str:
-            return self._run("/bin/sh", "-ec", f". {_PREFIX}/{self._facts.component}.env; {words}")
+            return run_in(self._sandbox, ("/bin/sh", "-ec", f"{setting}; {words}"), env)
 
         for name, section in SECTIONS.items():
-            yield from section.rehearsal(self._facts.sections.get(name), run)
+            for step, work in section.rehearsal(self._facts.sections.get(name), run):
+                yield f"{whose}: {step}", work
 
     def _uninstall(self) -> str:
         said = self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX, "--uninstall")

@@ -46,7 +46,7 @@ def resolve(
     Raises LockError if no set of wheels fits, ProofError if the set does not close on the target.
     """
     wanted = request.with_sections(sections).with_versions(versions)
-    preferences = previous.render() if previous else None
+    preferences = previous.published().render() if previous else None
     if built and built[0].version not in Requirement(wanted.requirement).specifier:
         raise LockError(
             f"{request.target.name}: the source makes {built[0].project} {built[0].version}, "

@@ -13,7 +13,7 @@ from bundler.adapters.pip_compile import PipCompile
 from bundler.adapters.process import run
 from bundler.adapters.store import Blob
 from bundler.errors import BundleError, LockError, UnreachableError
-from bundler.fetch import addresses_of, blob_of, from_store, hinted
+from bundler.fetch import blob_of
 from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.build_state import read_build_lock
 from bundler.kinds.wheelhouse.build_wheel import Means, build_wheel, identity, lock_build
@@ -21,8 +21,7 @@ from bundler.kinds.wheelhouse.manifest import SourceArchive
 from bundler.kinds.wheelhouse.request import Request, build_lock_name
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.pin import Pin
-from bundler.progress import Silent
-from bundler.session import Network, Session
+from bundler.session import Network, Session, fetch_one
 
 
 class Sources:
@@ -128,15 +127,7 @@ class Sources:
     def _fetch(self, pin: Pin) -> Path:
         """Fetch a file into the store, or take it from there once it is known to be whole."""
         self._store.discard_damaged([blob_of(pin)])
-        if self._network is None:
-            return from_store(self._store)(pin)
-        network = self._network
-        addresses = addresses_of(pin, lambda: network.index, lambda: network.registry)
-        try:
-            with Silent().task("", 0) as task:
-                return self._store.fetch(blob_of(pin), addresses, network.http, task)
-        except UnreachableError as error:
-            raise hinted(error, pin) from error
+        return fetch_one(pin, self._store, self._network)
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:

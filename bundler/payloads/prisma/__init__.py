@@ -9,14 +9,11 @@ from importlib.resources import files
 
 from bundler.model.bundle import MANIFEST
 from bundler.model.target import Target
-from bundler.model.variables import PLAIN
 from bundler.model.verdict import Finding
 from bundler.payloads.payload import Choice, Facts, Locker, Parts, Payload, Pinned, RunShell
 from bundler.payloads.prisma.choice import NODE_WHEEL, Database
 from bundler.payloads.prisma.facts import DatabaseFacts
-from bundler.payloads.prisma.findings import NPM_MANIFEST, npm_words
 from bundler.payloads.prisma.pins import LockedDatabase
-from bundler.payloads.prisma.places import DATABASE_ENV, PRISMA
 from bundler.payloads.prisma.support import DatabaseSupport
 from bundler.session import Network, Session
 from bundler.words import PATH_PART
@@ -25,20 +22,14 @@ SECTION = "database"
 CHOICE = Database
 PINS = LockedDatabase
 FACTS = DatabaseFacts
-PLACES = (f"{PRISMA}/", DATABASE_ENV)
-PROGRAMS = (f"{PRISMA}/",)
+# Its wheel stands among all others.
+PLACES: tuple[str, ...] = ()
+PROGRAMS: tuple[str, ...] = ()
 LINKS: tuple[str, ...] = ()
-TEXTS = (DATABASE_ENV,)
-NOTED: Mapping[re.Pattern[str], Callable[[bytes], object]] = {NPM_MANIFEST: npm_words}
+TEXTS: tuple[str, ...] = ()
+NOTED: Mapping[re.Pattern[str], Callable[[bytes], object]] = {}
 HELPERS = (NODE_WHEEL,)
-VARIABLES = {
-    "PRISMA_BINARY_CACHE_DIR": r"/.*",
-    "PRISMA_QUERY_ENGINE_BINARY": r"/.*",
-    "PRISMA_QUERY_ENGINE_LIBRARY": r"/.*",
-    "PRISMA_SCHEMA_ENGINE_BINARY": r"/.*",
-    "PRISMA_HIDE_UPDATE_MESSAGE": PLAIN,
-    "CHECKPOINT_DISABLE": PLAIN,
-}
+VARIABLES: Mapping[str, str] = {}
 _SETTING = "database_schema"
 # The script's line, if what it names is a `words.PlainPath`.
 _SCHEMA = re.compile(rf"^{_SETTING}='({PATH_PART}(/{PATH_PART})*)'$".encode(), re.MULTILINE)
@@ -70,6 +61,7 @@ def facts(choice: Choice | None, pinned: Pinned | None, target: Target) -> Datab
         return DatabaseFacts(supported=False, reason=choice.lacking(target))
     return DatabaseFacts(
         supported=True,
+        wheel=pinned.wheel.filename,
         prisma_cli=pinned.prisma_cli,
         engines=pinned.commit,
         platform=pinned.platform,
@@ -87,7 +79,8 @@ def disagreements(facts: Facts | None, pinned: Pinned | None, requirements: Sequ
         yield Finding(f"{MANIFEST} and the lock inside disagree on database support")
     if not isinstance(pinned, LockedDatabase):
         return
-    if (pinned.prisma_cli, pinned.commit, pinned.platform) != (facts.prisma_cli, facts.engines, facts.platform):
+    locked = (pinned.wheel.filename, pinned.prisma_cli, pinned.commit, pinned.platform)
+    if locked != (facts.wheel, facts.prisma_cli, facts.engines, facts.platform):
         yield Finding(f"{MANIFEST} speaks of another Prisma than the lock inside")
     asked = [text for text in requirements if text.startswith(NODE_WHEEL.partition(">")[0])]
     if (facts.node == "wheel") != bool(asked):

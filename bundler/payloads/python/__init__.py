@@ -11,7 +11,7 @@ from bundler.model.bundle import PYTHON, Entry, Folder
 from bundler.model.contents import Contents
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
-from bundler.payloads.payload import Parts, PathOf, PythonPart
+from bundler.payloads.payload import Made, Parts, PathOf, PythonPart
 
 SECTION = ""
 PLACES = (f"{PYTHON}/",)
@@ -31,6 +31,10 @@ class Python:
         if pin := self.part.pin:
             name = f"portable CPython {self.part.version} for {self.part.platform}"
             yield Pin(name, pin.sha256, None, pin.address)
+
+    def made(self) -> tuple[Made, ...]:
+        """Nothing: the archive is taken as it is."""
+        return ()
 
     def entries(self, at: PathOf, spool: BinaryIO) -> Iterator[Entry]:
         """The folder where installers look for a Python, and what a runtime needs of the portable one."""

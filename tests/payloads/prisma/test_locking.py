@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +16,17 @@ from bundler.adapters.http import Http, Mirror
 from bundler.adapters.npm import Resolved
 from bundler.adapters.store import Store
 from bundler.errors import IntegrityError, LockError, UnreachableError
-from bundler.payloads.prisma.locking import lock_database, lock_packages
-from bundler.payloads.prisma.pins import LockedDatabase, NpmPackage
-from tests.payloads.prisma.test_pins import CHOICE, CLI, ENGINES, PLATFORM, TARGET
+from bundler.payloads.prisma.choice import EngineName
+from bundler.payloads.prisma.locking import lock_engines, lock_packages
+from bundler.payloads.prisma.pins import LockedEngine, NpmPackage
+from tests.payloads.prisma.test_pins import ENGINES, PLATFORM, TARGET
 from tests.server import Reply, Server, serving
 
-CONTENT = b"a gzip file"
+PROGRAM = b"a program"
+CONTENT = gzip.compress(PROGRAM, mtime=0)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 INTEGRITY = "sha512-" + base64.b64encode(hashlib.sha512(CONTENT).digest()).decode()
-RESOLVED = Resolved("@x/y", "1.0.0", "node_modules/@x/y", "@x/y/-/y-1.0.0.tgz", INTEGRITY)
+RESOLVED = Resolved("@x/y", "1.0.0", "node_modules/@x/y", "@x/y/-/y-1.0.0.tgz", INTEGRITY, "MIT")
 
 
 @pytest.fixture
@@ -43,27 +46,35 @@ def publish(server: Server, **listed: str) -> None:
         server.script(f"{path(engine)}.sha256", Reply(text.encode()))
 
 
-def packages_of(name: str, version: str) -> tuple[NpmPackage, ...]:
-    assert (name, version) == ("prisma", "5.17.0")
-    return (CLI,)
-
-
-def locked(server: Server, folder: Path) -> LockedDatabase:
+def locked(server: Server, folder: Path) -> tuple[LockedEngine, ...]:
     with closing(Http([Mirror("https://engines.test/", f"{server.address}/")])) as http:
-        return lock_database(CHOICE, TARGET, http, Store(folder), packages_of)
+        return lock_engines(TARGET, ENGINES, http, Store(folder), lambda programs: None)
 
 
 def test_engines_are_pinned_by_address_size_and_digest(server: Server, tmp_path: Path) -> None:
     publish(server, schema=DIGEST.upper())
-    pins = locked(server, tmp_path)
-    assert pins is not None
-    assert [(one.name, one.size, one.sha256) for one in pins.engines] == [
-        ("query-engine", len(CONTENT), DIGEST),
-        ("schema-engine", len(CONTENT), DIGEST),
-    ]
-    assert pins.engines[0].address == ENGINES.address_of(PLATFORM, "query-engine"), "the mirror is not recorded"
-    assert pins.npm == (CLI,)
-    assert pins.serves(CHOICE, TARGET)
+    inside = hashlib.sha256(PROGRAM).hexdigest()
+    addresses = [ENGINES.address_of(PLATFORM, name) for name in ("query-engine", "schema-engine")]
+    assert locked(server, tmp_path) == (  # the mirror is not recorded
+        LockedEngine("query-engine", addresses[0], len(CONTENT), DIGEST, inside),
+        LockedEngine("schema-engine", addresses[1], len(CONTENT), DIGEST, inside),
+    )
+
+
+def test_the_programs_are_checked_before_they_are_pinned(server: Server, tmp_path: Path) -> None:
+    publish(server)
+    seen = {}
+
+    def check(programs: Mapping[EngineName, Path]) -> None:
+        seen.update({name: path.read_bytes() for name, path in programs.items()})
+        raise LockError("no program")
+
+    with (
+        closing(Http([Mirror("https://engines.test/", f"{server.address}/")])) as http,
+        pytest.raises(LockError, match="no program"),
+    ):
+        lock_engines(TARGET, ENGINES, http, Store(tmp_path), check)
+    assert seen == {"query-engine": PROGRAM, "schema-engine": PROGRAM}
 
 
 def test_a_digest_that_disagrees_is_told(server: Server, tmp_path: Path) -> None:
@@ -90,7 +101,7 @@ def test_a_folder_as_mirror_without_the_platform_is_the_same(tmp_path: Path) -> 
         closing(Http([Mirror("https://engines.test/", f"file://{tmp_path}/")])) as http,
         pytest.raises(LockError, match=r"debian-openssl-3\.0\.x"),
     ):
-        lock_database(CHOICE, TARGET, http, Store(tmp_path / "store"), packages_of)
+        lock_engines(TARGET, ENGINES, http, Store(tmp_path / "store"), lambda programs: None)
 
 
 @pytest.mark.parametrize("status", [403, 503])
@@ -103,7 +114,10 @@ def test_a_server_that_refuses_is_out_of_reach(status: int, server: Server, tmp_
 
 def test_npm_packages_are_pinned_by_size_and_digest() -> None:
     (package,) = lock_packages([RESOLVED], lambda path: {RESOLVED.path: CONTENT}[path])
-    assert package == NpmPackage("@x/y", "1.0.0", RESOLVED.at, RESOLVED.path, len(CONTENT), DIGEST, INTEGRITY)
+    facts = (RESOLVED.at, RESOLVED.path, len(CONTENT), DIGEST, INTEGRITY)
+    assert package == NpmPackage("@x/y", "1.0.0", "MIT", *facts)
+    (unsaid,) = lock_packages([replace(RESOLVED, license="")], lambda path: CONTENT)
+    assert unsaid == NpmPackage("@x/y", "1.0.0", "not said", *facts)
 
 
 def test_npms_integrity_decides() -> None:
@@ -122,6 +136,7 @@ def test_npms_integrity_decides() -> None:
         {"version": ""},
         {"integrity": "sha1-x"},
         {"integrity": ""},
+        {"license": "MIT\nsha256: 0"},
     ],
 )
 def test_words_of_npm_that_make_no_sense_are_refused_before_anything_is_fetched(change: dict[str, str]) -> None:

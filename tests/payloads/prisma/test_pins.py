@@ -11,7 +11,14 @@ from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for, l
 from bundler.model.target import Target
 from bundler.payloads.payload import Pinned
 from bundler.payloads.prisma.choice import NODE_WHEEL, Database, Engines, platform_of
-from bundler.payloads.prisma.pins import LockedDatabase, LockedEngine, NpmPackage
+from bundler.payloads.prisma.pins import (
+    REVISION,
+    LockedClient,
+    LockedDatabase,
+    LockedEngine,
+    MadeWheel,
+    NpmPackage,
+)
 from tests.model.samples import DEBIAN_12, REQUEST, WHEEL, real_manifests, real_texts, request_of
 
 COMMIT = "3" * 40
@@ -20,24 +27,33 @@ CHOICE = Database("5.17.0", ENGINES, "wheel", "litellm/proxy/schema.prisma")
 TARGET = replace(DEBIAN_12, openssl="3.0.x")
 ASKED = replace(REQUEST, target=TARGET, sections=(("database", CHOICE),))
 INTEGRITY = f"sha512-{'A' * 86}=="
-CLI = NpmPackage("prisma", "5.17.0", "node_modules/prisma", "prisma/-/prisma-5.17.0.tgz", 9, "a" * 64, INTEGRITY)
-DEBUG = NpmPackage("@x/debug", "1.0.0", "node_modules/@x/debug", "@x/debug/-/debug-1.0.0.tgz", 8, "b" * 64, INTEGRITY)
+CLI = NpmPackage(
+    "prisma", "5.17.0", "Apache-2.0", "node_modules/prisma", "prisma/-/prisma-5.17.0.tgz", 9, "a" * 64, INTEGRITY
+)
+DEBUG = NpmPackage(
+    "@x/debug", "1.0.0", "MIT", "node_modules/@x/debug", "@x/debug/-/debug-1.0.0.tgz", 8, "b" * 64, INTEGRITY
+)
+CLIENT = LockedClient("0.15.0", "prisma-0.15.0-py3-none-any.whl", 7, "e" * 64)
 PLATFORM = "debian-openssl-3.0.x"
 PINS = LockedDatabase(
     "5.17.0",
     COMMIT,
     PLATFORM,
     (
-        LockedEngine("query-engine", ENGINES.address_of(PLATFORM, "query-engine"), 5, "c" * 64),
-        LockedEngine("schema-engine", ENGINES.address_of(PLATFORM, "schema-engine"), 6, "d" * 64),
+        LockedEngine("query-engine", ENGINES.address_of(PLATFORM, "query-engine"), 5, "c" * 64, "1" * 64),
+        LockedEngine("schema-engine", ENGINES.address_of(PLATFORM, "schema-engine"), 6, "d" * 64, "2" * 64),
     ),
     (DEBUG, CLI),
+    node=True,
+    client=CLIENT,
+    wheel=MadeWheel(REVISION, "prisma-0.15.0+aiws.1-py3-none-linux_x86_64.whl", 11, "f" * 64),
 )
 
 
 def lock(pins: LockedDatabase | None) -> Lock:
     sections: dict[str, Pinned] = {"database": pins} if pins else {}
-    return Lock(facts_for(ASKED, "uv 0.9", "2026-11-24T00:00:00Z", {}, sections), (WHEEL,), tuple(sections.items()))
+    wheels = (WHEEL, pins.made) if pins else (WHEEL,)
+    return Lock(facts_for(ASKED, "uv 0.9", "2026-11-24T00:00:00Z", {}, sections), wheels, tuple(sections.items()))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +136,21 @@ def test_another_openssl_makes_the_lock_stale() -> None:
 
 
 def test_every_pinned_file_has_a_digest_that_the_store_keeps() -> None:
-    assert lock(PINS).digests() == {WHEEL.sha256, "a" * 64, "b" * 64, "c" * 64, "d" * 64}
+    assert lock(PINS).digests() == {WHEEL.sha256, *("a" * 64, "b" * 64, "c" * 64, "d" * 64, "e" * 64, "f" * 64)}
+
+
+def test_another_revision_of_what_is_ours_makes_the_lock_stale() -> None:
+    older = replace(PINS, wheel=replace(PINS.wheel, revision=REVISION + 1))
+    assert lock(older).staleness(ASKED) == "its database pins are for other choices"
+
+
+def test_the_wheel_that_is_made_is_locked_with_all_others() -> None:
+    text = lock(PINS).render()
+    assert text.count(PINS.wheel.filename) == 3, "its name, its path, and what makes it"
+    assert "0.15.0+aiws.1" not in lock(PINS).published().render().partition("[tool.")[0]
+    alone = replace(lock(PINS), wheels=(WHEEL,)).render()
+    with pytest.raises(MalformedLockError, match="is not among the packages"):
+        Lock.parse(alone, "pylock.x.toml")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +166,9 @@ def test_every_pinned_file_has_a_digest_that_the_store_keeps() -> None:
         ('prisma-cli = "5.17.0"', 'prisma-cli = "5.18.0"'),
         ('name = "schema-engine"', 'name = "query-engine"'),
         ("size = 6", "size = 0"),
+        ("revision = 1", "revision = 0"),
+        ('license = "MIT"', 'license = "MIT\\nsha256"'),
+        ('"prisma-0.15.0-py3-none-any.whl"', '"other-0.15.0-py3-none-any.whl"'),
         ("size = 6", "size = 99999999999"),
     ],
 )

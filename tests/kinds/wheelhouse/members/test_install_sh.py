@@ -398,8 +398,7 @@ def test_systemd_reads_the_variables_that_a_shell_sources(site: Site, tmp_path: 
     assert {"PATH": STANDARD_PATH, **found} == sourced(site.prefix / "litellm.env")
     version = (site.home / "current").resolve()
     assert found["PATH"] == f"{version}/venv/bin:{STANDARD_PATH}"
-    assert found["PRISMA_QUERY_ENGINE_BINARY"] == f"{version}/packages/prisma/engines/query-engine"
-    assert found["CHECKPOINT_DISABLE"] == "1"
+    assert not [name for name in found if "PRISMA" in name], "the wheel needs none"
     if READER.exists():  # systemd's parser of such files, in a program that prints what it read
         (tmp_path / "environment.d").mkdir()
         shutil.copy(place, tmp_path / "environment.d" / "99-litellm.conf")

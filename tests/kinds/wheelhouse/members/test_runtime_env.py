@@ -233,8 +233,6 @@ def test_a_variable_that_is_not_on_the_list_is_neither_written_nor_accepted(name
         ("PIP_NO_INDEX", "true"),
         ("PIP_PREFER_BINARY", "true"),
         ("ANSIBLE_BECOME_FLAGS", "-HSnE"),
-        ("PRISMA_QUERY_ENGINE_BINARY", "/opt/litellm/packages/prisma/engines/query-engine"),
-        ("CHECKPOINT_DISABLE", "1"),
         ("DISABLE_SCHEMA_UPDATE", "true"),
     ],
 )
