@@ -373,6 +373,13 @@ def test_a_variable_that_bash_could_misread_is_told(pair: str) -> None:
     assert ": environment" in said
 
 
+@pytest.mark.parametrize("pair", ["ANSIBLE_BECOME_FLAGS: -HSnE", 'LITELLM_OFFLINE_MODE: "true"'])
+def test_what_pip_and_an_offline_host_need_may_stand_in_a_manifest(pair: str) -> None:
+    name, _, value = pair.partition(": ")
+    manifest = wheelhouse_of(parse(litellm=LITELLM + f"environment: {{{pair}}}\n"))
+    assert manifest.environment == {name: value.strip('"')}
+
+
 @PROPERTY
 @given(st.dictionaries(st.sampled_from([*GOOD, "x.yaml"]), st.text(max_size=40)))
 def test_no_text_raises_anything_but_a_manifest_error(texts: dict[str, str]) -> None:
