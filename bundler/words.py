@@ -80,6 +80,11 @@ Wanted: TypeAlias = Annotated[
     AfterValidator(_plain_requirement),
     Field(title="a requirement", examples=["demo>=1.2"]),
 ]
+ProjectName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", max_length=100),
+    Field(title="a project's name", examples=["demo"]),
+]
 PythonVersion: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^3\.[0-9]{1,2}\.[0-9]{1,3}$"),

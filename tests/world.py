@@ -74,9 +74,9 @@ def make_wheel(
     files = {
         f"{file}.py": module.encode(),
         f"{file}_data.bin": payload,
-        **more,
         f"{info}/METADATA": metadata.encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
+        **more,
     }
     if script:
         files[f"{info}/entry_points.txt"] = f"[console_scripts]\n{name} = {file}:{script}\n".encode()

@@ -11,6 +11,7 @@ import click
 
 from bundler.cli import Options
 from bundler.cli.output import complain, error_json, print_findings
+from bundler.kinds.manifests import known_bad
 from bundler.model.release import parse_address
 from bundler.model.verdict import Finding, Verdict
 from bundler.release.folder import VerifyReport, verify_each
@@ -36,13 +37,17 @@ def command(options: Options, subjects: tuple[str, ...], digests_only: bool, ign
     """Prove that archives, dist folders and published releases are whole.
 
     Checks SHA256SUMS, each archive's own file list and layout, and that its wheels are exactly what a host will ask
-    for. PATH is an archive or a folder of archives. OWNER/REPO@TAG is a release on GitHub: what it serves is downloaded
-    to the store, parts are joined, and the moving release latest-runtime is compared with the one that it follows.
+    for, none of them known to be bad to the manifests at hand. PATH is an archive or a folder of archives.
+    OWNER/REPO@TAG is a release on GitHub: what it serves is downloaded to the store, parts are joined, and the moving
+    release latest-runtime is compared with the one that it follows.
     """
     session = options.session(jobs=jobs)
     released = {word: address for word in subjects if not Path(word).exists() and (address := parse_address(word))}
     local = verify_each(
-        [Path(word) for word in subjects if word not in released], session.progress, partial=ignore_missing
+        [Path(word) for word in subjects if word not in released],
+        session.progress,
+        known_bad(session),
+        partial=ignore_missing,
     )
     remote = _remote(session, list(released.values()), digests_only=digests_only) if released else []
     if options.json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +9,7 @@ from bundler.adapters.digest import sha256_of
 from bundler.adapters.own_folder import private_folder
 from bundler.errors import UsageError
 from bundler.kinds import kind_of
-from bundler.kinds.kind import Component
-from bundler.kinds.manifests import load_manifests
+from bundler.kinds.manifests import components_at_hand
 from bundler.kinds.steps import Rehearsal, Step
 from bundler.model.verdict import Verdict
 from bundler.session import Session
@@ -47,20 +45,9 @@ def rehearse(session: Session, archive: Path, root: Path | None) -> RehearsalRep
     sha256 = sha256_of(archive)
     mountpoint = private_folder(session.cache_dir, "rehearsal")
     verdict, rehearsal = kind_of(archive, archive.name).rehearse(
-        archive, place, mountpoint, lambda: _components(session), lambda step: _tell(session, step)
+        archive, place, mountpoint, lambda: components_at_hand(session), lambda step: _tell(session, step)
     )
     return RehearsalReport(archive, place, sha256, verdict, rehearsal)
-
-
-def _components(session: Session) -> Sequence[Component] | None:
-    """The components of the manifests at hand; None if none were chosen and none are found. Raises ManifestError."""
-    try:
-        workspace = session.workspace()
-    except UsageError:
-        if session.manifests:
-            raise
-        return None
-    return tuple(load_manifests(workspace).components.values())
 
 
 def _tell(session: Session, step: Step) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from bundler.errors import Problem
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.known_bad import KnownBad
 from bundler.model.outcome import Outcome
 from bundler.model.pin import Pin
 from bundler.model.verdict import Verdict
@@ -153,6 +154,10 @@ class Component(Protocol):
     @property
     def component(self) -> str:
         """What the manifest calls it."""
+
+    @property
+    def known_bad(self) -> KnownBad:
+        """What its manifest says that nothing may hold, and why."""
 
     def choices(self, hosts: Hosts) -> int:
         """How many choices there are to be looked at: what work grows with."""

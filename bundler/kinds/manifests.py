@@ -15,12 +15,14 @@ from bundler.kinds import KINDS
 from bundler.kinds.kind import Component, Kind
 from bundler.model.document import Document, parse_yaml
 from bundler.model.hosts import Hosts
+from bundler.model.known_bad import KnownBad
 from bundler.model.manifest_schema import holds, shown
 from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target
 from bundler.model.targets_file import TargetsFile
 from bundler.model.validation import standing, validate
+from bundler.session import Session
 
 _TARGETS, _PYTHON = "targets.yaml", "python.yaml"
 # Work grows with them.
@@ -146,6 +148,26 @@ def _same_archives(
         if same := next((name for name in names if name in seen), ""):
             yield documents[f"{stem}.yaml"].problem(("asset",), f"asset: {seen[same]}.yaml makes {same} too")
         seen |= dict.fromkeys(names, stem)
+
+
+def known_bad(session: Session) -> KnownBad:
+    """What the manifests at hand say that nothing may hold; nothing if none were chosen and none are found.
+
+    Raises ManifestError.
+    """
+    components = components_at_hand(session) or ()
+    return {package: reason for one in components for package, reason in one.known_bad.items()}
+
+
+def components_at_hand(session: Session) -> Sequence[Component] | None:
+    """The components of the manifests at hand; None if none were chosen and none are found. Raises ManifestError."""
+    try:
+        workspace = session.workspace()
+    except UsageError:
+        if session.manifests:
+            raise
+        return None
+    return tuple(load_manifests(workspace).components.values())
 
 
 def load_manifests(workspace: Workspace) -> Manifests:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.kinds import kind_of
-from bundler.model.verdict import Verdict
+from bundler.model.known_bad import KnownBad, bad_among
+from bundler.model.verdict import Finding, Verdict
 from bundler.progress import Progress
 
 _AT_ONCE = 2
 
 
-def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Verdict, ...]:
-    """Verify archives, each a file and what it is called; several at a time."""
+def judge(archives: Sequence[tuple[Path, str]], progress: Progress, bad: KnownBad) -> tuple[Verdict, ...]:
+    """Verify archives, each a file and what it is called; several at a time. What is known to be `bad` is found too."""
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
-        running = [pool.submit(_judge, path, name) for path, name in archives]
+        running = [pool.submit(_judge, path, name, bad) for path, name in archives]
         verdicts: list[Verdict] = []
         for (_, name), future in zip(archives, running, strict=True):
             verdict = future.result()
@@ -28,6 +30,9 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress) -> tuple[Ver
         pool.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for an archive's end
 
 
-def _judge(path: Path, name: str) -> Verdict:
+def _judge(path: Path, name: str, bad: KnownBad) -> Verdict:
     """Verify one archive, as what it says it is."""
-    return kind_of(path, name).judge(path, name)
+    verdict = kind_of(path, name).judge(path, name)
+    if fault := bad_among(verdict.holds, bad):
+        return replace(verdict, findings=(*verdict.findings, Finding(fault)))
+    return verdict

@@ -40,6 +40,7 @@ class Wheel:
     """What a wheel says of itself: its file name and the metadata inside; the extras that it offers, if known.
 
     `recorded` are its files and their SHA-256 (hex), of a wheel that is made here only (`wheel_name.is_made`).
+    `startup` are files in it that Python runs whenever it starts, at most the first few.
     """
 
     filename: str
@@ -47,6 +48,7 @@ class Wheel:
     requires_python: str | None = None
     extras: frozenset[str] | None = None
     recorded: tuple[tuple[str, str], ...] = ()
+    startup: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

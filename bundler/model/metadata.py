@@ -39,10 +39,11 @@ def read_wheel(stream: BinaryIO, filename: str, *, digests: bool = True) -> Whee
     """
     archive = ZipReader(stream, filename)
     content = WheelContent(archive, filename)
-    wheel = parse_metadata(archive.read(content.file("METADATA"), _LARGEST_METADATA), filename)
+    told = parse_metadata(archive.read(content.file("METADATA"), _LARGEST_METADATA), filename)
     if digests:
         content.check_digests()
-    return replace(wheel, recorded=content.recorded()) if is_made(filename) else wheel
+    recorded = content.recorded() if is_made(filename) else ()
+    return replace(told, startup=content.startup, recorded=recorded)
 
 
 def parse_metadata(text: bytes, filename: str) -> Wheel:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from bundler.model.known_bad import Package
+
 # What disagrees with what was listed or promised (exit code 3); what a host would miss (1); what is only told (0).
 Grade: TypeAlias = Literal["integrity", "closure", "note"]
 
@@ -19,12 +21,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found in one archive. `summary` says what it is, for people; `tar_sha256` is the digest of its tar."""
+    """What was found in one archive. `summary` says what it is, for people; `tar_sha256` is the digest of its tar.
+
+    `holds` are the packages in it.
+    """
 
     name: str
     findings: tuple[Finding, ...] = ()
     summary: str = ""
     tar_sha256: str | None = None
+    holds: tuple[Package, ...] = ()
 
     @property
     def good(self) -> bool:

@@ -34,6 +34,8 @@ _PIP = re.compile(r"pip[0-9.]*", re.IGNORECASE)
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _LARGEST_RECORD, _LARGEST_TEXT = 8 << 20, 1 << 20
 _MOST_TAGS = 256
+# Modules that Python imports whenever it starts, and how many of such files are told.
+_CUSTOMIZE, _MOST_STARTUP = ("sitecustomize", "usercustomize"), 10
 _WHEEL_FIELDS = {"wheel-version": 1, "root-is-purelib": 1, "tag": _MOST_TAGS}
 _WHEEL_VERSION = re.compile(r"1\.[0-9]")
 # Length of the digest, as base64 without padding spells it.
@@ -56,7 +58,7 @@ class WheelContent:
         self._project = project
         self._files = {member.path: member for member in archive.members if member.kind == "file"}
         self._info = self._info_folder(project, version)
-        self._check_places()
+        self.startup = self._check_places()
         self._check_wheel(tags)
         self._record = self._read_record()
         self._check_programs()
@@ -97,12 +99,14 @@ class WheelContent:
             raise self._fault(f"its folder {found[0][:200]!r} speaks of another wheel")
         return found[0]
 
-    def _check_places(self) -> None:
-        """Every file is installed somewhere, and no two at one place."""
+    def _check_places(self) -> tuple[str, ...]:
+        """Every file is installed somewhere, and no two at one place; return those that Python runs when it starts."""
         files = [(self._place(member), False) for member in self._archive.members if member.kind == "file"]
         folders = {(self._place(member), True) for member in self._archive.members if member.kind == "folder"}
         if clash := find_clash([*files, *folders]):
             raise self._fault(f"two of its files would be installed as {clash[:200]!r}")
+        there = (path.removeprefix("site/") for path, _ in files if path.startswith("site/"))
+        return tuple(sorted(path[:200] for path in there if _is_startup(path))[:_MOST_STARTUP])
 
     def _place(self, member: ZipMember) -> str:
         """Where a member is installed: the kind of place, and the path below it."""
@@ -221,6 +225,12 @@ class WheelContent:
 
     def _fault(self, fault: str) -> IntegrityError:
         return IntegrityError(f"{self._name}: pip would not install it, or not as others do: {fault}")
+
+
+def _is_startup(path: str) -> bool:
+    """Say whether Python runs a file of site-packages whenever it starts, as `site` says it does, in any spelling."""
+    top, _, inner = path.lower().partition("/")
+    return (top.endswith(".pth") and not inner) or top.partition(".")[0] in _CUSTOMIZE
 
 
 def _identity(filename: str) -> tuple[str, Version, frozenset[Tag]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.regular import chunks, read_regular
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, UsageError, gravest
 from bundler.kinds.verify import judge
+from bundler.model.known_bad import KnownBad
 from bundler.model.sidecar import Files, SidecarFacts, UnreadError
 from bundler.model.verdict import Finding, Verdict
 from bundler.progress import Progress
@@ -56,10 +58,13 @@ def verify(paths: Sequence[Path], progress: Progress) -> VerifyReport:
     return report
 
 
-def verify_each(paths: Sequence[Path], progress: Progress, *, partial: bool = False) -> VerifyReport:
+def verify_each(
+    paths: Sequence[Path], progress: Progress, bad: KnownBad = MappingProxyType({}), *, partial: bool = False
+) -> VerifyReport:
     """Verify as `verify` does; what that raises is in the report's `errors`, and all other paths are verified.
 
-    With `partial`, not all that a folder's SHA256SUMS lists has to be there.
+    No archive may hold what is known to be `bad`. With `partial`, not all that a folder's SHA256SUMS lists has to be
+    there.
     """
     archives: list[Path] = []
     findings: list[Finding] = []
@@ -72,7 +77,7 @@ def verify_each(paths: Sequence[Path], progress: Progress, *, partial: bool = Fa
             continue
         archives += inside
         findings += found
-    verdicts = judge([(path, path.name) for path in archives], progress)
+    verdicts = judge([(path, path.name) for path in archives], progress, bad)
     return VerifyReport(tuple(zip(archives, verdicts, strict=True)), tuple(findings), tuple(errors))
 
 

@@ -14,6 +14,7 @@ from bundler.adapters.regular import chunks
 from bundler.adapters.release_listing import Listing
 from bundler.adapters.store import Blob
 from bundler.errors import IntegrityError
+from bundler.kinds.manifests import known_bad
 from bundler.kinds.verify import judge
 from bundler.model.release import Asset, disagreement
 from bundler.model.verdict import Verdict
@@ -70,7 +71,7 @@ class _Fetching:
                 except IntegrityError as error:
                     findings.append(error.message)
         archives = [(path, name) for name, path in sorted(there.items()) if name.endswith(ARCHIVE)]
-        return Judgement(judge(archives, self.session.progress), tuple(findings), there)
+        return Judgement(judge(archives, self.session.progress, known_bad(self.session)), tuple(findings), there)
 
     def blobs(self, wholes: Mapping[str, Sequence[str]]) -> Iterator[Blob]:
         """All that the store keeps of the release."""

@@ -603,7 +603,7 @@ STANDS = {"5": "the number 5", "2.5": "the number 2.5", "True": "true", "['a']":
 
 
 # Where any text may stand, or nearly any: lines of gitignore files, files, arguments, answers.
-FREE = {"leave-out", "files", "start", "answer"}
+FREE = {"leave-out", "files", "start", "answer", "reason"}
 
 
 @pytest.mark.parametrize("value", ["", "a b", "é", "x" * 3000, "../../x"], ids=lambda value: value[:7] or "empty")
@@ -637,7 +637,7 @@ def test_every_missing_key_is_told_plainly_with_what_it_holds(name: str) -> None
 REQUIRED = {
     *("distros", "arches", "glibc", "python", "version", "tag", "pins", "address", "sha256", "kind", "component"),
     *("repository", "asset", "requirement", "targets", "prisma-cli", "engines", "commit", "node", "schema"),
-    *("start", "ready", "path", "body", "answer"),
+    *("start", "ready", "path", "body", "answer", "requirements", "reason"),
 }
 
 

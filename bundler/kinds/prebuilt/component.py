@@ -15,6 +15,7 @@ from bundler.kinds.prebuilt.state import lock_name, state_of
 from bundler.model.advice import lock_again
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.known_bad import KnownBad
 from bundler.model.outcome import Outcome, age_of, document_of, named
 from bundler.model.target import select_platforms
 
@@ -30,6 +31,11 @@ class PrebuiltComponent:
     def component(self) -> str:
         """What the manifest calls it."""
         return self.manifest.component
+
+    @property
+    def known_bad(self) -> KnownBad:
+        """Nothing: whoever released it chose what is in it."""
+        return {}
 
     def choices(self, hosts: Hosts) -> int:
         """Its platforms: what work grows with."""

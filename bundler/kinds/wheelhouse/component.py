@@ -21,6 +21,7 @@ from bundler.kinds.wheelhouse.request import Request, request_for
 from bundler.kinds.wheelhouse.state import build_lock_error, lock_problems, lock_text, read_state, state_of
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.known_bad import KnownBad, bad_among, package_of
 from bundler.model.manifest_schema import holds
 from bundler.model.outcome import Outcome
 from bundler.model.portable_python import PortablePython
@@ -43,6 +44,11 @@ class WheelhouseComponent:
         """What the manifest calls it."""
         return self.manifest.component
 
+    @property
+    def known_bad(self) -> KnownBad:
+        """What no lock may hold, and why."""
+        return self.manifest.bad
+
     def requests(self, hosts: Hosts, selectors: Sequence[str] = ("all",)) -> tuple[Request, ...]:
         """What it must offer on each selected target. Raises UsageError for a selector that means none."""
         named = self.name if self.named else ""
@@ -57,10 +63,20 @@ class WheelhouseComponent:
         overrides = self.manifest.overrides
         for index, override in enumerate(overrides):
             yield from self._override_problems(document, hosts, index, override)
+        for place, text in self._exact():
+            if why := bad_among([package_of(text)], self.manifest.bad):
+                yield document.problem(place, f"{'.'.join(map(str, place))}: {why}")
         for name, choice in self.manifest.sections.items():
             for problem in choice.problems(hosts.targets):
                 yield document.problem((name,), f"{name}: {problem}")
         yield from self._python_problems(hosts)
+
+    def _exact(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The requirements of exactly one version, and where they stand."""
+        yield ("requirement",), self.manifest.requirement
+        for index, override in enumerate(self.manifest.overrides):
+            if override.requirement:
+                yield ("overrides", index, "requirement"), override.requirement
 
     def _override_problems(self, document: Document, hosts: Hosts, index: int, override: Override) -> Iterator[Problem]:
         try:

@@ -30,8 +30,11 @@ from bundler.model.bundle import (
 )
 from bundler.model.closure import Wheel, prove
 from bundler.model.contents import Contents, ListedFile
+from bundler.model.known_bad import package
 from bundler.model.paths import link_fault
+from bundler.model.startup import startup_faults
 from bundler.model.verdict import Finding, Verdict
+from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads import PAYLOADS, SECTIONS
 from bundler.payloads.payload import Parts, PythonPart
 
@@ -165,7 +168,8 @@ def _verdict(
         python = f"{facts.python.source} Python {facts.python.version}"
         host = f"{facts.distro} {facts.version} {facts.arch} ({python})"
         summary = f"{facts.requirement}, {len(contents.wheels)} wheels close on {host}"
-    return Verdict(name, findings, summary, contents.tar_sha256 if contents else None)
+    holds = tuple(package(*parse_wheel_name(wheel.filename)[:2]) for wheel in contents.wheels) if contents else ()
+    return Verdict(name, findings, summary, contents.tar_sha256 if contents else None, holds)
 
 
 def _told(findings: Iterator[str]) -> tuple[str, ...]:
@@ -261,6 +265,7 @@ def _lock(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
             yield f"{LOCK}: is for another {word}\n    expected {stated}\n    actual   {locked_for}"
     if requirements.differs(contents.texts.get(REQUIREMENTS, b""), lock):
         yield f"{REQUIREMENTS}: is not what the lock inside makes it"
+    yield from startup_faults(contents.wheels, lock.facts.startup_files)
     yield from (finding.message for finding in _of_payloads(facts, lock, contents))
 
 

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter,
 
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.request import Request
+from bundler.model.known_bad import bad_among, package
 from bundler.model.locked_wheel import LockedWheel, Source
 from bundler.model.manifest_values import adapter_of
 from bundler.model.needs import PARSING
@@ -33,7 +34,7 @@ from bundler.model.wheel_name import is_made, parse_wheel_name
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Pinned
 from bundler.platforms import marker
-from bundler.words import SHA256_PATTERN, PythonVersion, Spec, Wanted
+from bundler.words import SHA256_PATTERN, ProjectName, PythonVersion, Spec, Wanted
 
 TOOL = "aiws-bundle"
 # The public index files a wheel below the BLAKE2b-256 digest of its bytes (Warehouse); any index may do the same.
@@ -77,6 +78,7 @@ class LockFacts:
     glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
     resolver: str
     exclude_newer: str
+    startup_files: tuple[ProjectName, ...] = ()
     set: Annotated[dict[str, str], AfterValidator(_chosen)] = field(default_factory=dict)
 
 
@@ -135,11 +137,20 @@ class Lock:
             return "its marks of what is built from source were changed"
         if self.facts.manifest_sha256 != request.digest():
             return f"the manifests changed: {_difference(self, request)}"
+        if self.facts.startup_files != request.startup_files:
+            return "its list of startup-files was changed"
+        if bad := self.bad(request):
+            return bad
         for name, pinned in self.sections:
             choice = request.choice(name)
             if choice is None or not SECTIONS[name].serves(pinned, choice, request.target):
                 return f"its {name} pins are for other choices"
         return None
+
+    def bad(self, request: Request) -> str:
+        """Say which of its wheels is known to be bad, and why; "" if none is."""
+        packages = (package(wheel.project, wheel.version) for wheel in self.wheels)
+        return bad_among(packages, dict(request.known_bad))
 
     def effective(self, request: Request) -> Request:
         """`request` with what this lock decided: the versions of `lock --set`, and which sections are pinned."""
@@ -206,6 +217,8 @@ def _difference(lock: Lock, request: Request) -> str:
     pairs["source"] = (_named(lock.source), _named(_source_of(request)))
     changed = [f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new]
     old, new = facts.requirements, lock.effective(request).requirements
+    if lock.facts.startup_files != request.startup_files:
+        changed.append(f"startup-files was {list(lock.facts.startup_files)}, is {list(request.startup_files)}")
     changed += [f"{text} is no longer asked for" for text in old if text not in new]
     changed += [f"{text} is asked for" for text in new if text not in old]
     return "; ".join(changed) or "another choice"
@@ -310,5 +323,6 @@ def facts_for(
         glibc=f"2.{request.python.floor}",
         resolver=resolver,
         exclude_newer=exclude_newer,
+        startup_files=request.startup_files,
         set=dict(versions),
     )

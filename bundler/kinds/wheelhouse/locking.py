@@ -147,7 +147,7 @@ class _Work:
                 return became("current", packages=len(before.wheels), lacking=lacking)
             self.say(f"resolving {request.target.name}")
             made = resolve(
-                request, self.resolver, self.metadata,
+                request, self.resolver, partial(self.metadata, known=_looked_into(before, request)),
                 versions=self.versions, exclude_newer=newest, previous=kept, sections=sections,
                 built=self.sources.lock(request),
             )  # fmt: skip
@@ -201,22 +201,30 @@ class _Work:
 
 
 class _Metadata:
-    """Reads the metadata of wheels being locked: the small file beside each (PEP 658), else the wheel itself."""
+    """Reads wheels being locked: those that were looked into by the small file beside each (PEP 658), others whole."""
 
     def __init__(self, session: Session, network: Network) -> None:
         self._store, self._network, self._jobs = session.store(), network, session.jobs
         self._known: dict[str, Wheel] = {}
+        self._whole: set[str] = set()
 
-    def __call__(self, wheels: Sequence[tuple[LockedWheel, str]]) -> list[Wheel]:
-        """Return what each wheel, seen at the given address, says of itself."""
+    def __call__(self, wheels: Sequence[tuple[LockedWheel, str]], known: Set[str]) -> list[Wheel]:
+        """Return what each wheel, seen at the given address, says of itself.
+
+        Of those whose digest is `known` it is not asked again what Python would run of them when it starts.
+        """
         with ThreadPoolExecutor(self._jobs) as pool:
-            return list(pool.map(self._one, wheels))
+            return list(pool.map(lambda pair: self._one(*pair, looked_into=pair[0].sha256 in known), wheels))
 
-    def _one(self, pair: tuple[LockedWheel, str]) -> Wheel:
-        wheel, address = pair
-        if wheel.sha256 not in self._known:
-            self._known[wheel.sha256] = self._beside(wheel, address) or self._inside(wheel, address)
-        return self._known[wheel.sha256]
+    def _one(self, wheel: LockedWheel, address: str, *, looked_into: bool) -> Wheel:
+        if wheel.sha256 in self._whole or (looked_into and wheel.sha256 in self._known):
+            return self._known[wheel.sha256]
+        read = self._beside(wheel, address) if looked_into else None
+        if read is None:
+            read = self._inside(wheel, address)
+            self._whole.add(wheel.sha256)
+        self._known[wheel.sha256] = read
+        return read
 
     def _beside(self, wheel: LockedWheel, address: str) -> Wheel | None:
         if wheel.source:
@@ -233,6 +241,13 @@ class _Metadata:
             path = self._store.fetch(blob, iter([address]), self._network.http, task)
         with open_regular(path) as file:
             return read_wheel(file, wheel.filename)
+
+
+def _looked_into(before: Lock | None, request: Request) -> frozenset[str]:
+    """The SHA-256 of each wheel that the lock of before holds, if it allowed the same wheels to have startup files."""
+    if before is None or before.facts.startup_files != request.startup_files:
+        return frozenset()
+    return frozenset(wheel.sha256 for wheel in before.wheels)
 
 
 def _changes(before: Lock | None, after: Lock) -> tuple[str, ...]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
+from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
 from bundler.kinds.wheelhouse.program import ProgramName, RehearsalPlan
 from bundler.model.document import Document
+from bundler.model.known_bad import KnownBad, package_of
 from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
 from bundler.model.target import Target, selects
@@ -23,9 +26,10 @@ from bundler.model.variables import (
 )
 from bundler.payloads import SECTIONS, VARIABLES
 from bundler.payloads.payload import Choice
-from bundler.words import Address, Commit, ComponentName, Repository, Sha256, Spec, Wanted
+from bundler.words import Address, Commit, ComponentName, ProjectName, Repository, Sha256, Spec, Wanted
 
 _MOST_OVERRIDES = 50
+_MOST_STARTUP, _MOST_BAD = 50, 100
 
 
 def _variables(values: dict[str, str], info: ValidationInfo[object]) -> dict[str, str]:
@@ -88,6 +92,25 @@ class Override:
     ] = None
 
 
+def _canonical(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({canonicalize_name(name) for name in names}))
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Versions that no lock may hold, and why not."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
+    requirements: Annotated[
+        tuple[Spec, ...], Field(min_length=1, max_length=_MOST_BAD, description="The versions, each of one project.")
+    ]
+    reason: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
+        Field(title="a line of text", description="Why, for whoever meets one.", examples=["withdrawn by its makers"]),
+    ]
+
+
 @dataclass(frozen=True)
 class WheelhouseKeys:
     """A component that is a folder of wheels and, where needed, a portable Python; without what payloads add."""
@@ -120,6 +143,18 @@ class WheelhouseKeys:
         AfterValidator(_variables),
         Field(default_factory=dict, description="Variables that runtime.env exports for the component to run with."),
     ] = field(default_factory=dict)
+    startup_files: Annotated[
+        tuple[ProjectName, ...],
+        AfterValidator(_canonical),
+        Field(
+            max_length=_MOST_STARTUP,
+            description="The projects whose wheels may have files that Python runs whenever it starts, such as .pth.",
+        ),
+    ] = ()
+    known_bad: Annotated[
+        tuple[Bad, ...],
+        Field(max_length=_MOST_BAD, description="Versions that no lock may hold, whatever asks for them."),
+    ] = ()
     source: Annotated[
         SourceArchive | None,
         _INDEX_IS_NONE,
@@ -140,6 +175,11 @@ class WheelhouseKeys:
         RehearsalPlan | None,
         Field(description="How the program is started and asked in a rehearsal. Without it: for its version only."),
     ] = None
+
+    @cached_property
+    def bad(self) -> KnownBad:
+        """What no lock may hold, and why."""
+        return {package_of(text): one.reason for one in self.known_bad for text in one.requirements}
 
     @property
     def program_name(self) -> str:

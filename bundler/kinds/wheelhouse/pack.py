@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bundler.adapters.regular import open_regular
-from bundler.errors import ProofError
+from bundler.errors import IntegrityError, ProofError
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.members import archive_manifest, file_list, requirements, runtime_env
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, PythonFacts
@@ -28,6 +28,7 @@ from bundler.model.bundle import (
 from bundler.model.closure import Wheel, prove
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.metadata import read_wheel
+from bundler.model.startup import startup_faults
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Parts, PathOf
 
@@ -35,10 +36,15 @@ ReadWheel = Callable[[LockedWheel], Wheel]
 
 
 def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> None:
-    """Prove that the lock's wheels, as `read` finds them, are what the host will ask for. Raises ProofError."""
+    """Prove that the lock's wheels, as `read` finds them, are what the host will ask for.
+
+    Raises ProofError, and IntegrityError for files that Python runs when it starts and that the lock does not allow.
+    """
     wheels = [read(locked) for locked in lock.wheels]
     if findings := prove((*request.requirements, CONSUMERS_PIP), wheels, request.python):
         raise ProofError(request.target.name, findings, f"{request.again(request.target.name)}, which resolves anew")
+    if faults := list(startup_faults(wheels, lock.facts.startup_files)):
+        raise IntegrityError("\n".join((f"{request.target.name}: {faults[0]}", *faults[1:])))
 
 
 def wheel_reader(path_of: PathOf) -> ReadWheel:

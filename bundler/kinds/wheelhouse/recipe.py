@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+
+from packaging.version import InvalidVersion
 
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.lock import Lock, lacking
 from bundler.kinds.wheelhouse.request import Request
+from bundler.model.known_bad import Package, bad_among, package
 from bundler.model.portable_python import PortablePython, PythonPin
 from bundler.payloads.payload import PythonPart
 
 # Raise it when the same inputs shall give other bytes.
 _FORMAT = 2
+_PACKAGE = re.compile(r'^name = "([^"\n]+)"\nversion = "([^"\n]+)"$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class Recipe:
             "lock": self.lock_sha256,
             "epoch": self.epoch,
         }
+        if self.request.known_bad and (bad := bad_among(_packages(self.lock_text), dict(self.request.known_bad))):
+            facts["bad"] = bad  # so that an archive of before is not taken for finished
         if self.python and (pin := self.python_pin):
             facts["python"] = [self.python.version, pin.sha256, *self.python.leave_out]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -74,3 +83,10 @@ class Recipe:
         if reason := lock.staleness(self.request):
             raise LockError(f"{self.lock_name} is stale: {reason}", again)
         return lock
+
+
+def _packages(lock_text: str) -> Iterator[Package]:
+    """What a lock's text, unparsed, holds."""
+    for project, version in _PACKAGE.findall(lock_text):
+        with suppress(InvalidVersion):
+            yield package(project, version)

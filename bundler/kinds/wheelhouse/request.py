@@ -14,6 +14,7 @@ from bundler.kinds.wheelhouse.manifest import SourceArchive, Wheelhouse
 from bundler.model.advice import lock_again
 from bundler.model.hosts import Hosts
 from bundler.model.interpreter import Interpreter
+from bundler.model.known_bad import Package
 from bundler.model.target import Target, selects
 from bundler.payloads.payload import Choice
 
@@ -25,9 +26,10 @@ CONSUMERS_PIP = "pip>=25.1"
 class Request:
     """All requirements of a component on a target, the Python that will serve them, and the variables it runs with.
 
-    `sections` are the payloads that the manifest asks for; whether an archive has them, the lock decides. `source` is
-    what the wheel of `requirement` is built from; None: it comes from the index. `named` is how commands have to call
-    the component; "" if it is the one that is meant where none is named.
+    `sections` are the payloads that the manifest asks for; whether an archive has them, the lock decides. Wheels of the
+    projects in `startup_files` may have files that Python runs when it starts; `known_bad` is what no lock may hold,
+    and why. `source` is what the wheel of `requirement` is built from; None: it comes from the index. `named` is how
+    commands have to call the component; "" if it is the one that is meant where none is named.
     """
 
     component: str
@@ -39,6 +41,8 @@ class Request:
     bootstrap: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     sections: tuple[tuple[str, Choice], ...] = ()
+    startup_files: tuple[str, ...] = ()
+    known_bad: tuple[tuple[Package, str], ...] = ()
     source: SourceArchive | None = None
     named: str = ""
 
@@ -75,6 +79,8 @@ class Request:
             "bootstrap": self.bootstrap,
         }
         facts |= {name: choice.decides(self.target) for name, choice in self.sections}
+        if self.startup_files:
+            facts["startup-files"] = self.startup_files
         if self.source:  # not where it is: any copy is as good
             facts["source"] = [self.source.commit, self.source.sha256]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -126,6 +132,8 @@ def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target, named: str
         bootstrap=wheelhouse.bootstrap,
         environment=tuple(sorted(wheelhouse.environment.items())),
         sections=tuple(sorted(wheelhouse.sections.items())),
+        startup_files=wheelhouse.startup_files,
+        known_bad=tuple(wheelhouse.bad.items()),
         source=source,
         named=named,
     )

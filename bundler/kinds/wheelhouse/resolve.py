@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,14 +16,17 @@ from packaging.tags import Tag, create_compatible_tags_selector
 from packaging.utils import canonicalize_name
 
 from bundler.adapters.resolver import Resolver
-from bundler.errors import LockError, ProofError
+from bundler.errors import IntegrityError, LockError, ProofError
 from bundler.kinds.wheelhouse.lock import Lock, facts_for, hint_of
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP, Request
 from bundler.model.closure import Wheel, describe, prove
+from bundler.model.known_bad import bad_among, package_of
 from bundler.model.locked_wheel import LockedWheel
+from bundler.model.startup import startup_faults
 from bundler.model.toml import MOST_PARTS_OF_UV, parse_toml
 from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads.payload import Pinned
+from bundler.words import SPEC_PATTERN
 
 MetadataOf = Callable[[Sequence[tuple[LockedWheel, str]]], list[Wheel]]
 
@@ -43,7 +47,8 @@ def resolve(
     The lock pins the payloads of `sections`, and whatever else they ask for. `built` is the wheel that is built from
     source for the request's own requirement, and where it is.
 
-    Raises LockError if no set of wheels fits, ProofError if the set does not close on the target.
+    Raises LockError if no set of wheels fits or one is known to be bad, ProofError if the set does not close on the
+    target, IntegrityError if a wheel has files that Python runs when it starts and the manifest does not allow it.
     """
     wanted = request.with_sections(sections).with_versions(versions)
     preferences = previous.published().render() if previous else None
@@ -52,6 +57,7 @@ def resolve(
             f"{request.target.name}: the source makes {built[0].project} {built[0].version}, "
             f"{wanted.requirement} is asked for"
         )
+    refuse_bad(wanted)
     with _named(built) as own:
         constraints = [*_constraints(wanted, versions), *own]
         text = resolver.resolve(
@@ -62,15 +68,33 @@ def resolve(
     lock = Lock(
         facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)), tuple(sections.items())
     )
-    if findings := prove((*wanted.requirements, CONSUMERS_PIP), metadata_of(chosen), request.python):
+    if bad := lock.bad(request):
+        raise LockError(f"{request.target.name}: {bad}", "ask for another version of it, or of what asks for it")
+    wheels = metadata_of(chosen)
+    if findings := prove((*wanted.requirements, CONSUMERS_PIP), wheels, request.python):
         raise ProofError(request.target.name, findings)
+    refuse_startup(request, wheels)
     return lock
 
 
+def refuse_bad(request: Request) -> None:
+    """Raise LockError if a version that a request asks for is known to be bad."""
+    named = [text for text in request.requirements if re.fullmatch(SPEC_PATTERN, text)]
+    if bad := bad_among(map(package_of, named), dict(request.known_bad)):
+        raise LockError(f"{request.target.name}: {bad}", "ask for another version")
+
+
+def refuse_startup(request: Request, wheels: Iterable[Wheel]) -> None:
+    """Raise IntegrityError if a wheel has files that Python runs when it starts, and the manifest does not allow it."""
+    if faults := list(startup_faults(wheels, request.startup_files)):
+        raise IntegrityError("\n".join((f"{request.target.name}: {faults[0]}", *faults[1:])))
+
+
 def _constraints(request: Request, versions: Mapping[str, str]) -> list[str]:
-    """`--set` for projects that no requirement of ours names: they are reached through others."""
+    """What is known to be bad, and `--set` for projects that no requirement of ours names: others lead to them."""
     named = {canonicalize_name(Requirement(text).name) for text in request.requirements}
-    return [f"{name}=={version}" for name, version in versions.items() if name not in named]
+    bad = [f"{project}!={version}" for (project, version), _ in request.known_bad]
+    return [*bad, *(f"{name}=={version}" for name, version in versions.items() if name not in named)]
 
 
 @contextmanager
