@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from bundler.cli.output import (
 from bundler.commands.lock import check_locks, lock
 from bundler.errors import UsageError
 from bundler.model.advice import lock_again
+from bundler.model.changes import Shared, shared
 from bundler.model.outcome import Outcome, age_of, named
 from bundler.model.versions import parse_versions
 from bundler.terminal import Json, Part, one_line, say, say_json, say_long
@@ -75,9 +76,10 @@ def command(
     hosts = [one for one in report.outcomes if one.target]
     locked = [one for one in report.outcomes if not one.target]
     if summary:
-        summary.write_text(_markdown(_changes(hosts)), encoding="utf-8")
+        summary.write_text(_markdown(report.diff, hosts), encoding="utf-8")
     if options.json:
-        say_json({"components": [component_json(one) for one in locked], "locks": [_json(one) for one in hosts]})
+        documents = {"components": [component_json(one) for one in locked], "locks": [_json(one) for one in hosts]}
+        say_json({**documents, "diff": [_shared_json(one) for one in report.diff]})
     else:
         _show(hosts)
         _show_components(locked)
@@ -105,13 +107,17 @@ def _show_components(locked: Sequence[Outcome]) -> None:
 def _show(outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         return
-    rows: list[tuple[Part, ...]] = [("target", "lock", "packages", "")]
-    rows += [(o.target, result(o.state), str(o.packages or "-"), _detail(o)) for o in outcomes]
-    print_table(rows, right=(2,))
-    for changes, names in _changes([o for o in outcomes if len(o.changes) < o.packages]).items():
+    sized = any(o.sizes for o in outcomes)
+    rows: list[tuple[Part, ...]] = [("target", "lock", "packages", *(("MB of wheels",) if sized else ()), "")]
+    rows += [
+        (o.target, result(o.state), str(o.packages or "-"), *((_size(o.sizes),) if sized else ()), _detail(o))
+        for o in outcomes
+    ]
+    print_table(rows, right=(2, 3) if sized else (2,))
+    for group in shared((o.target, o.changes) for o in outcomes if len(o.changes) < o.packages):
         say()
-        say_long(f"{', '.join(names)}:")
-        for change in changes:
+        say_long(f"{', '.join(group.targets)}:")
+        for change in group.changes:
             say(f"  {change}")
     for beaten, names in alike((o.beats, o.target) for o in outcomes if o.beats).items():
         say()
@@ -134,18 +140,38 @@ def _detail(outcome: Outcome) -> str:
     return "; ".join(filter(None, (outcome.detail, *(f"without {name} support" for name, _ in outcome.lacking))))
 
 
-def _changes(outcomes: Sequence[Outcome]) -> Mapping[tuple[str, ...], Sequence[str]]:
-    """The targets that each set of changed versions is true of."""
-    return alike((outcome.changes, outcome.target) for outcome in outcomes if outcome.changes)
+def _size(sizes: tuple[int, ...]) -> str:
+    """What the wheels take, and how that changed: `154.6 (+2.1)`."""
+    if not sizes:
+        return "-"
+    before, after = (size / 1e6 for size in sizes)
+    return f"{after:.1f} ({after - before:+.1f})" if before else f"{after:.1f}"
 
 
-def _markdown(changes: Mapping[tuple[str, ...], Sequence[str]]) -> str:
-    """What changed, as the body of a pull request; empty if no version did."""
+def _markdown(diff: Sequence[Shared], outcomes: Sequence[Outcome]) -> str:
+    """What changed, as the body of a pull request; empty if nothing did."""
     sections = []
-    for lines, names in changes.items():
-        block = "\n".join(f"    {one_line(line)}" for line in lines)
-        sections.append(f"### {one_line(', '.join(names))}\n\n{block}\n")
+    for group in diff:
+        block = "\n".join(f"    {one_line(str(change))}" for change in group.changes)
+        sections.append(f"### {one_line(', '.join(group.targets))}\n\n{block}\n")
+    if sections:
+        sizes = "\n".join(f"    {one_line(o.target)} {_size(o.sizes)}" for o in outcomes if o.changes)
+        sections.append(f"### MB of wheels\n\n{sizes}\n")
     return "\n".join(sections)
+
+
+def _shared_json(group: Shared) -> Json:
+    """Changes and the targets that share them; `files` are those of which only the file is another one."""
+    added = {change.project: change.after for change in group.changes if not change.before}
+    removed = {change.project: change.before for change in group.changes if not change.after}
+    both = [change for change in group.changes if change.before and change.after]
+    return {
+        "targets": list(group.targets),
+        "added": dict(added),
+        "removed": dict(removed),
+        "changed": {c.project: {"from": c.before, "to": c.after} for c in both if not c.file},
+        "files": {c.project: c.file for c in both if c.file},
+    }
 
 
 def _json(outcome: Outcome) -> Json:
@@ -156,7 +182,8 @@ def _json(outcome: Outcome) -> Json:
         "packages": outcome.packages,
         "detail": outcome.detail,
         "lacking": why(outcome.lacking),
-        "changes": list(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        "sizes": {"before": outcome.sizes[0], "after": outcome.sizes[1]} if outcome.sizes else None,
         "beats": outcome.beats,
         "error": error_json(outcome.error),
     }

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from bundler.errors import LockError, UsageError, gravest
 from bundler.kinds.kind import LockOptions
 from bundler.kinds.manifests import load_manifests
+from bundler.model.changes import Shared, shared
 from bundler.model.outcome import Outcome
 from bundler.session import Session
 
@@ -24,6 +25,11 @@ class LockReport:
         """0, or the code of the gravest failure; a lock that is stale or missing is one."""
         stale = [LockError(one.state) for one in self.outcomes if one.state in ("stale", "missing")]
         return gravest([*(one.error for one in self.outcomes if one.error), *stale])
+
+    @property
+    def diff(self) -> tuple[Shared, ...]:
+        """What new locks change of those before, each change once."""
+        return shared((one.target, one.changes) for one in self.outcomes)
 
 
 def check_locks(session: Session, selectors: Sequence[str], components: Sequence[str]) -> LockReport:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bundler.errors import BundleError
+from bundler.model.changes import Change
 from bundler.terminal import Json
 
 
@@ -26,9 +27,9 @@ class Outcome:
 
     `state` of an archive: built, unchanged or failed; of a lock: current, stale, missing, locked, unchanged, renamed or
     failed. `size` is in bytes. `lacking` is what the manifest asks for and is not there: its name, and why not.
-    `changes` are the versions that a new lock changes, a line each. `beats` is the requirement that an override chose
-    and `--set` beats. `named` is how commands have to call the component; "" if it is the one that is meant where none
-    is named.
+    `changes` are what a new lock changes, `sizes` what the wheels of the lock before and of the new one take, in bytes.
+    `beats` is the requirement that an override chose and `--set` beats. `named` is how commands have to call the
+    component; "" if it is the one that is meant where none is named.
     """
 
     component: str
@@ -41,7 +42,8 @@ class Outcome:
     packages: int = 0
     detail: str = ""
     lacking: tuple[tuple[str, str], ...] = ()
-    changes: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    sizes: tuple[int, ...] = ()
     release: PinnedRelease | None = None
     error: BundleError | None = None
     beats: str = ""

@@ -186,11 +186,32 @@ def test_what_changed_is_written_as_the_body_of_a_pull_request(locked: World) ->
     make_wheel(locked.index.folder, "prisma", "0.16.0")
     make_wheel(locked.index.folder, "async-timeout", "6.0")
     done = locked.run("--json", "lock", "--upgrade", "--summary", str(summary))
-    assert done.json()["locks"][0]["changes"] == ["async-timeout 5.0 -> 6.0", "prisma 0.15.0 -> 0.16.0"]
-    assert summary.read_text() == (
-        "### debian-12-amd64, debian-12-arm64\n\n    async-timeout 5.0 -> 6.0\n    prisma 0.15.0 -> 0.16.0\n\n"
-        "### debian-13-amd64, debian-13-arm64\n\n    prisma 0.15.0 -> 0.16.0\n"
+    one = done.json()["locks"][0]
+    assert one["changes"] == ["async-timeout 5.0 -> 6.0", "prisma 0.15.0 -> 0.16.0"]
+    assert one["sizes"]["before"] == one["sizes"]["after"] > 0
+    (shown, few) = done.json()["diff"]
+    assert shown == {"targets": ALL, "added": {}, "removed": {}, "changed": {"prisma": PRISMA}, "files": {}}
+    assert (few["targets"], list(few["changed"])) == (ALL[:2], ["async-timeout"])
+    assert summary.read_text().startswith(
+        f"### {', '.join(ALL)}\n\n    prisma 0.15.0 -> 0.16.0\n\n"
+        "### debian-12-amd64, debian-12-arm64\n\n    async-timeout 5.0 -> 6.0\n\n"
+        "### MB of wheels\n\n    debian-12-amd64 0.0 (+0.0)\n"
     )
+
+
+PRISMA = {"from": "0.15.0", "to": "0.16.0"}
+
+
+def test_a_bump_is_one_edit_and_one_command_that_tells_what_it_does(locked: World) -> None:
+    make_wheel(locked.index.folder, "litellm", "1.1", ["orjson>=3; extra == 'proxy'", "extra-thing"])
+    make_wheel(locked.index.folder, "extra-thing", "2", payload=b"x" * 3_000_000)
+    locked.write("litellm.yaml", WHEELHOUSE.replace("litellm[proxy]==1.0", "litellm[proxy]==1.1"))
+    done = locked.run("lock")
+    assert done.code == 0, done.err
+    of_all = "\n  ".join([f"\n{', '.join(ALL)}:", "- aiohttp 3.0", "+ extra-thing 2", "litellm 1.0 -> 1.1\n"])
+    assert of_all in done.out
+    assert "\ndebian-12-amd64, debian-12-arm64:\n  - async-timeout 5.0\n" in done.out
+    assert "3.0 (+3.0)" in done.out
 
 
 def test_an_error_that_several_targets_share_is_told_once_with_their_names(unlocked: World) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from bundler import cli
 from bundler.cli import build, check, inspect, lock, publish, rehearse, verify
@@ -73,6 +74,7 @@ class Poison:
         if kind in PROTOCOLS:
             return self.of(PROTOCOLS[kind])
         plain = {str: TEXT, bool: self.some, int: 7, float: 1.5, bytes: b"x", Path: Path(NAME), object: TEXT}
+        plain[Version] = Version("1.0")
         if kind in plain:
             return plain[kind]
         assert issubclass(kind, BundleError), kind

@@ -22,6 +22,7 @@ from bundler.kinds.wheelhouse.resolve import resolve
 from bundler.kinds.wheelhouse.set_versions import beaten, refuse, unknown
 from bundler.kinds.wheelhouse.sources import Sources
 from bundler.kinds.wheelhouse.state import lock_text, old_lock_text, parsed_lock, state_of
+from bundler.model.changes import changes_between
 from bundler.model.closure import Wheel
 from bundler.model.hosts import Hosts
 from bundler.model.locked_wheel import LockedWheel
@@ -161,7 +162,10 @@ class _Work:
             self.pending[order] = made.render()
         else:
             self.workspace.write_lock(request.lock_name, made.render())
-        return became("locked", packages=len(made.wheels), lacking=lacking, changes=_changes(before, made))
+        old = before.wheels if before else ()
+        sizes = tuple(sum(wheel.size for wheel in wheels) for wheels in (old, made.wheels))
+        changes = changes_between(old, made.wheels)
+        return became("locked", packages=len(made.wheels), lacking=lacking, changes=changes, sizes=sizes)
 
     def _sections(self, request: Request, before: Lock | None) -> tuple[dict[str, Pinned], tuple[tuple[str, str], ...]]:
         """The payloads that a request's sections ask for, pinned; and why some are not."""
@@ -248,20 +252,6 @@ def _looked_into(before: Lock | None, request: Request) -> frozenset[str]:
     if before is None or before.facts.startup_files != request.startup_files:
         return frozenset()
     return frozenset(wheel.sha256 for wheel in before.wheels)
-
-
-def _changes(before: Lock | None, after: Lock) -> tuple[str, ...]:
-    """Say which versions a new lock changes, a line each."""
-    old = {wheel.project: wheel.version for wheel in before.wheels} if before else {}
-    new = {wheel.project: wheel.version for wheel in after.wheels}
-    lines = []
-    for project in sorted({*old, *new}):
-        was, now = old.get(project), new.get(project)
-        if was and now and was != now:
-            lines.append(f"{project} {was} -> {now}")
-        elif not (was and now):
-            lines.append(f"+ {project} {now}" if now else f"- {project} {was}")
-    return tuple(lines)
 
 
 def _today() -> str:
