@@ -101,15 +101,28 @@ def metadata_of(wheel: Path) -> bytes:
 
 @dataclass
 class Index:
-    """The wheels of a folder as a simple index (PEP 691, PEP 700), filed as the public index files them."""
+    """The wheels of a folder as a simple index (PEP 691, PEP 700), filed as the public index files them.
+
+    Metadata apart from a wheel is for clients whose name holds `metadata_for`.
+    """
 
     folder: Path
     address: str
     requests: list[str] = field(default_factory=list)
+    yanked: set[str] = field(default_factory=set)
+    metadata_for: str = ""
 
     def hint(self, wheel: Path) -> str:
         digest = hashlib.blake2b(wheel.read_bytes(), digest_size=32).hexdigest()
         return f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}"
+
+    def _told(self, wheel: Path) -> dict[str, object]:
+        """What the page tells of a wheel only if there is something to tell."""
+        told: dict[str, object] = {"yanked": "withdrawn"} if wheel.name in self.yanked else {}
+        told["core-metadata"] = {"sha256": hashlib.sha256(metadata_of(wheel)).hexdigest()}
+        lines = metadata_of(wheel).decode().splitlines()
+        python = next((line.partition(": ")[2] for line in lines if line.startswith("Requires-Python: ")), "")
+        return told | ({"requires-python": python} if python else {})
 
     def page(self, project: str) -> bytes | None:
         wheels = [w for w in sorted(self.folder.glob("*.whl")) if w.name.split("-")[0].replace("_", "-") == project]
@@ -120,7 +133,7 @@ class Index:
                 "hashes": {"sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()},
                 "size": wheel.stat().st_size,
                 "upload-time": "2026-01-01T00:00:00Z",
-                "core-metadata": {"sha256": hashlib.sha256(metadata_of(wheel)).hexdigest()},
+                **self._told(wheel),
             }
             for wheel in wheels
         ]
@@ -145,7 +158,10 @@ def serve(folder: Path) -> Iterator[Index]:
             else:
                 wheel, kind = index.folder / parts[-1].removesuffix(".metadata"), "application/octet-stream"
                 if wheel.is_file() and self.path.removesuffix(".metadata") == f"/{index.hint(wheel)}/{wheel.name}":
-                    content = metadata_of(wheel) if self.path.endswith(".metadata") else wheel.read_bytes()
+                    beside = self.path.endswith(".metadata")
+                    content = metadata_of(wheel) if beside else wheel.read_bytes()
+                    if beside and index.metadata_for not in (self.headers["User-Agent"] or ""):
+                        content = None
             self.send_response(200 if content is not None else 404)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content or b"")))

@@ -21,6 +21,25 @@ _TIMEOUT_SECONDS = 600.0
 _UNREACHABLE = ("Failed to fetch", "error sending request", "Could not connect", "Request failed after")
 
 
+# What keeps uv from a solution, in its words and in ours; the first that is found is the cause, all else follows.
+_CAUSES = (
+    (re.compile(r"Because (\S+) was not found in the package registry"), "{} is not on the index"),
+    (re.compile(r"Because there (?:is|are) no versions? of (\S+)"), "{} is not on the index"),
+    (re.compile(r"Because (?:only )?(\S+) has no (?:usable )?wheels"), "{} has no wheel for the target"),
+    (re.compile(r"does not satisfy (Python\S+)"), "it requires {}"),
+)
+_LONGEST_CAUSE = 200
+
+
+def in_one_line(reason: str) -> str:
+    """What a LockError of `resolve` says, in one line: the first cause."""
+    text = " ".join(reason.split())
+    found = [(match.start(), words.format(match[1])) for cause, words in _CAUSES if (match := cause.search(text))]
+    rest = text.partition("cause: " if "cause: " in text else "cannot be resolved ")[2] or text
+    cause = min(found)[1] if found else rest.partition(", we can")[0]
+    return cause if len(cause) <= _LONGEST_CAUSE else f"{cause[:_LONGEST_CAUSE]}…"
+
+
 class Resolver:
     """`uv pip compile` for a foreign interpreter."""
 

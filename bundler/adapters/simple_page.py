@@ -20,6 +20,8 @@ _MOST_VALUES = 1_200_000
 _MOST_ANCHORS = 4 * _MOST_FILES
 _MOST_ATTRIBUTES = 32
 _LONGEST_ADDRESS = 4096
+_LONGEST_SHORT = 200
+_TOLD = (b"data-requires-python", b"data-yanked")
 _DIGEST = re.compile(r"[0-9a-f]{1,64}")
 # Each looks at a byte once or twice, whatever the page is: nothing here can be made to look back.
 _OPENING = re.compile(rb"<!--|<a(?=[\s/>])", re.IGNORECASE)
@@ -28,12 +30,19 @@ _ATTRIBUTE = re.compile(rb"""[\s/]*+([^\s"'<>/=]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+
 
 @dataclass(frozen=True)
 class IndexFile:
-    """A file that an index lists; its digest and its size in bytes, if it tells them."""
+    """A file that an index lists; its digest and its size in bytes, if it tells them.
+
+    `requires_python` is what its metadata says of Python, `uploaded` the time of its upload; "" if the index does not
+    tell. A `yanked` one should not be chosen any more.
+    """
 
     filename: str
     address: str
     sha256: str | None
     size: int | None = None
+    requires_python: str = ""
+    uploaded: str = ""
+    yanked: bool = False
 
 
 def read_page(content: bytes, media_type: str, base: str) -> tuple[IndexFile, ...]:
@@ -63,20 +72,24 @@ def _from_json(content: bytes, base: str) -> Iterator[IndexFile]:
             raise ValueError("a file lacks its name or address")  # noqa: TRY004
         if filename.endswith(".whl") and (address := _joined(base, url)):
             known = size if type(size) is int and 0 <= size < 1 << 53 else None
-            yield IndexFile(filename, address, _digest(hashes.get("sha256") if hashes else None), known)
+            digest = _digest(hashes.get("sha256") if hashes else None)
+            python, uploaded = _short(file.get("requires-python")), _short(file.get("upload-time"))
+            yield IndexFile(filename, address, digest, known, python, uploaded, file.get("yanked", False) is not False)
 
 
 def _from_html(content: bytes, base: str) -> Iterator[IndexFile]:
-    for reference in _references(content):
+    for reference, attributes in _references(content):
         address, fragment = urldefrag(_joined(base, reference))
         filename = unquote(urlsplit(address).path.rpartition("/")[2])
         algorithm, _, digest = fragment.partition("=")
         if filename.endswith(".whl"):
-            yield IndexFile(filename, address, _digest(digest) if algorithm == "sha256" else None)
+            known = _digest(digest) if algorithm == "sha256" else None
+            python = _short(html.unescape(attributes.get(b"data-requires-python", b"").decode("utf-8", "replace")))
+            yield IndexFile(filename, address, known, None, python, "", b"data-yanked" in attributes)
 
 
-def _references(content: bytes) -> Iterator[str]:
-    """Yield what the anchors outside of comments refer to."""
+def _references(content: bytes) -> Iterator[tuple[str, dict[bytes, bytes]]]:
+    """Yield what the anchors outside of comments refer to, and what else they say of it (PEP 503, 592)."""
     at = count = 0
     while opening := _OPENING.search(content, at):
         at, count = opening.end(), count + 1
@@ -86,21 +99,28 @@ def _references(content: bytes) -> Iterator[str]:
             end = content.find(b"-->", at)
             at = len(content) if end < 0 else end + 3
             continue
-        reference = None
+        reference, told = None, dict[bytes, bytes]()
         for _ in range(_MOST_ATTRIBUTES):
             if (attribute := _ATTRIBUTE.match(content, at)) is None:
                 break
             at = attribute.end()
             name, value = attribute.groups()
+            if name.lower() in _TOLD:
+                told.setdefault(name.lower(), (value or b"").strip(b"\"'"))
             if reference is None and name.lower() == b"href" and value and len(value) <= _LONGEST_ADDRESS:
                 reference = html.unescape(value.strip(b"\"'").decode("utf-8", "replace")).strip()
         if reference:
-            yield reference
+            yield reference, told
 
 
 def _joined(base: str, reference: str) -> str:
     """The address that a page refers to; "" for one that is longer than any. Raises ValueError if it is none."""
     return urljoin(base, reference) if len(reference) <= _LONGEST_ADDRESS else ""
+
+
+def _short(text: object) -> str:
+    """A short text; "" for anything else."""
+    return text if isinstance(text, str) and len(text) <= _LONGEST_SHORT else ""
 
 
 def _digest(text: object) -> str | None:

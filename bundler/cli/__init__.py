@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "build": "Build runtime archives from the committed locks.",
     "lock": "Resolve targets and write their locks.",
+    "outdated": "Tell which newer releases there are, and the newest that closes on each target.",
     "check": "Check manifests and locks: every problem at once.",
     "targets": "List the targets, and what each needs.",
     "verify": "Prove that archives, dist folders and published releases are whole.",

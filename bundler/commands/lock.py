@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from bundler.errors import LockError, UsageError, gravest
+from bundler.errors import LockError, gravest
 from bundler.kinds.kind import LockOptions
 from bundler.kinds.manifests import load_manifests
 from bundler.model.changes import Shared, shared
+from bundler.model.moment import moment
 from bundler.model.outcome import Outcome
 from bundler.session import Session
 
@@ -54,7 +54,7 @@ def lock(
 
     One that fails keeps its old lock and does not stop the others.
     """
-    options = LockOptions(upgrade, _moment(exclude_newer), versions, deep)
+    options = LockOptions(upgrade, moment(exclude_newer), versions, deep)
     manifests = load_manifests(session.workspace())
     chosen = manifests.chosen(components)
     outcomes: list[Outcome] = []
@@ -62,16 +62,3 @@ def lock(
         own = [one for one in chosen if manifests.kinds[one.name] is kind]
         outcomes += kind.lock(own, manifests.hosts, session, selectors, options)
     return LockReport(tuple(outcomes))
-
-
-def _moment(text: str | None) -> str | None:
-    """Parse a date or a time with zone to the RFC 3339 text that locks hold. Raises UsageError."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"--exclude-newer {text!r} is not a date", "for example 2026-11-20") from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

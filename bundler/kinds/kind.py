@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # large: loaded by those commands that need them
     from bundler.adapters.workspace import Workspace
     from bundler.bench import Bench
     from bundler.kinds.steps import Rehearsal, Step
+    from bundler.model.releases import Standing
     from bundler.session import Session
 
 
@@ -46,6 +47,14 @@ class LockOptions:
     newest: str | None = None
     versions: Mapping[str, str] | None = None
     deep: bool = False
+
+
+@dataclass(frozen=True)
+class OutdatedOptions:
+    """What `outdated` was asked for. `every`: look at every release; `newest`: leave out files uploaded later."""
+
+    every: bool = False
+    newest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +225,16 @@ class Kind(Protocol):
 
         One that fails keeps its old lock and does not stop the others.
         """
+
+    def outdated(
+        self,
+        components: Sequence[Component],
+        hosts: Hosts,
+        session: Session,
+        selectors: Sequence[str],
+        options: OutdatedOptions,
+    ) -> Sequence[Standing]:
+        """How the targets of components of this kind stand to newer releases. Writes nothing."""
 
     def claims(self, facts: Mapping[str, object]) -> bool:
         """Say whether an archive whose manifest.json says this is of this kind."""

@@ -32,7 +32,7 @@ class Change:
             return f"+ {self.project} {self.after}"
         if not self.after:
             return f"- {self.project} {self.before}"
-        return f"{self.project} {self.before} -> {self.file or self.after}"
+        return f"{self.project} {self.before}" + (f": {self.file}" if self.file else f" -> {self.after}")
 
 
 @dataclass(frozen=True)

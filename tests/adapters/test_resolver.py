@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundler.adapters.process import Completed
-from bundler.adapters.resolver import Resolver
+from bundler.adapters.resolver import Resolver, in_one_line
 from bundler.errors import LockError, UnreachableError
 from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
@@ -52,6 +52,27 @@ class FakeUv:
     @property
     def output(self) -> str:
         return self.option("--output-file")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("cause: Because a was not found in the package registry and b depends on a", "a is not on the index"),
+        ("cause: Because there is no version of a==1 and you require a==1, we can", "a==1 is not on the index"),
+        ("cause: Because a==1 has no usable wheels and you require", "a==1 has no wheel for the target"),
+        (
+            "cause: Because only a<=2 is available and b depends on a>9, we can conclude",
+            "Because only a<=2 is available",
+        ),
+        ("cause: Because a==1 has no\n   usable wheels and there is no version of c", "a==1 has no wheel"),
+        (f"cause: {'x' * 999}", "x" * 200 + "…"),
+    ],
+)
+def test_why_nothing_was_found_is_told_in_one_line(said: str, told: str) -> None:
+    reason = in_one_line(f"debian-12-amd64: cannot be resolved\n  error: No solution found\n  {said}")
+    assert reason.startswith(told)
+    assert "\n" not in reason
+    assert "cause:" not in reason
 
 
 def resolved(

@@ -40,6 +40,18 @@ def test_a_file_has_its_facts() -> None:
     assert known == IndexFile(NAME, BASE + NAME, DIGEST, 7)
 
 
+@pytest.mark.parametrize("yanked", [True, "", "withdrawn"])
+def test_what_pip_chooses_by_is_known(yanked: object) -> None:
+    told = {"requires-python": ">=3.9,<4", "upload-time": "2026-05-01T10:00:00.5Z", "yanked": yanked}
+    known = only(page(**told))
+    assert (known.requires_python, known.uploaded, known.yanked) == (">=3.9,<4", "2026-05-01T10:00:00.5Z", True)
+    plain = only(page(yanked=False, **{"requires-python": None, "upload-time": 7}))
+    assert (plain.requires_python, plain.uploaded, plain.yanked) == ("", "", False)
+    anchor = only(f'<a data-yanked data-requires-python="&gt;=3.9" href="{NAME}">x</a>'.encode(), HTML)
+    assert (anchor.requires_python, anchor.yanked) == (">=3.9", True)
+    assert not only(f'<a href="{NAME}">x</a>'.encode(), HTML).yanked
+
+
 @pytest.mark.parametrize("size", [-1, 1 << 60, 10**400, 1.5, True, "7", [7], None])
 def test_a_size_that_is_none_is_unknown(size: object) -> None:
     assert only(page(size=size)).size is None

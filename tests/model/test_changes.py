@@ -12,7 +12,7 @@ def test_what_came_went_and_changed_is_told_by_project() -> None:
     before = [wheel("gone", "1"), wheel("same", "1"), wheel("moved", "1"), wheel("anew", "1")]
     after = [wheel("same", "1"), wheel("moved", "2"), wheel("came", "1"), wheel("anew", "1", "b", "anew.whl")]
     changes = changes_between(before, after)
-    assert list(map(str, changes)) == ["anew 1 -> anew.whl", "+ came 1", "- gone 1", "moved 1 -> 2"]
+    assert list(map(str, changes)) == ["anew 1: anew.whl", "+ came 1", "- gone 1", "moved 1 -> 2"]
     assert changes_between(after, after) == ()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.kinds.kind import Component, Inspection, LockOptions, Said
+from bundler.kinds.kind import Component, Inspection, LockOptions, OutdatedOptions, Said
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.model.document import Document
@@ -20,6 +20,7 @@ from bundler.session import Session
 
 if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
+    from bundler.model.releases import Standing
 
 NAMES = ("prebuilt", "release-asset")
 IMPLIED = False
@@ -43,6 +44,17 @@ def lock(
 
     own = [component for component in components if isinstance(component, PrebuiltComponent)]
     return lock_all(own, session, upgrade=options.upgrade, deep=options.deep)
+
+
+def outdated(
+    components: Sequence[Component],
+    hosts: Hosts,
+    session: Session,
+    selectors: Sequence[str],
+    options: OutdatedOptions,
+) -> Sequence[Standing]:
+    """Nothing: what was released elsewhere is locked by its tag, and asks no index."""
+    return ()
 
 
 def claims(facts: Mapping[str, object]) -> bool:

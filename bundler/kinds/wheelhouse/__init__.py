@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.kinds.kind import Component, Inspection, LockOptions, Said
+from bundler.kinds.kind import Component, Inspection, LockOptions, OutdatedOptions, Said
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.manifest import parse as _parse
 from bundler.kinds.wheelhouse.manifest import schema
@@ -18,8 +18,9 @@ from bundler.session import Session
 
 if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
+    from bundler.model.releases import Standing
 
-__all__ = ["IMPLIED", "NAMES", "claims", "inspect", "judge", "lock", "parse", "rehearse", "said", "schema"]
+__all__ = ["IMPLIED", "NAMES", "claims", "inspect", "judge", "lock", "outdated", "parse", "rehearse", "said", "schema"]
 
 NAMES = ("wheelhouse",)
 IMPLIED = True
@@ -38,6 +39,20 @@ def lock(
 
     own = [component for component in components if isinstance(component, WheelhouseComponent)]
     return lock_wheelhouses(own, hosts, session, selectors, options)
+
+
+def outdated(
+    components: Sequence[Component],
+    hosts: Hosts,
+    session: Session,
+    selectors: Sequence[str],
+    options: OutdatedOptions,
+) -> Sequence[Standing]:
+    """How each selected target stands to the newer releases of its requirement."""
+    from bundler.kinds.wheelhouse.newer import standings  # large
+
+    own = [component for component in components if isinstance(component, WheelhouseComponent)]
+    return standings(own, hosts, session, selectors, options)
 
 
 def claims(facts: Mapping[str, object]) -> bool:

@@ -64,7 +64,7 @@ def lock_wheelhouses(
             work = _Work(
                 workspace,
                 Resolver(run, session.env, network.index_address),
-                _Metadata(session, network),
+                Metadata(session, network),
                 versions,
                 doubtful,
                 {name: section.locker(session, network) for name, section in SECTIONS.items()},
@@ -124,7 +124,7 @@ class _Work:
 
     workspace: Workspace
     resolver: Resolver
-    metadata: _Metadata
+    metadata: Metadata
     versions: Mapping[str, str]
     doubtful: Set[str]
     lockers: Mapping[str, Locker]
@@ -139,7 +139,9 @@ class _Work:
         """Resolve one target and write its lock if it changed."""
         request, before = order.request, parsed_lock(self.workspace, order.request)
         kept = before if self.keep else None
-        newest = self.newest or (kept.facts.exclude_newer if kept else _today())
+        # What is asked for anew may be younger than all that is locked.
+        same = kept and kept.facts.requirement == request.with_versions(self.versions).requirement
+        newest = self.newest or (kept.facts.exclude_newer if kept and same else today())
         became = partial(Outcome, order.name, request.target.name, named=request.named)
         try:
             sections, lacking = self._sections(request, before)
@@ -204,13 +206,14 @@ class _Work:
         return result
 
 
-class _Metadata:
+class Metadata:
     """Reads wheels being locked: those that were looked into by the small file beside each (PEP 658), others whole."""
 
     def __init__(self, session: Session, network: Network) -> None:
         self._store, self._network, self._jobs = session.store(), network, session.jobs
         self._known: dict[str, Wheel] = {}
         self._whole: set[str] = set()
+        self._served = True
 
     def __call__(self, wheels: Sequence[tuple[LockedWheel, str]], known: Set[str]) -> list[Wheel]:
         """Return what each wheel, seen at the given address, says of itself.
@@ -219,6 +222,24 @@ class _Metadata:
         """
         with ThreadPoolExecutor(self._jobs) as pool:
             return list(pool.map(lambda pair: self._one(*pair, looked_into=pair[0].sha256 in known), wheels))
+
+    def beside(self, wheels: Sequence[tuple[LockedWheel, str]]) -> list[Wheel] | None:
+        """The same without fetching a wheel; None if the index serves no metadata of one that is not in the store."""
+        with ThreadPoolExecutor(self._jobs) as pool:
+            read = list(pool.map(lambda pair: self._told(*pair), wheels))
+        told = [wheel for wheel in read if wheel is not None]
+        return told if len(told) == len(wheels) else None
+
+    def _told(self, wheel: LockedWheel, address: str) -> Wheel | None:
+        read = self._known.get(wheel.sha256)
+        if read is None and self._store.has(Blob(wheel.filename, wheel.sha256, wheel.size)):
+            read = self._inside(wheel, address)
+        if read is None and self._served:
+            read = self._beside(wheel, address)
+            self._served = read is not None  # an index that serves one serves all
+        if read is not None:
+            self._known[wheel.sha256] = read
+        return read
 
     def _one(self, wheel: LockedWheel, address: str, *, looked_into: bool) -> Wheel:
         if wheel.sha256 in self._whole or (looked_into and wheel.sha256 in self._known):
@@ -254,6 +275,6 @@ def _looked_into(before: Lock | None, request: Request) -> frozenset[str]:
     return frozenset(wheel.sha256 for wheel in before.wheels)
 
 
-def _today() -> str:
+def today() -> str:
     """The last midnight (UTC), so that a day's locks agree."""
     return f"{datetime.now(UTC):%Y-%m-%dT00:00:00Z}"

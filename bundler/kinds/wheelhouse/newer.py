@@ -1,0 +1,123 @@
+"""Which newer releases of what a wheelhouse asks for close on a target, from wheels alone. Writes nothing.
+
+A release is resolved and proven exactly as `lock` would do it, with versions of the lock kept where they fit. Only
+metadata is read: where an index serves none, a release is resolved but not proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bundler.adapters.process import run
+from bundler.adapters.resolver import Resolver, in_one_line
+from bundler.errors import BundleError, LockError, ProofError
+from bundler.kinds.kind import OutdatedOptions
+from bundler.kinds.wheelhouse.component import WheelhouseComponent
+from bundler.kinds.wheelhouse.locking import Metadata, today
+from bundler.kinds.wheelhouse.request import Request
+from bundler.kinds.wheelhouse.resolve import resolve
+from bundler.kinds.wheelhouse.state import parsed_lock
+from bundler.model.closure import Wheel
+from bundler.model.hosts import Hosts
+from bundler.model.known_bad import bad_among, package
+from bundler.model.locked_wheel import LockedWheel
+from bundler.model.releases import ReleaseFile, Standing, Tried, newer_releases, own_fault, search
+from bundler.session import Session
+
+_AT_ONCE = 2
+
+
+def standings(
+    components: Sequence[WheelhouseComponent],
+    hosts: Hosts,
+    session: Session,
+    selectors: Sequence[str],
+    options: OutdatedOptions,
+) -> Sequence[Standing]:
+    """How each selected target stands to the newer releases of its requirement. One that fails stops no other."""
+    orders = [(one.name, request) for one in components for request in one.requests(hosts, selectors)]
+    with session.network() as network, ThreadPoolExecutor(_AT_ONCE) as pool:
+        resolver = Resolver(run, session.env, network.index_address)
+        looking = _Looking(session, resolver, Metadata(session, network), options)
+
+        def stands(order: tuple[str, Request]) -> Standing:
+            name, request = order
+            standing = _standing(name, request)
+            if request.source:
+                return replace(standing, detail="its wheel is built from source")
+            try:
+                files = network.index.files(Requirement(request.requirement).name)
+                listed = [ReleaseFile(f.filename, f.requires_python, f.uploaded, f.yanked) for f in files]
+                return looking.looked(standing, request, listed)
+            except BundleError as error:
+                return replace(standing, error=error)
+
+        try:
+            return list(pool.map(stands, orders))
+        except BaseException:
+            session.cancelled.set()
+            raise
+
+
+def _standing(name: str, request: Request) -> Standing:
+    version = next(iter(Requirement(request.requirement).specifier)).version
+    return Standing(name, request.target.name, request.requirement, version)
+
+
+class _NotServedError(LockError):
+    """An index that serves a wheel without its metadata."""
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """What all targets of one run share."""
+
+    session: Session
+    resolver: Resolver
+    metadata: Metadata
+    options: OutdatedOptions
+
+    def looked(self, standing: Standing, request: Request, files: Sequence[ReleaseFile]) -> Standing:
+        """Look at as many releases as it takes."""
+        newest = self.options.newest or today()
+        newer = newer_releases(files, standing.version, newest)
+
+        def look(version: str) -> Tried:
+            bad = bad_among([package(Requirement(request.requirement).name, version)], dict(request.known_bad))
+            if fault := bad or own_fault(newer[version], request.python):
+                return Tried(version, reason=fault)
+            self.session.progress.say(f"looking at {version} on {request.target.name}")
+            return self._resolved(request, version, newest)
+
+        tried = list(search(list(newer), look, every=self.options.every))
+        ranked = sorted(tried, key=lambda one: list(newer).index(one.version))
+        return replace(standing, newer=tuple(newer), tried=tuple(ranked))
+
+    def _resolved(self, request: Request, version: str, newest: str) -> Tried:
+        found: list[LockedWheel] = []
+
+        def metadata_of(wheels: Sequence[tuple[LockedWheel, str]]) -> list[Wheel]:
+            found.extend(wheel for wheel, _ in wheels)
+            if (read := self.metadata.beside(wheels)) is None:
+                raise _NotServedError("the index serves no metadata")
+            return read
+
+        before = parsed_lock(self.session.workspace(), request)
+        try:
+            resolve(
+                request, self.resolver, metadata_of,
+                versions={canonicalize_name(Requirement(request.requirement).name): version},
+                exclude_newer=newest, previous=before, sections=dict(before.sections) if before else {},
+            )  # fmt: skip
+        except _NotServedError:
+            return Tried(version, "resolved", packages=len(found))
+        except ProofError as error:
+            return Tried(version, reason=error.findings[0])
+        except LockError as error:
+            return Tried(version, reason=in_one_line(error.message))
+        return Tried(version, "proven", packages=len(found))
