@@ -13,7 +13,7 @@ from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.request import Request
 from tests.model.samples import MANIFESTS, ROOT
 
-FOLDERS = (MANIFESTS, MANIFESTS / "portable")
+FOLDERS = (MANIFESTS, MANIFESTS / "newer", MANIFESTS / "portable")
 
 
 def requests(folder: Path) -> list[Request]:
