@@ -198,7 +198,7 @@ def test_many_pages_and_digests_that_are_not_told(console: Console) -> None:
             2,
             "has no xworkspace-console-runtime-linux-arm64",
         ),
-        ({**archives(), **release_of({"other.tar.gz": b"x"})}, 3, "has no line in SHA256SUMS"),
+        ({**archives(), **release_of({"other.tar.gz": b"x"})}, 3, "3 of 4 assets have no line in SHA256SUMS: xwork"),
         ({**release_of(archives()), AMD64: b"other bytes"}, 3, "SHA256SUMS and GitHub disagree"),
     ],
 )
@@ -208,6 +208,45 @@ def test_a_release_that_cannot_be_locked(console: Console, files: dict[str, byte
     assert done.code == code, done.err
     assert message in done.err
     assert not console.lock.exists()
+
+
+def partly(*listed: str) -> dict[str, bytes]:
+    """A release whose SHA256SUMS covers some of its archives only."""
+    files = archives()
+    return {**files, "SHA256SUMS": release_of({name: files[name] for name in listed})["SHA256SUMS"]}
+
+
+def test_a_release_that_is_listed_in_part_is_told_with_one_that_is_whole(console: Console) -> None:
+    """As those of the bridge were, whose jobs overwrote each other's SHA256SUMS."""
+    console.release("runtime-000000000001")
+    console.release("runtime-000000000002", {AMD64: archive("linux-amd64")})  # whole, but without what is wanted
+    console.hub.add_release("runtime-000000000003", partly(AMD64))
+    console.hub.add_release("latest-runtime", release_of(archives()))  # it moves, so it can be locked by nobody
+    console.hub.add_release("runtime-000000000004", partly(AMD64))
+    done = console.run("lock", "--component", "console")
+    assert done.code == 3
+    without = "xworkspace-console-runtime-darwin-arm64.tar.gz, xworkspace-console-runtime-linux-arm64.tar.gz"
+    where = f"{REPO}@runtime-000000000004"
+    assert f"{where}: 2 of 3 assets have no line in SHA256SUMS: {without}" in done.err.replace("\n", " ")
+    assert "runtime-000000000001 is whole: lock it with `tag: runtime-000000000001` in console.yaml" in done.err
+    assert not console.lock.exists()
+    console.world.write("console.yaml", MANIFEST.replace("latest-runtime", "runtime-000000000001"))
+    assert console.run("lock", "--component", "console").code == 0
+
+
+def test_where_no_release_is_whole_that_is_told(console: Console) -> None:
+    console.hub.add_release("runtime-000000000001", partly(AMD64))
+    console.hub.add_release("runtime-000000000002", partly(AMD64))
+    done = console.run("lock", "--component", "console")
+    assert done.code == 3
+    assert "2 of 3 assets have no line" in done.err
+    assert "none of the newest other releases is whole; ask who releases it" in done.err
+
+
+def test_what_is_not_locked_needs_no_line(console: Console) -> None:
+    files = release_of(archives()) | {"notes.txt": b"x"}
+    console.hub.add_release("runtime-000000000001", files)
+    assert console.run("lock", "--component", "console").code == 0
 
 
 def test_a_tag_that_does_not_exist(console: Console) -> None:

@@ -11,7 +11,12 @@ from bundler.errors import IntegrityError, LockError
 from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset, LockedFile, choices_of
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.model.release import Asset, Release
-from bundler.sidecars import parts
+from bundler.sidecars import parts, sums
+
+
+class UnlistedError(IntegrityError):
+    """Assets that are to be locked have no line in SHA256SUMS."""
+
 
 # Brings an asset's bytes, once its digest is known, to a file.
 Bring = Callable[[Asset, str], Path]
@@ -24,11 +29,17 @@ class Offered:
     assets: Mapping[str, Asset]
     listed: Mapping[str, str]
 
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """The assets without a line."""
+        return tuple(sorted(name for name in self.assets if sums.covers(name) and name not in self.listed))
+
 
 def lock_assets(manifest: Prebuilt, release: Release, commit: str, offered: Offered, bring: Bring) -> AssetLock:
     """Return the lock of `release` for the platforms of `manifest`. `bring` is asked for lists of parts only.
 
-    Raises IntegrityError if SHA256SUMS disagrees with what GitHub tells, LockError if the release lacks an archive.
+    Raises IntegrityError if SHA256SUMS disagrees with what GitHub tells, UnlistedError if it does not cover what is to
+    be locked, LockError if the release lacks an archive.
     """
     where = f"{manifest.repository}@{release.tag_name}"
     if release.published_at is None:
@@ -54,7 +65,7 @@ def _asset(platform: str, name: str, offered: Offered, bring: Bring, where: str)
     if listed not in offered.assets:
         raise LockError(f"{where} has no {name}", f"its assets are: {', '.join(sorted(offered.assets)) or 'none'}")
     if name not in offered.listed:
-        raise IntegrityError(f"{where}: {name} is in parts, but not listed whole")
+        raise UnlistedError(f"{where}: {name} is in parts, but not listed whole")
     if offered.assets[listed].size > parts.LARGEST:
         raise IntegrityError(f"{where}: {listed} is larger than any list of parts")
     text = read_regular(bring(offered.assets[listed], _file(listed, offered, where).sha256), parts.LARGEST)
@@ -68,7 +79,9 @@ def _file(name: str, offered: Offered, where: str) -> LockedFile:
     if asset is None:
         raise IntegrityError(f"{where}: {name} is missing")
     if listed is None:
-        raise IntegrityError(f"{where}: {name} has no line in SHA256SUMS")
+        without = offered.unlisted
+        count = f"{len(without)} of {len(offered.assets)} assets have no line in SHA256SUMS"
+        raise UnlistedError(f"{where}: {count}: {', '.join(without)}")
     if asset.sha256 not in (listed, None):
         raise IntegrityError(
             f"{where}: {name}: SHA256SUMS and GitHub disagree\n  expected {listed}\n  actual   {asset.sha256}",

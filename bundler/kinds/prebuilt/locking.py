@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from bundler.adapters.github import GitHub
@@ -14,13 +15,16 @@ from bundler.errors import BundleError, IntegrityError, LockError, UnreachableEr
 from bundler.kinds.prebuilt.asset_lock import AssetLock
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.join import archive_of
-from bundler.kinds.prebuilt.lock_assets import Offered, lock_assets
+from bundler.kinds.prebuilt.lock_assets import Offered, UnlistedError, lock_assets
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.prebuilt.state import lock_name, pinned, state_of
 from bundler.model.outcome import Outcome
 from bundler.model.release import CHANNEL, Asset, Release
 from bundler.progress import Silent
 from bundler.session import Session
+
+# How many releases are looked through for one that is whole.
+_LOOKED_AT = 20
 
 
 def lock_all(
@@ -54,11 +58,10 @@ def _lock(
         if commit is None:
             raise IntegrityError(f"{manifest.repository}@{release.tag_name} has no git tag")
         listing = Listing.of(store, github, release)
-        bring = partial(_bring, store, github)
-        if listing.faults:
-            where = f"{manifest.repository}@{release.tag_name}"
-            raise IntegrityError(f"{where}: {listing.faults[0]}", "a release that is whole can be locked")
-        made = lock_assets(manifest, release, commit, Offered(listing.assets, listing.listed), bring)
+        try:
+            made = _locked(store, github, manifest, release, commit, listing)
+        except UnlistedError as error:
+            raise IntegrityError(error.message, _elsewhere(store, github, one, release)) from error
         text = made.render()
         try:
             AssetLock.parse(text, "")  # what came from outside must be fit to stand in a lock
@@ -71,6 +74,30 @@ def _lock(
         return Outcome(one.name, "", "unchanged", release=pinned(made))
     workspace.write_lock(lock_name(one.name), text)
     return Outcome(one.name, "", "locked", release=pinned(made))
+
+
+def _locked(
+    store: Store, github: GitHub, manifest: Prebuilt, release: Release, commit: str, listing: Listing
+) -> AssetLock:
+    """The lock of a release. Raises what `lock_assets` does, IntegrityError if it is not whole."""
+    if listing.faults:
+        where = f"{manifest.repository}@{release.tag_name}"
+        raise IntegrityError(f"{where}: {listing.faults[0]}", "a release that is whole can be locked")
+    offered = Offered(listing.assets, listing.listed)
+    return lock_assets(manifest, release, commit, offered, partial(_bring, store, github))
+
+
+def _elsewhere(store: Store, github: GitHub, one: PrebuiltComponent, unlisted: Release) -> str:
+    """Which other release could be locked instead: the newest that is whole, of the newest few."""
+    no = (unlisted.tag_name, CHANNEL)
+    published = (release for release in github.releases() if not release.draft and release.tag_name not in no)
+    for release in islice(published, _LOOKED_AT):
+        try:
+            _locked(store, github, one.manifest, release, "", Listing.of(store, github, release))
+        except BundleError:
+            continue
+        return f"{release.tag_name} is whole: lock it with `tag: {release.tag_name}` in {one.name}.yaml"
+    return "none of the newest other releases is whole; ask who releases it to list every asset"
 
 
 def _release(github: GitHub, manifest: Prebuilt) -> Release:
