@@ -55,8 +55,9 @@ def command(
     """Put archives on a GitHub release, whole or not at all.
 
     DIR is a folder that `build` filled. Everything is checked before the first byte is sent. Assets go to a draft, what
-    GitHub stored is compared, and only then does the release appear. Run it again after an interruption: it goes on
-    where it was. The token is GH_TOKEN or GITHUB_TOKEN; GITHUB_API_URL names a GitHub Enterprise server.
+    GitHub stored is compared, and only then does the release appear. An archive of 2 GiB or more goes in parts. Run it
+    again after an interruption: it goes on where it was. The token is GH_TOKEN or GITHUB_TOKEN; GITHUB_API_URL names a
+    GitHub Enterprise server.
     """
     order = Publication(
         repository=parse_repository(repository),

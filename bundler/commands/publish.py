@@ -6,8 +6,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.model.release import PART_SIZE
 from bundler.release.fill import Filler
+from bundler.release.parts import CUT, Cut
 from bundler.release.preflight import Publication, preflight
 from bundler.release.publisher import Published, Publisher
 from bundler.session import Session
@@ -25,14 +25,14 @@ class PublishReport:
 
 
 def publish(
-    session: Session, folder: Path, order: Publication, *, dry_run: bool = False, part_size: int = PART_SIZE
+    session: Session, folder: Path, order: Publication, *, dry_run: bool = False, cut: Cut = CUT
 ) -> PublishReport:
     """Check everything, then publish. Raises PreflightError with every problem, before anything is changed.
 
     Run it again after an interruption: it goes on where it was. Run it again after success: nothing happens.
     """
     with session.github(order.repository) as github:
-        ready = preflight(session, github, folder, order, part_size)
+        ready = preflight(session, github, folder, order, cut)
         filler = Filler(github, session.progress, session.jobs, session.cancelled)
         publisher = Publisher(github, filler, order, ready, secrets.token_hex(8), dry_run)
         publisher.recover()

@@ -27,7 +27,8 @@ RUNTIME_PREFIX = "runtime-"
 CHANNEL = "latest-runtime"
 # What GitHub takes (docs.github.com, "About releases", storage and bandwidth quotas).
 MOST_ASSETS = 1000
-# The consumers' contract: no asset reaches 2 GiB; from 1900 MiB on it is published in parts of that size.
+# GitHub's limit, too: no asset reaches 2 GiB. What does is published in parts of 1900 MiB (the consumers' contract).
+TOO_LARGE = 2 << 30
 PART_SIZE = 1900 << 20
 
 Line = Annotated[str, StringConstraints(pattern=_PRINTABLE, max_length=1000)]

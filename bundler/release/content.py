@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
-from bundler.model.release import PART_SIZE, Piece
+from bundler.model.release import Piece
 from bundler.model.sidecar import Files, Held, Place, Read, SidecarFacts, UnreadError
-from bundler.release.parts import split
+from bundler.release.parts import CUT, Cut, split
 from bundler.sidecars import SIDECARS, facts_of, subjects_of
 
 _CHUNK = 1 << 20
@@ -63,21 +63,21 @@ def files_of(pieces: Iterable[Piece]) -> Files:
     return {piece.name: (piece.size, piece.sha256) for piece in pieces}
 
 
-def content_of(folder: Path, names: Iterable[str], listed: Mapping[str, str], part_size: int = PART_SIZE) -> Content:
+def content_of(folder: Path, names: Iterable[str], listed: Mapping[str, str], cut: Cut = CUT) -> Content:
     """Plan the release of the archives `names` in `folder`, whose SHA256SUMS says `listed`.
 
-    Files of `part_size` bytes and more are split; they are read once here, for the digests of their parts. Raises
-    IntegrityError if such a file is not what its digest says.
+    Files that are too large are split; they are read once here, for the digests of their parts. Raises IntegrityError
+    if such a file is not what its digest says.
     """
     pieces: dict[str, Piece] = {}
     wholes: dict[str, str] = {}
     for name in names:
         path = folder / name
         size = path.stat().st_size
-        if size < part_size:
+        if size < cut.too_large:
             pieces[name] = Piece(name, size, listed[name], source=path)
             continue
-        whole, of_it = split(name, path, part_size)
+        whole, of_it = split(name, path, cut.part_size)
         if whole != listed[name]:
             raise IntegrityError(f"{path}: SHA-256 mismatch\n  expected {listed[name]}\n  actual   {whole}")
         wholes[name] = whole

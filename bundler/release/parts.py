@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
-from bundler.model.release import Asset, Piece
+from bundler.model.release import PART_SIZE, TOO_LARGE, Asset, Piece
 from bundler.sidecars import parts
 
 # Brings the bytes of a small text asset. Raises IntegrityError.
 Read = Callable[[Asset], bytes]
 _CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Cut:
+    """From how many bytes on a file is published in parts, and how many bytes a part has."""
+
+    too_large: int = TOO_LARGE
+    part_size: int = PART_SIZE
+
+
+CUT = Cut()
 
 
 def split(name: str, path: Path, part_size: int) -> tuple[str, tuple[Piece, ...]]:

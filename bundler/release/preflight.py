@@ -23,6 +23,7 @@ from bundler.release import notes
 from bundler.release.content import NOTHING, Content, content_of
 from bundler.release.evidence import rehearsed, unlike
 from bundler.release.folder import fill, verify
+from bundler.release.parts import Cut
 from bundler.session import Session
 from bundler.sidecars import channel, sums
 from bundler.words import ARCHIVE
@@ -66,7 +67,7 @@ class Ready:
     unrehearsed: tuple[str, ...]
 
 
-def preflight(session: Session, github: GitHub, folder: Path, order: Publication, part_size: int) -> Ready:
+def preflight(session: Session, github: GitHub, folder: Path, order: Publication, cut: Cut) -> Ready:
     """Look at everything, change nothing. Raises PreflightError with every problem."""
     problems: list[BundleError] = []
 
@@ -97,7 +98,7 @@ def preflight(session: Session, github: GitHub, folder: Path, order: Publication
     problems += unlike(folder, orders) if chosen else ()
     digests = {name: listed[name] for name in chosen}
     proven: frozenset[str] = caught(lambda: rehearsed(order.rehearsals, digests), frozenset())
-    content = caught(lambda: content_of(folder, chosen, listed, part_size), NOTHING)
+    content = caught(lambda: content_of(folder, chosen, listed, cut), NOTHING)
     problems += _beyond_limits(content, order) if chosen else ()
     remote = _Remote(session, github, order, content if chosen else None)
     commit = caught(remote.commit, "")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from bundler.errors import IntegrityError
+from bundler.model.release import PART_SIZE, TOO_LARGE
 from bundler.model.sidecar import Held, Place
 from bundler.release.content import Content, content_of, files_of
+from bundler.release.parts import Cut
 from bundler.sidecars import SIDECARS, channel, parts, sums
 
 PLACE = Place("o/r", "runtime-1", "c" * 40)
@@ -25,17 +27,17 @@ def others(*archives: str) -> set[str]:
     return {sidecar.name(archive) for sidecar in beside for archive in archives}
 
 
-def planned(folder: Path, part_size: int, **files: bytes) -> Content:
+def planned(folder: Path, cut: Cut, **files: bytes) -> Content:
     listed = {}
     for word, content in files.items():
         name = f"{word}.tar.gz"
         (folder / name).write_bytes(content)
         listed[name] = sha(content)
-    return content_of(folder, sorted(listed), listed, part_size)
+    return content_of(folder, sorted(listed), listed, cut)
 
 
 def test_the_checksums_cover_parts_their_list_and_the_whole_and_come_last(tmp_path: Path) -> None:
-    content = planned(tmp_path, 4, a=b"abc", b=b"abcdefghij")
+    content = planned(tmp_path, Cut(10, 4), a=b"abcdefghi", b=b"abcdefghij")
     pieces = content.pieces(PLACE)
     names = [piece.name for piece in pieces]
     of_b = [f"b.tar.gz.part-00{number}" for number in range(3)]
@@ -49,7 +51,7 @@ def test_the_checksums_cover_parts_their_list_and_the_whole_and_come_last(tmp_pa
 
 
 def test_a_channel_tells_of_all_that_it_follows_and_is_covered_too(tmp_path: Path) -> None:
-    content = planned(tmp_path, 100, a=b"abc")
+    content = planned(tmp_path, Cut(), a=b"abc")
     followed = Held(PLACE, files_of(content.pieces(PLACE)))
     *archives, said, checksums = content.pieces(Place("o/r", "latest-runtime", "c" * 40), followed)
     names = {piece.name for piece in archives}
@@ -63,4 +65,23 @@ def test_a_channel_tells_of_all_that_it_follows_and_is_covered_too(tmp_path: Pat
 def test_a_large_file_that_changed_is_noticed_while_it_is_cut(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(b"abcdef")
     with pytest.raises(IntegrityError, match=r"a\.tar\.gz: SHA-256 mismatch"):
-        content_of(tmp_path, ["a.tar.gz"], {"a.tar.gz": "0" * 64}, 2)
+        content_of(tmp_path, ["a.tar.gz"], {"a.tar.gz": "0" * 64}, Cut(2, 2))
+
+
+def test_only_what_github_does_not_take_is_cut_and_into_what_consumers_append(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (TOO_LARGE, PART_SIZE) == (2147483648, 1900 * 1024 * 1024)
+    cuts: list[int] = []
+
+    def split(name: str, path: Path, part_size: int) -> tuple[str, tuple[()]]:
+        cuts.append(part_size)
+        return "0" * 64, ()
+
+    monkeypatch.setattr("bundler.release.content.split", split)
+    for size in (TOO_LARGE - 1, TOO_LARGE):
+        with (tmp_path / "a.tar.gz").open("wb") as file:
+            file.truncate(size)  # no block of it is written, nor read
+        found = content_of(tmp_path, ["a.tar.gz"], {"a.tar.gz": "0" * 64})
+        assert found.split == (("a.tar.gz",) if size == TOO_LARGE else ())
+    assert cuts == [PART_SIZE]
