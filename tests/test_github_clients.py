@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import trustme
 
 from tests.github import GitHub, github
 from tests.github.asker import Asker, asking
 from tests.github.described import DESCRIPTION, operations
+from tests.github.gh import Gh, serving_gh
 
-Gh = Callable[..., "subprocess.CompletedProcess[str]"]
 BIG = bytes(range(256)) * 8000
 
 
@@ -75,31 +71,8 @@ def test_enterprise_has_one_origin_and_other_paths(tmp_path: Path) -> None:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[GitHub, Gh]]:
     """An Enterprise server with a certificate, and GitHub's command line, signed in there."""
-    if not shutil.which("gh"):
-        pytest.skip("gh is not installed")
-    authority = trustme.CA()
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(tls)
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with github(tmp_path / "hub", enterprise=True, tls=tls) as hub:
-        host = hub.web.removeprefix("https://")
-        # A token in GH_ENTERPRISE_TOKEN goes to every host, also to that of the objects.
-        settings = tmp_path / "gh"
-        settings.mkdir(mode=0o700)
-        (settings / "hosts.yml").write_text(f'"{host}":\n    user: someone\n    oauth_token: {hub.token}\n')
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "GH_CONFIG_DIR": str(settings),
-            "SSL_CERT_FILE": str(tmp_path / "ca.pem"),
-            "GH_PROMPT_DISABLED": "1",
-        }
-
-        def gh(*words: str) -> subprocess.CompletedProcess[str]:
-            line = ["gh", "release", *words, "--repo", f"{host}/{hub.repo}"]
-            return subprocess.run(line, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-
-        yield hub, gh
+    with serving_gh(tmp_path) as gh:
+        yield gh.hub, gh
 
 
 def test_gh_sees_and_downloads_releases(served: tuple[GitHub, Gh], tmp_path: Path) -> None:

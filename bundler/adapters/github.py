@@ -105,6 +105,10 @@ class GitHub:
         """A release by its id, or None if it is gone."""
         return self._release(f"/releases/{number}")
 
+    def latest(self) -> Release | None:
+        """The release that GitHub shows as the latest, or None."""
+        return self._release("/releases/latest")
+
     def releases(self) -> Iterator[Release]:
         """Every release, the newest first; drafts too, if the token may write.
 
@@ -116,12 +120,12 @@ class GitHub:
         """Every asset of a release."""
         return tuple(self._pages(Asset, f"/releases/{release.id}/assets"))
 
-    def create_draft(self, tag: str, commit: str, body: str) -> Release:
+    def create_draft(self, tag: str, commit: str, name: str, body: str) -> Release:
         """Make an empty draft. It is tried once: after a lost answer, look whether it is there."""
         fields: dict[str, Field] = {
             "tag_name": tag,
             "target_commitish": commit,
-            "name": tag,
+            "name": name,
             "body": body,
             "draft": True,
         }

@@ -8,7 +8,7 @@ import click
 
 from bundler.cli import Options
 from bundler.commands.publish import PublishReport, publish
-from bundler.model.release import parse_repository, parse_tag
+from bundler.model.release import TAG_FORMS, parse_repository, parse_tag
 from bundler.progress import megabytes
 from bundler.release.preflight import Publication
 from bundler.release.publisher import Published
@@ -19,7 +19,7 @@ from bundler.words import ARCHIVE
 @click.command("publish")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--repo", "repository", metavar="OWNER/REPO", required=True, help="The repository to publish to.")
-@click.option("--tag", required=True, help="The release's tag: runtime-<first 12 digits of the commit>.")
+@click.option("--tag", required=True, help=f"The release's tag: {TAG_FORMS}.")
 @click.option(
     "--targets", metavar="SELECTOR", multiple=True, help="What must be there, and is published. [default: all targets]"
 )
@@ -27,7 +27,16 @@ from bundler.words import ARCHIVE
 @click.option(
     "--commit", metavar="SHA", default="", help="The tag's commit. [default: what the tag says, or GITHUB_SHA]"
 )
-@click.option("--replace", is_flag=True, help="Switch a published tag to other assets: the old release is deleted.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Switch a published runtime-* tag to other assets: the old release is deleted.",
+)
+@click.option(
+    "--latest/--not-latest",
+    default=None,
+    help="Whether GitHub shows the release as the latest. [default: what the manifest says, else only offline-*]",
+)
 @click.option(
     "--rehearsal",
     "rehearsals",
@@ -48,16 +57,17 @@ def command(
     channel: str,
     commit: str,
     replace: bool,
+    latest: bool | None,
     rehearsals: tuple[Path, ...],
     dry_run: bool,
     jobs: int,
 ) -> int:
     """Put archives on a GitHub release, whole or not at all.
 
-    DIR is a folder that `build` filled. Everything is checked before the first byte is sent. Assets go to a draft, what
-    GitHub stored is compared, and only then does the release appear. An archive of 2 GiB or more goes in parts. Run it
-    again after an interruption: it goes on where it was. The token is GH_TOKEN or GITHUB_TOKEN; GITHUB_API_URL names a
-    GitHub Enterprise server.
+    DIR is a folder that `build` filled. Everything is checked before the first byte is sent; without manifests here,
+    all that the archives themselves tell. Assets go to a draft, what GitHub stored is compared, and only then does the
+    release appear. An archive of 2 GiB or more goes in parts. Run it again after an interruption: it goes on
+    where it was. The token is GH_TOKEN or GITHUB_TOKEN; GITHUB_API_URL names a GitHub Enterprise server.
     """
     order = Publication(
         repository=parse_repository(repository),
@@ -67,6 +77,7 @@ def command(
         commit=commit.strip().lower(),
         replace=replace,
         rehearsals=rehearsals,
+        latest=latest,
     )
     report = publish(options.session(jobs=jobs), folder, order, dry_run=dry_run)
     if options.json:
@@ -94,6 +105,8 @@ def _show(report: PublishReport) -> None:
         say(f"left out, {why}: {name}")
     if report.unrehearsed:
         say(f"not rehearsed: {', '.join(report.unrehearsed)}")
+    if report.unchecked:
+        say(f"not checked, as there are no manifests here: {'; '.join(report.unchecked)}")
 
 
 def _json(report: PublishReport) -> Json:
@@ -103,6 +116,7 @@ def _json(report: PublishReport) -> Json:
         "channel": _release(report.channel) if report.channel else None,
         "left_out": list(report.left_out),
         "unrehearsed": list(report.unrehearsed),
+        "unchecked": list(report.unchecked),
     }
 
 

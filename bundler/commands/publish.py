@@ -15,13 +15,17 @@ from bundler.session import Session
 
 @dataclass(frozen=True)
 class PublishReport:
-    """The release, the channel if one was asked for, what was left out, and targets without a rehearsal."""
+    """The release, the channel if one was asked for, what was left out, and targets without a rehearsal.
+
+    `unchecked` is what could not be looked at, as there are no manifests.
+    """
 
     repository: str
     release: Published
     channel: Published | None
     left_out: tuple[str, ...]
     unrehearsed: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
 
 
 def publish(
@@ -38,4 +42,4 @@ def publish(
         publisher.recover()
         release = publisher.release()
         channel = publisher.channel(release) if order.channel else None
-        return PublishReport(order.repository, release, channel, ready.left_out, ready.unrehearsed)
+        return PublishReport(order.repository, release, channel, ready.left_out, ready.unrehearsed, ready.unchecked)

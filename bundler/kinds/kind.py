@@ -168,6 +168,10 @@ class Component(Protocol):
     def known_bad(self) -> KnownBad:
         """What its manifest says that nothing may hold, and why."""
 
+    @property
+    def latest(self) -> bool | None:
+        """Whether GitHub is to show its releases as the latest; None if its manifest does not say."""
+
     def choices(self, hosts: Hosts) -> int:
         """How many choices there are to be looked at: what work grows with."""
 

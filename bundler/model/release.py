@@ -22,8 +22,13 @@ _CONFIG = ConfigDict(extra="ignore")
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _ADDRESS = re.compile(f"({REPOSITORY_PATTERN})@({TAG_PATTERN})")
 _RUNTIME_TAG = re.compile(r"runtime-([0-9a-f]{12})")
+_OFFLINE_TAG = re.compile(r"offline-ai-workspace-([1-9][0-9]{0,8})")
 
 RUNTIME_PREFIX = "runtime-"
+OFFLINE_PREFIX = "offline-ai-workspace-"
+TAG_FORMS = f"{RUNTIME_PREFIX}<first 12 digits of the commit> or {OFFLINE_PREFIX}<number>"
+# What consumers look for at the beginning of a tag, some of them among drafts too: no draft of ours begins so.
+_DRAFT_PREFIX = "draft-"
 CHANNEL = "latest-runtime"
 # What GitHub takes (docs.github.com, "About releases", storage and bandwidth quotas).
 MOST_ASSETS = 1000
@@ -144,10 +149,10 @@ def refuse_mixing(published: Release, there: Difference) -> None:
     wrong = [disagreement(piece.name, asset, piece.size, piece.sha256) for asset, piece in there.differing]
     wrong += [f"{asset.name}: not in what you publish" for asset in there.surplus]
     if wrong:
-        raise IntegrityError(
-            f"{published.tag_name} is published with other assets:\n  " + "\n  ".join(wrong),
-            "the same commit has the same bytes: was it built from something else? --replace switches to yours",
-        )
+        hint = "the same commit has the same bytes: was it built from something else? --replace switches to yours"
+        if offline_number(published.tag_name):
+            hint = "hosts keep for ever what they have of this tag: publish under the next number"
+        raise IntegrityError(f"{published.tag_name} is published with other assets:\n  " + "\n  ".join(wrong), hint)
     if published.immutable and not there.same:
         names = ", ".join([piece.name for piece in there.missing] + [asset.name for asset in there.broken])
         raise IntegrityError(
@@ -159,6 +164,22 @@ def runtime_commit(tag: str) -> str | None:
     """The first twelve digits of the commit that a runtime release's tag names, or None for another tag."""
     match = _RUNTIME_TAG.fullmatch(tag)
     return match[1] if match else None
+
+
+def offline_number(tag: str) -> int | None:
+    """The number of an offline release's tag, or None for another tag."""
+    match = _OFFLINE_TAG.fullmatch(tag)
+    return int(match[1]) if match else None
+
+
+def draft_tag(tag: str) -> str:
+    """The tag that a release carries while it is a draft."""
+    return f"{_DRAFT_PREFIX}{tag}"
+
+
+def final_tag(tag: str) -> str:
+    """The tag that a release will carry, or carries."""
+    return tag.removeprefix(_DRAFT_PREFIX)
 
 
 def parse_repository(text: str) -> str:

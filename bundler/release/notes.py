@@ -13,7 +13,8 @@ from bundler.sidecars import parts, sums
 
 Role = Literal["draft", "replaced"]
 _MARK = re.compile(
-    r"<!-- aiws-bundle: (draft|replaced) of (\S+) by ([0-9a-f]{16}); the next publish uses or removes this -->"
+    r"<!-- aiws-bundle: (draft|replaced) of (\S+) by ([0-9a-f]{16})(, the latest)?; "
+    r"the next publish uses or removes this -->"
 )
 
 
@@ -21,22 +22,26 @@ _MARK = re.compile(
 class Mark:
     """What a draft is to publishes of `tag`: one being filled, or one that was published and is `replaced`.
 
-    `run` tells whose it is: the run that claimed it last.
+    `run` tells whose it is: the run that claimed it last. `latest`: it was the release that GitHub shows as the latest.
     """
 
     role: Role
     tag: str
     run: str
+    latest: bool = False
 
     def render(self) -> str:
         """The mark as the beginning of a release's text."""
-        return f"<!-- aiws-bundle: {self.role} of {self.tag} by {self.run}; the next publish uses or removes this -->\n"
+        run = f"{self.run}, the latest" if self.latest else self.run
+        return f"<!-- aiws-bundle: {self.role} of {self.tag} by {run}; the next publish uses or removes this -->\n"
 
 
 def mark_of(body: str | None) -> Mark | None:
     """The mark of a draft; None if it is somebody else's."""
     match = _MARK.match(body or "")
-    return Mark("draft" if match[1] == "draft" else "replaced", match[2], match[3]) if match else None
+    if match is None:
+        return None
+    return Mark("draft" if match[1] == "draft" else "replaced", match[2], match[3], latest=bool(match[4]))
 
 
 def unmarked(body: str | None) -> str:

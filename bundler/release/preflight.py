@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,16 +14,27 @@ from bundler.adapters.github_answer import ForbiddenError
 from bundler.adapters.http import MissingError
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
-from bundler.kinds.kind import Order
-from bundler.kinds.manifests import load_manifests
-from bundler.model.release import CHANNEL, MOST_ASSETS, RUNTIME_PREFIX, compare, refuse_mixing, runtime_commit
+from bundler.model.release import (
+    CHANNEL,
+    MOST_ASSETS,
+    OFFLINE_PREFIX,
+    RUNTIME_PREFIX,
+    TAG_FORMS,
+    compare,
+    draft_tag,
+    final_tag,
+    offline_number,
+    refuse_mixing,
+    runtime_commit,
+)
 from bundler.model.sidecar import Place
-from bundler.model.target import Target, select
 from bundler.release import notes
 from bundler.release.content import NOTHING, Content, content_of
 from bundler.release.evidence import rehearsed, unlike
 from bundler.release.folder import fill, verify
 from bundler.release.parts import Cut
+from bundler.release.selection import Selection, by_archives, by_manifests
+from bundler.release.switch import Latest
 from bundler.session import Session
 from bundler.sidecars import channel, sums
 from bundler.words import ARCHIVE
@@ -38,7 +49,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 class Publication:
     """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says.
 
-    `rehearsals` are files with what `--json rehearse` printed.
+    `rehearsals` are files with what `--json rehearse` printed. `latest` is None for what manifests, or the tag, say.
     """
 
     repository: str
@@ -48,6 +59,7 @@ class Publication:
     commit: str
     replace: bool
     rehearsals: tuple[Path, ...] = ()
+    latest: bool | None = None
 
     def place(self, commit: str = "") -> Place:
         """Where the release stands, once its commit is known."""
@@ -58,13 +70,15 @@ class Publication:
 class Ready:
     """What the preflight found out: the assets, the full commit, and files of the folder that are left out.
 
-    `unrehearsed` are the targets that no rehearsal speaks for.
+    `unrehearsed` are the targets that no rehearsal speaks for, `unchecked` is what could not be looked at.
     """
 
     content: Content
     commit: str
     left_out: tuple[str, ...]
     unrehearsed: tuple[str, ...]
+    unchecked: tuple[str, ...]
+    latest: Latest
 
 
 def preflight(session: Session, github: GitHub, folder: Path, order: Publication, cut: Cut) -> Ready:
@@ -81,25 +95,19 @@ def preflight(session: Session, github: GitHub, folder: Path, order: Publication
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", fill(folder))
     problems += _misnamed(order)
-    workspace, epoch = session.workspace(), session.epoch()
-    manifests = load_manifests(workspace)
-    targets: tuple[Target, ...] = caught(lambda: select(manifests.targets, order.targets or ("all",)), ())
+    selection = by_manifests(session, order.targets, caught)
     session.progress.say(f"verifying {folder}")
     problems += caught(lambda: list(_unsound(session, folder)), [])
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
-    hosts, selectors = manifests.hosts, [target.name for target in targets]
-    released = [one for name, one in manifests.components.items() if selectors and manifests.kinds[name].IMPLIED]
-    wanted = [pair for one in released for pair in one.assets(hosts, selectors)]
-    known = {name for one in manifests.components.values() for name, _ in one.assets(hosts, ["all"])}
-    chosen: tuple[str, ...] = caught(lambda: _chosen(wanted, known, listed, folder), ()) if listed else ()
-    orders: Sequence[Order] = caught(
-        lambda: [made for one in released for made in one.orders(hosts, workspace, selectors, epoch)], []
-    )
-    problems += unlike(folder, orders) if chosen else ()
+    if selection is None:
+        selection = caught(lambda: by_archives(folder, listed, order.targets), Selection())
+    chosen: tuple[str, ...] = caught(lambda: _chosen(selection, listed, folder), ()) if listed else ()
+    problems += unlike(folder, selection.orders) if chosen else ()
     digests = {name: listed[name] for name in chosen}
     proven: frozenset[str] = caught(lambda: rehearsed(order.rehearsals, digests), frozenset())
     content = caught(lambda: content_of(folder, chosen, listed, cut), NOTHING)
     problems += _beyond_limits(content, order) if chosen else ()
+    latest: Latest = caught(lambda: _latest(order, selection), "no")
     remote = _Remote(session, github, order, content if chosen else None)
     commit = caught(remote.commit, "")
     for look in (remote.right, remote.release, remote.channel, remote.strays):
@@ -107,7 +115,25 @@ def preflight(session: Session, github: GitHub, folder: Path, order: Publication
     if problems:
         raise PreflightError(f"{order.repository} {order.tag} cannot be published:", problems)
     left_out = tuple(name for name in listed if name not in content.names)
-    return Ready(content, commit, left_out, tuple(words for name, words in wanted if name not in proven))
+    unrehearsed = tuple(words for name, words in selection.wanted if name not in proven)
+    return Ready(content, commit, left_out, unrehearsed, selection.unchecked, latest)
+
+
+def _latest(order: Publication, selection: Selection) -> Latest:
+    """Whether the release is to be the latest: as asked for, else as the manifests say, else as the tag does.
+
+    Raises UsageError if the manifests disagree.
+    """
+    if order.latest is not None:
+        return "yes" if order.latest else "no"
+    said = set(selection.latest.values()) or {offline_number(order.tag) is not None}
+    if len(said) > 1:
+        names = ", ".join(selection.latest)
+        raise UsageError(
+            f"the manifests of {names} disagree whether a release of them all is the latest",
+            "give --latest or --not-latest",
+        )
+    return "stays" if said == {True} else "no"
 
 
 def _misnamed(order: Publication) -> Iterator[BundleError]:
@@ -118,10 +144,14 @@ def _misnamed(order: Publication) -> Iterator[BundleError]:
         yield UsageError(f"the tag {order.tag} names another commit than {order.commit}", "they are one in a release")
     if order.tag == CHANNEL:
         yield UsageError(f"{CHANNEL} is a channel, not a release", f"publish a tag, with --channel {CHANNEL}")
-    if order.channel.startswith(RUNTIME_PREFIX) or (order.channel and order.channel == order.tag):
+    elif not digits and not offline_number(order.tag):
+        yield UsageError(f"{order.tag} is no release's tag", f"give --tag {TAG_FORMS}")
+    elif order.channel == CHANNEL and not digits:
+        yield UsageError(f"{CHANNEL} follows {RUNTIME_PREFIX}* alone", "leave --channel out")
+    if order.channel.startswith((RUNTIME_PREFIX, OFFLINE_PREFIX)):
         yield UsageError(
             f"a channel cannot be called {order.channel}",
-            f"consumers take the newest {RUNTIME_PREFIX}* for a release; {CHANNEL} is a channel",
+            f"consumers take the newest {RUNTIME_PREFIX}* and {OFFLINE_PREFIX}* for releases; {CHANNEL} is a channel",
         )
 
 
@@ -159,23 +189,18 @@ def _listed(folder: Path) -> Mapping[str, str]:
     return read_sums(path) if path.exists() else {}
 
 
-def _chosen(
-    wanted: Sequence[tuple[str, str]], known: Container[str], listed: Mapping[str, str], folder: Path
-) -> tuple[str, ...]:
-    """The archives to publish, of names and what builds them; `known` are all names that manifests speak of.
-
-    Raises PreflightError.
-    """
+def _chosen(selection: Selection, listed: Mapping[str, str], folder: Path) -> tuple[str, ...]:
+    """The archives to publish. Raises PreflightError."""
     problems: list[BundleError] = []
-    names = [name for name, _ in wanted]
+    names = [name for name, _ in selection.wanted]
     problems += [
         UsageError(f"{name} is the name of two archives") for name in sorted({n for n in names if names.count(n) > 1})
     ]
-    for name, words in wanted:
+    for name, words in selection.wanted:
         if name not in listed or not (folder / name).is_file():
             hint = f"run `aiws-bundle build {words}`, or name what there is with --targets"
             problems.append(UsageError(f"{folder / name} is missing", hint))
-    strays = [name for name in listed if name.endswith(ARCHIVE) and name not in known]
+    strays = [name for name in listed if name.endswith(ARCHIVE) and name not in selection.known]
     problems += [UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in strays]
     if problems:
         raise PreflightError(f"{folder} is not what --targets asks for:", problems)
@@ -246,11 +271,19 @@ class _Remote:
         published = self.github.published(self.order.tag) if self.github.has_token else None
         if published is None:
             return
+        if self.order.replace and offline_number(self.order.tag):
+            message = f"{published.tag_name} is published, and hosts keep for ever what they have of it"
+            raise UsageError(f"{message}: it is never replaced", f"take the next number: --tag {self._next()}")
         if self.order.replace and published.immutable:
             message = f"{published.tag_name} is immutable, so it cannot be replaced"
             raise WorkError(message, "publish under another tag")
         if self.content and not self.order.replace:
             refuse_mixing(published, compare(self.github.assets(published), self.content.pieces(self.order.place())))
+
+    def _next(self) -> str:
+        """The first offline tag after all that are there, drafts too."""
+        numbers = [offline_number(final_tag(one.tag_name)) or 0 for one in self.github.releases()]
+        return f"{OFFLINE_PREFIX}{max(numbers, default=0) + 1}"
 
     def channel(self) -> None:
         """Raise if the channel cannot move, or is no channel."""
@@ -277,4 +310,5 @@ class _Remote:
         for release in self.github.releases() if self.github.has_token else ():
             mark = notes.mark_of(release.body) if release.draft else None
             if mark and mark.tag not in ours:
-                self.session.progress.say(f"note: a publish of {mark.tag} was not finished: {release.html_url}")
+                seen = "" if release.tag_name == draft_tag(mark.tag) else "; who lists drafts takes it for a release"
+                self.session.progress.say(f"note: a publish of {mark.tag} was not finished: {release.html_url}{seen}")

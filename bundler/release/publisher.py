@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bundler.adapters.github import GitHub
 from bundler.adapters.http import TransientError, retrying
 from bundler.errors import IntegrityError, WorkError
-from bundler.model.release import CHANNEL, Release
+from bundler.model.release import CHANNEL, Release, offline_number
 from bundler.model.sidecar import Held, Place
 from bundler.release import notes
 from bundler.release.content import files_of
@@ -51,11 +51,15 @@ class Publisher:
         if self.dry_run or self.order.channel == CHANNEL or self.github.published(CHANNEL):
             return
         for one in unfinished(self.github, CHANNEL).replaced[-1:]:
-            put_back(self.github, one, newest=False)
+            mark = notes.mark_of(one.body)
+            put_back(self.github, one, CHANNEL, latest=mark is not None and mark.latest)
 
     def release(self) -> Published:
         """Publish the release."""
-        return self._ensure(self._wanted(self.order.tag), self.order.replace)
+        wanted = replace(self._wanted(self.order.tag), latest=self.ready.latest)
+        # Hosts keep what they have of an offline tag for ever; the preflight said so, unless it is published since.
+        done = self._ensure(wanted, may_replace=self.order.replace and not offline_number(wanted.tag))
+        return self._ranked(done)
 
     def channel(self, release: Published) -> Published:
         """Let the channel follow. Raises WorkError where releases cannot move."""
@@ -66,7 +70,7 @@ class Publisher:
             return newer
         followed = Held(self._place(self.order.tag), files_of(self._wanted(self.order.tag).pieces))
         wanted = self._wanted(self.order.channel, followed)
-        return self._ensure(replace(wanted, newest=False), may_replace=True)
+        return self._ensure(wanted, may_replace=True)
 
     def _place(self, tag: str) -> Place:
         return Place(self.order.repository, tag, self.ready.commit)
@@ -76,6 +80,21 @@ class Publisher:
         content, commit = self.ready.content, self.ready.commit
         text = notes.render(tag, commit, content.split, follows.place.tag if follows else "")
         return Wanted(tag, commit, text, content.pieces(self._place(tag), follows))
+
+    def _ranked(self, done: Published) -> Published:
+        """See that a release that stays as it is becomes the latest, or does not stay it, if that was asked for."""
+        asked, published = self.order.latest, self.github.published(done.tag)
+        if asked is None or published is None or done.state in ("published", "replaced", "would replace"):
+            return done
+        latest = self.github.latest()
+        if (latest is not None and latest.id == published.id) == asked:
+            return done
+        if not self.dry_run:
+            self.github.edit(published, {"make_latest": "true" if asked else "false"})
+        detail = (
+            f"it {'would be' if self.dry_run else 'is'} {'the latest' if asked else 'no longer the latest'} release"
+        )
+        return replace(done, detail="; ".join(filter(None, (done.detail, detail))))
 
     def _follows_newer(self, release: Published, published: Release | None) -> Published | None:
         """Leave a channel alone that follows a later release than one that was only published once more."""
@@ -90,13 +109,13 @@ class Publisher:
         commit = named.commit if named else ""
         return Published(self.order.channel, commit, "left alone", moving.html_url, _NOTHING, detail)
 
-    def _ensure(self, wanted: Wanted, may_replace: bool) -> Published:
+    def _ensure(self, wanted: Wanted, *, may_replace: bool) -> Published:
         standing = survey(self.github, self.filler, wanted, may_replace=may_replace)
         if self.dry_run:
             return _planned(standing, wanted)
         published = standing.published
         if published and standing.off_its_tag:
-            published = put_back(self.github, published, newest=wanted.newest)
+            published = put_back(self.github, published, wanted.tag, latest=bool(standing.was_latest))
         if standing.action == "unchanged" and published:
             state, release, filled = "unchanged", published, _kept(standing)
         elif standing.action == "complete" and published:
@@ -105,7 +124,7 @@ class Publisher:
         else:
             draft = Draft(self.github, wanted, self.run)
             filled = self.filler.fill(draft.release, wanted.pieces, draft.check)
-            release = draft.publish(published)
+            release = draft.publish(published, standing.was_latest)
             state = "replaced" if published else "published"
             self._look_again(release, wanted)
         self._point(wanted, may_move=may_replace)

@@ -1,27 +1,34 @@
-"""Put a complete draft in a tag's place: readers see the old set, for an instant nothing, or the new set."""
+"""Put a complete draft in a tag's place: readers see the old set, for an instant nothing, or the new set.
+
+A draft has a tag of its own until it is published, and again once it is replaced: some readers list drafts, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from bundler.adapters.github import Field, GitHub
 from bundler.adapters.http import retrying
 from bundler.errors import BundleError, UnreachableError, WorkError
-from bundler.model.release import Piece, Release
+from bundler.model.release import Piece, Release, draft_tag
 from bundler.release.notes import Mark, Role, mark_of, unmarked
+
+# Whether GitHub is to show a release as the latest; `stays`: a new one, and one in the place of one that was it.
+Latest = Literal["yes", "no", "stays"]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A release as it shall be: its tag, commit, text and assets; `newest` if GitHub may show it as the latest."""
+    """A release as it shall be: its tag, commit, text and assets, and whether it is the latest."""
 
     tag: str
     commit: str
     body: str
     pieces: tuple[Piece, ...]
-    newest: bool = True
+    latest: Latest = "no"
 
 
 @dataclass(frozen=True)
@@ -52,14 +59,16 @@ class Draft:
 
     def __init__(self, github: GitHub, wanted: Wanted, run: str) -> None:
         self._github, self._wanted = github, wanted
-        self._mark = Mark("draft", wanted.tag, run)
+        self._mark, self._tag = Mark("draft", wanted.tag, run), draft_tag(wanted.tag)
         self._tagged = github.tag_commit(wanted.tag) is not None
         self.release = retrying(self._claimed)
 
     def _claimed(self) -> Release:
         """Claim the draft that is there, or make one. After a lost answer, it is there."""
         for there in unfinished(self._github, self._wanted.tag).drafts:
-            claimed = self._github.edit(there, {"tag_name": self._wanted.tag, "body": self._mark.render()})
+            claimed = self._github.edit(there, {"body": self._mark.render()})
+            if claimed.draft and claimed.tag_name != self._tag:  # an older version's has the final tag
+                claimed = self._github.edit(claimed, {"tag_name": self._tag})
             if claimed.draft:
                 return claimed
             self._github.edit(claimed, {"tag_name": self._wanted.tag, "body": self._wanted.body})
@@ -67,7 +76,7 @@ class Draft:
                 f"another run published {self._wanted.tag} meanwhile", "run again to see what is left to do"
             )
         commit = "" if self._tagged else self._wanted.commit
-        return self._github.create_draft(self._wanted.tag, commit, self._mark.render())
+        return self._github.create_draft(self._tag, commit, self._wanted.tag, self._mark.render())
 
     def check(self) -> None:
         """Raise WorkError if this run has the draft no more."""
@@ -78,55 +87,67 @@ class Draft:
                 "nothing was published by this one; when the other has ended, run again",
             )
 
-    def publish(self, published: Release | None) -> Release:
-        """Publish it in the place of what is published, if anything. If that fails, the old release is put back."""
+    def publish(self, published: Release | None, was_latest: bool | None = None) -> Release:
+        """Publish it in the place of what is published, if anything. If that fails, the old release is put back.
+
+        `was_latest` says whether what an earlier run took off the tag was the latest release; None if none did.
+        """
         self.check()
         wanted = self._wanted
+        if published:
+            latest = self._github.latest()
+            was_latest = latest is not None and latest.id == published.id
         fields: dict[str, Field] = {
             "tag_name": wanted.tag,
             "name": wanted.tag,
             "body": wanted.body,
             "draft": False,
             "prerelease": False,
-            # An older release that is replaced does not become the newest by that.
-            "make_latest": "false" if not wanted.newest else "legacy" if published else "true",
+            "make_latest": _word(wanted.latest == "yes" or (wanted.latest == "stays" and was_latest is not False)),
         }
+        # All in one request: nobody sees a draft under the final tag, or a published release under the draft's.
         if not self._tagged:  # where the tag is there, GitHub would only ask for more rights
             fields["target_commitish"] = wanted.commit
         try:
             if published:
-                replaced = Mark("replaced", wanted.tag, self._mark.run).render() + unmarked(published.body)
-                self._github.edit(published, {"tag_name": wanted.tag, "draft": True, "body": replaced})
+                mark = Mark("replaced", wanted.tag, self._mark.run, latest=bool(was_latest))
+                body = mark.render() + unmarked(published.body)
+                self._github.edit(published, {"tag_name": self._tag, "draft": True, "body": body})
             return self._github.edit(self.release, fields)
         except BaseException as error:
-            done = self._undone(published, error)
+            done = self._undone(published, error, latest=bool(was_latest))
             if done is None or not isinstance(error, BundleError):
                 raise
             return done
 
-    def _undone(self, published: Release | None, error: BaseException) -> Release | None:
+    def _undone(self, published: Release | None, error: BaseException, *, latest: bool) -> Release | None:
         """Put the old release back, unless the new one is published although the answer was lost: then return that."""
         try:
             now = self._github.published(self._wanted.tag)
             if now and now.id == self.release.id:
                 return now
             if published and now is None:
-                put_back(self._github, published, newest=self._wanted.newest)
+                put_back(self._github, published, self._wanted.tag, latest=latest)
         except BundleError:
             hint = "run the same command again as soon as GitHub can be reached: it puts that right"
             raise UnreachableError(f"{self._wanted.tag} is off its tag for now: {error}", hint) from error
         return None
 
 
-def put_back(github: GitHub, replaced: Release, *, newest: bool) -> Release:
+def put_back(github: GitHub, replaced: Release, tag: str, *, latest: bool) -> Release:
     """Publish a release again that was taken off its tag."""
     fields: dict[str, Field] = {
-        "tag_name": replaced.tag_name,
+        "tag_name": tag,
         "draft": False,
         "body": unmarked(replaced.body),
-        "make_latest": "legacy" if newest else "false",
+        "make_latest": _word(latest),
     }
     return github.edit(replaced, fields)
+
+
+def _word(latest: bool) -> str:
+    """What the API calls it. It counts in the request that publishes; of a draft GitHub forgets it."""
+    return "true" if latest else "false"
 
 
 def remove(github: GitHub, releases: Iterable[Release]) -> None:

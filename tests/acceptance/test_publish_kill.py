@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +24,14 @@ from bundler import cli
 from bundler.sidecars import sums
 from tests.cli.releasing import FIRST, OTHER, REPO, Releasing, releasing
 from tests.forks import forks
-from tests.github import Fault
+from tests.github import Fault, GitHub
 from tests.world import World
 
 pytestmark = pytest.mark.slow
 
 KILLS = 110
 CHANNEL = "latest-runtime"
+ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
 
 
 def publish(root: str, env: dict[str, str], folder: str, tag: str) -> None:
@@ -43,19 +46,25 @@ def publish(root: str, env: dict[str, str], folder: str, tag: str) -> None:
 
 @dataclass
 class Reader:
-    """Reads all releases as anybody does, and notes what is wrong with what it sees."""
+    """Reads as each consumer does, without pause, and notes what is wrong with what it sees.
 
-    api: str
+    One takes the published releases, one the first `runtime-*` of a list with drafts in it, one the fixed address of
+    the channel.
+    """
+
+    hub: GitHub
     wrong: list[str] = field(default_factory=list)
     rounds: int = 0
     seen: set[tuple[str, str]] = field(default_factory=set)
+    with_drafts: int = 0
+    addressed: int = 0
     longest_gap: float = 0.0
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         gone_since: dict[str, float] = {}
         while not self.stopped.is_set():
-            releases = json.loads(self.get(f"/repos/{REPO}/releases?per_page=100") or b"[]")
+            releases = self.listed("")
             now = time.monotonic()
             here = {release["tag_name"] for release in releases}
             for tag in {tag for tag, _ in self.seen}:
@@ -65,20 +74,44 @@ class Reader:
                     gone_since.setdefault(tag, now)
             for release in releases:
                 self.look_at(release)
+            self.look_among_drafts()
+            self.look_at_the_address()
             self.rounds += 1
 
-    def look_at(self, release: dict[str, object]) -> None:
-        tag, assets = release["tag_name"], release["assets"]
-        assert isinstance(tag, str)
-        assert isinstance(assets, list)
-        there = {asset["name"]: asset for asset in assets}
-        states = {asset["state"] for asset in assets}
+    def listed(self, token: str) -> list[dict[str, Any]]:
+        text = self.get(f"{self.hub.api}/repos/{REPO}/releases?per_page=100", token)
+        found: list[dict[str, Any]] = json.loads(text or b"[]")
+        return found
+
+    def look_among_drafts(self) -> None:
+        releases = self.listed(self.hub.token)
+        self.with_drafts += any(release["draft"] for release in releases)
+        for release in [one for one in releases if one["tag_name"].startswith("runtime-")][:1]:
+            self.look_at(release)
+
+    def look_at_the_address(self) -> None:
+        """One set of checksums before and after means that what was downloaded between is of that set."""
+        at = f"{self.hub.web}/{REPO}/releases/download/{CHANNEL}"
+        before, asset, after = (self.get(f"{at}/{name}") for name in (sums.NAME, ARCHIVE, sums.NAME))
+        if before is None or before != after:
+            return
+        self.addressed += 1
+        actual = hashlib.sha256(asset or b"").hexdigest()
+        if sums.parse(before.decode()).get(ARCHIVE) != actual:
+            self.wrong.append(f"{at}: {ARCHIVE} is {actual if asset else 'not there'}, with {before!r}")
+
+    def look_at(self, release: dict[str, Any]) -> None:
+        tag = release["tag_name"]
+        there = {asset["name"]: asset for asset in release["assets"]}
+        states = {asset["state"] for asset in release["assets"]}
         if release["draft"]:
             self.wrong.append(f"{tag}: a draft is seen")
+        if not tag.startswith("runtime-") and tag != CHANNEL:
+            self.wrong.append(f"{tag}: is published")
         if states != {"uploaded"} or sums.NAME not in there:
             self.wrong.append(f"{tag}: {states}, {sorted(there)}")
             return
-        text = self.get(f"/repos/{REPO}/releases/assets/{there[sums.NAME]['id']}")
+        text = self.get(f"{self.hub.api}/repos/{REPO}/releases/assets/{there[sums.NAME]['id']}")
         if text is None:  # switched since the list was made
             return
         listed = sums.parse(text.decode())
@@ -88,10 +121,10 @@ class Reader:
             self.wrong.append(f"{tag}: {listed} but {told}")
         self.seen.add((tag, digest))
 
-    def get(self, path: str) -> bytes | None:
-        request = urllib.request.Request(self.api + path, headers={"Accept": "application/octet-stream"})
+    def get(self, address: str, token: str = "") -> bytes | None:
+        headers = {"Accept": "application/octet-stream", **({"Authorization": f"Bearer {token}"} if token else {})}
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=30) as answer:
                 content: bytes = answer.read()
                 return content
         except urllib.error.HTTPError as error:
@@ -100,8 +133,8 @@ class Reader:
 
 
 @contextmanager
-def reading(api: str) -> Iterator[Reader]:
-    reader = Reader(api)
+def reading(hub: GitHub) -> Iterator[Reader]:
+    reader = Reader(hub)
     thread = threading.Thread(target=reader.run)
     thread.start()
     try:
@@ -122,7 +155,7 @@ def two_builds(ready: Releasing) -> dict[str, dict[str, str]]:
 
 def test_a_hundred_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None:
     chance = random.Random(20261124)
-    with releasing(locked, tmp_path / "hub") as ready, forks(__name__) as processes, reading(ready.hub.api) as reader:
+    with releasing(locked, tmp_path / "hub") as ready, forks(__name__) as processes, reading(ready.hub) as reader:
         builds = two_builds(ready)
         env = {**ready.world.env(), **ready.env()}
         times = {"a": FIRST, "b": OTHER}
@@ -158,5 +191,7 @@ def test_a_hundred_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None
         assert ready.stored(ready.tag) == builds["a"]
     assert reader.wrong == []
     assert reader.rounds > KILLS
+    assert min(reader.with_drafts, reader.addressed) > KILLS // 2
     assert len(reader.seen) >= 4  # both builds, on the tag and on the channel
-    print(f"{killed} kills in {rounds} rounds, {reader.rounds} readings, {reader.longest_gap:.2f} s without the tag")
+    readings = f"{reader.rounds} readings, {reader.with_drafts} with drafts, {reader.addressed} of the fixed address"
+    print(f"{killed} kills in {rounds} rounds, {readings}, {reader.longest_gap:.2f} s without the tag")

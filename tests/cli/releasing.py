@@ -85,7 +85,7 @@ class Releasing:
     def another_build(self) -> None:
         """Replace dist/ by archives of other bytes, as from another commit."""
         self.epoch = OTHER
-        _fill(self.world, self.epoch)
+        fill(self.world, self.epoch)
 
 
 def _sha256(content: bytes) -> str:
@@ -96,7 +96,7 @@ def _sha256(content: bytes) -> str:
 _BUILT: dict[str, dict[str, bytes]] = {}
 
 
-def _fill(world: World, epoch: str) -> None:
+def fill(world: World, epoch: str = FIRST) -> None:
     """Let dist/ hold every archive."""
     world.dist.mkdir(exist_ok=True)
     for path in world.dist.iterdir():
@@ -112,6 +112,6 @@ def _fill(world: World, epoch: str) -> None:
 @contextmanager
 def releasing(world: World, folder: Path, *, enterprise: bool = False) -> Iterator[Releasing]:
     """Build everything, and serve a repository that has no release yet."""
-    _fill(world, FIRST)
+    fill(world)
     with github(folder, repo=REPO, enterprise=enterprise) as hub:
         yield Releasing(world, hub)

@@ -11,6 +11,15 @@ from tests.cli.releasing import FIRST, REPO, Releasing, releasing
 from tests.github import Fault
 from tests.world import World
 
+OFFLINE = "offline-ai-workspace-7"
+NO_TAGS = (
+    "v1",
+    "runtime-latest",
+    "runtime-3ad385a8a46",
+    "offline-ai-workspace-07",
+    "offline-ai-workspace-",
+    f"draft-{OFFLINE}",
+)
 UPLOAD = r"/releases/\d+/assets\?"
 PATCH_RELEASE = r"/releases/\d+$"
 
@@ -288,7 +297,7 @@ def test_an_immutable_channel_is_given_up_for_another_name(ready: Releasing) -> 
     assert "channel.json" in ready.stored("newest")
 
 
-@pytest.mark.parametrize("channel", ["runtime-latest", "TAG"])
+@pytest.mark.parametrize("channel", ["runtime-latest", "TAG", "offline-ai-workspace-latest"])
 def test_a_channel_may_not_look_like_a_release(ready: Releasing, channel: str) -> None:
     done = ready.publish("--channel", ready.tag if channel == "TAG" else channel)
     assert done.code == 2
@@ -440,12 +449,14 @@ def test_only_what_belongs_to_a_release_is_published(ready: Releasing) -> None:
     ("words", "code", "message"),
     [
         (["--tag", "runtime-000000000000", "--commit", "f" * 40], 2, "names another commit"),
-        (["--tag", "v1"], 2, "which commit is v1?"),
-        (["--tag", "v1", "--commit", "abcdefa"], 4, "has no commit abcdefa"),
-        (["--tag", "v1", "--commit", "main"], 2, "'main' is not a commit"),
+        (["--tag", OFFLINE], 2, f"which commit is {OFFLINE}?"),
+        (["--tag", OFFLINE, "--commit", "abcdefa"], 4, "has no commit abcdefa"),
+        (["--tag", OFFLINE, "--commit", "main"], 2, "'main' is not a commit"),
+        (["--tag", OFFLINE, "--channel", "latest-runtime"], 2, "latest-runtime follows runtime-* alone"),
+        *((["--tag", tag], 2, f"{tag} is no release's tag") for tag in NO_TAGS),
         (["--tag", "latest-runtime"], 2, "is a channel, not a release"),
         (["--tag", "v 1"], 2, "not a tag"),
-        (["--tag", "v1", "--targets", "debain"], 2, "unknown target"),
+        (["--tag", OFFLINE, "--targets", "debain"], 2, "unknown target"),
     ],
 )
 def test_what_cannot_be_meant(ready: Releasing, words: list[str], code: int, message: str) -> None:
@@ -457,9 +468,9 @@ def test_what_cannot_be_meant(ready: Releasing, words: list[str], code: int, mes
 
 def test_the_commit_may_come_from_the_workflow(ready: Releasing) -> None:
     env = {**ready.env(), "GITHUB_REPOSITORY": REPO, "GITHUB_SHA": ready.hub.head}
-    done = ready.world.run("publish", "dist", "--repo", REPO, "--tag", "v1", **env)
+    done = ready.world.run("publish", "dist", "--repo", REPO, "--tag", OFFLINE, **env)
     assert done.code == 0, done.err
-    assert ready.hub.tags["v1"] == ready.hub.head
+    assert ready.hub.tags[OFFLINE] == ready.hub.head
 
 
 def test_a_tag_that_is_there_at_the_commit_is_used(ready: Releasing) -> None:
@@ -470,7 +481,7 @@ def test_a_tag_that_is_there_at_the_commit_is_used(ready: Releasing) -> None:
 
 
 def test_an_unknown_commit_is_refused_before_anything_is_changed(ready: Releasing) -> None:
-    done = ready.run("publish", "dist", "--repo", REPO, "--tag", "v1", "--commit", "f" * 40)
+    done = ready.run("publish", "dist", "--repo", REPO, "--tag", OFFLINE, "--commit", "f" * 40)
     assert done.code == 4
     assert "has no commit " + "f" * 40 in done.err
     assert ready.writes() == []

@@ -15,7 +15,7 @@ import pytest
 
 from bundler.sidecars import parts
 from tests.cli.releasing import REPO, Releasing
-from tests.cli.test_verify_release import ARCHIVE, downloads, in_parts, kept, replace_stored
+from tests.cli.test_verify_release import ARCHIVE, IN_PARTS, downloads, in_parts, kept, replace_stored
 from tests.github import Fault
 from tests.world import Ran
 
@@ -292,11 +292,11 @@ def test_a_damaged_store_is_not_the_release_s_fault(released: Releasing) -> None
 
 @pytest.mark.parametrize("name", [ARCHIVE, PART, LIST])
 def test_a_damaged_store_is_not_the_fault_of_parts(released: Releasing, name: str) -> None:
-    in_parts(released, len(archive(released)) // 2 + 1, "v1")
-    assert verify(released, "v1").code == 0
-    content = archive(released) if name == ARCHIVE else released.release("v1").assets[name].path.read_bytes()
+    in_parts(released, len(archive(released)) // 2 + 1, IN_PARTS)
+    assert verify(released, IN_PARTS).code == 0
+    content = archive(released) if name == ARCHIVE else released.release(IN_PARTS).assets[name].path.read_bytes()
     damage(stored(released, content))
-    done = verify(released, "v1")
+    done = verify(released, IN_PARTS)
     assert done.code == 0, done.out
 
 

@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,6 +126,7 @@ class GitHub:
     tokens are a person's: the repository's permissions are told, and who may not write meets 404. Under `former_name`
     (OWNER/REPO) the API redirects. `digests` off makes all digests null. An asset of `largest_asset` bytes is taken;
     one byte more is answered with 500, two more with 422. `address_seconds` is how long addresses of bytes last.
+    `after` is called with each request that was carried out, before its answer is sent.
     """
 
     def __init__(self, folder: Path, repo: str, at: Addresses) -> None:
@@ -150,6 +151,7 @@ class GitHub:
         self.seen: list[Seen] = []
         self.uploaded_bytes = 0
         self.faults: list[Fault] = []
+        self.after: Callable[[Seen], None] | None = None
         self.crashes: list[BaseException] = []
         self.lock = threading.RLock()
         self.closing = threading.Event()

@@ -138,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             else:
                 body.discard()
+            if hub.after:
+                hub.after(seen)
             if fault.lose_answer:
                 raise Cut
             self._send(seen, fault, answer)

@@ -17,6 +17,14 @@ def test_a_mark_is_known_again(role: Role) -> None:
     assert unmarked(body) == "the text of before"
 
 
+def test_a_mark_may_say_that_it_was_the_latest_and_one_of_before_does_not() -> None:
+    mark = Mark("replaced", "runtime-1", RUN, latest=True)
+    assert mark_of(mark.render() + "text") == mark
+    assert unmarked(mark.render() + "text") == "text"
+    before = f"<!-- aiws-bundle: replaced of runtime-1 by {RUN}; the next publish uses or removes this -->\ntext"
+    assert mark_of(before) == Mark("replaced", "runtime-1", RUN)
+
+
 @pytest.mark.parametrize("body", [None, "", "text", "text\n" + Mark("draft", "t", RUN).render()])
 def test_drafts_of_others_carry_none(body: str | None) -> None:
     assert mark_of(body) is None

@@ -37,6 +37,11 @@ class PrebuiltComponent:
         """Nothing: whoever released it chose what is in it."""
         return {}
 
+    @property
+    def latest(self) -> bool | None:
+        """Nothing: others release it."""
+        return None
+
     def choices(self, hosts: Hosts) -> int:
         """Its platforms: what work grows with."""
         return len(self.manifest.targets)

@@ -49,6 +49,11 @@ class WheelhouseComponent:
         """What no lock may hold, and why."""
         return self.manifest.bad
 
+    @property
+    def latest(self) -> bool | None:
+        """What the manifest says of its releases."""
+        return self.manifest.latest
+
     def requests(self, hosts: Hosts, selectors: Sequence[str] = ("all",)) -> tuple[Request, ...]:
         """What it must offer on each selected target. Raises UsageError for a selector that means none."""
         named = self.name if self.named else ""

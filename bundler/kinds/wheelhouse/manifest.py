@@ -132,6 +132,12 @@ class WheelhouseKeys:
     requirement: Annotated[
         Spec, Field(description="The component's own package, pinned to one version; it stands in runtime.env.")
     ]
+    latest: Annotated[
+        bool | None,
+        Field(
+            description="Whether GitHub shows its releases as the repository's latest. Without it: offline ones only."
+        ),
+    ] = None
     extra_requirements: Annotated[
         tuple[Wanted, ...], Field(description="What consumers install beside the component's own package.")
     ] = ()
