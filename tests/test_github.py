@@ -112,6 +112,30 @@ def test_two_published_releases_cannot_share_a_tag_and_drafts_can(hub: GitHub, w
     assert writer("GET", "/releases/tags/v1").json()["id"] == drafts[0]["id"]
 
 
+def test_one_request_publishes_under_another_tag_and_at_a_commit(hub: GitHub, writer: Asker) -> None:
+    hub.commits.add(OTHER)
+    draft = writer.create("draft-v1", draft=True)
+    assert hub.tags == {}
+    shown = writer.edit(draft, draft=False, tag_name="v1", target_commitish=OTHER).json()
+    assert (shown["tag_name"], shown["draft"]) == ("v1", False)
+    assert hub.tags == {"v1": OTHER}
+    back = writer.edit(shown, draft=True, tag_name="draft-v1").json()
+    assert (back["tag_name"], hub.tags) == ("draft-v1", {"v1": OTHER})
+    again = writer.create("draft-v1", draft=True)
+    assert writer.edit(again, draft=False, tag_name="v1", target_commitish=hub.head).status_code == 200
+    assert hub.tags == {"v1": OTHER}, "where the tag is there, the target means nothing"
+
+
+def test_of_a_draft_it_is_forgotten_whether_it_is_the_latest(hub: GitHub, writer: Asker) -> None:
+    writer.create("v1")
+    draft = writer.create("v2", draft=True, make_latest="false")
+    assert writer.edit(draft, draft=False).status_code == 200
+    assert writer("GET", "/releases/latest").json()["tag_name"] == "v2"
+    other = writer.create("v3", draft=True, make_latest="true")
+    assert writer.edit(other, draft=False, make_latest="false").status_code == 200
+    assert writer("GET", "/releases/latest").json()["tag_name"] == "v2"
+
+
 def test_the_list_is_the_newest_first_and_paged(hub: GitHub, writer: Asker) -> None:
     for number in range(5):
         writer.create(f"v{number}", draft=number == 4)

@@ -21,7 +21,7 @@ from bundler.release.content import generated
 from bundler.release.fill import Filler
 from bundler.release.switch import Draft, Wanted
 from tests.cli.releasing import FIRST, REPO, Releasing
-from tests.github import Fault
+from tests.github import Fault, Seen
 
 PATCH_RELEASE = r"/releases/\d+$"
 ARCHIVE = "litellm-runtime-debian-13-arm64.tar.gz"
@@ -75,6 +75,25 @@ def test_a_published_release_is_not_filled_by_a_run_that_thinks_it_is_its_draft(
     with pytest.raises(WorkError):
         filler(client).fill(mine.release, second.pieces, mine.check)
     assert ready.stored(ready.tag) == {piece.name: piece.sha256 for piece in first.pieces}
+
+
+def test_a_draft_that_is_published_before_it_is_claimed_keeps_its_tag(ready: Releasing, client: GitHub) -> None:
+    first = wanted(ready, b"first")
+    mine = Draft(client, first, "a" * 16)
+    filler(client).fill(mine.release, first.pieces, mine.check)
+    tags: set[tuple[str, bool]] = set()
+
+    def look(seen: Seen) -> None:
+        tags.update((release.tag, release.draft) for release in ready.hub.releases())
+        if (seen.method, seen.path) == ("GET", f"/repos/{REPO}/releases") and not ready.published():
+            mine.publish(None)
+
+    ready.hub.after = look
+    with pytest.raises(WorkError, match="another run published"):
+        Draft(client, wanted(ready, b"second"), "b" * 16)
+    assert tags == {(f"draft-{ready.tag}", True), (ready.tag, False)}
+    assert ready.stored(ready.tag) == {piece.name: piece.sha256 for piece in first.pieces}
+    assert ready.release(ready.tag).body == "text"
 
 
 def test_a_release_that_is_no_channel_is_not_taken_for_one(ready: Releasing) -> None:
