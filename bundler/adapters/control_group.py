@@ -21,21 +21,24 @@ _ABANDONED = 600.0
 
 
 @contextmanager
-def control_group() -> Iterator[tuple[Path, ...]]:
+def control_group(*, boots: bool = False) -> Iterator[tuple[Path, ...]]:
     """Make a group: the folders whose `cgroup.procs` a process has to enter; none where none may be made.
 
-    It is removed when the context ends; what is left in it must have ended.
+    `boots`: a service manager runs in it, so it is made where such keep groups of their own, without limits if there
+    are none. It is removed when the context ends, with what was made below; what is left in it must have ended.
     """
     memory = min(_MEMORY, int(_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
+    # The same everywhere: systemd, where it meets both versions, makes in the one what it finds in the other.
+    name = f"aiws-bundle-{os.getpid()}-{time.monotonic_ns()}"
     made: list[Path] = []
-    for base, limits in _places(memory):
+    for base, limits in _places(memory, boots):
         _sweep(base)
-        group = base / f"aiws-bundle-{os.getpid()}-{time.monotonic_ns()}"
+        group = base / name
         with suppress(OSError):
             group.mkdir()
             made.append(group)
-            for name, limit in limits.items():
-                (group / name).write_text(str(limit))
+            for file, limit in limits.items():
+                (group / file).write_text(str(limit))
             continue
         if group in made:
             made.remove(group)
@@ -46,7 +49,7 @@ def control_group() -> Iterator[tuple[Path, ...]]:
         _remove(made)
 
 
-def _places(memory: int) -> Iterator[tuple[Path, Mapping[str, int]]]:
+def _places(memory: int, boots: bool) -> Iterator[tuple[Path, Mapping[str, int]]]:
     """Where a group can be made, and its limits, as /proc/self/cgroup and the controllers there tell."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, names, path = line.split(":", 2)
@@ -54,11 +57,19 @@ def _places(memory: int) -> Iterator[tuple[Path, Mapping[str, int]]]:
             yield _ROOT / "memory" / path.lstrip("/"), {"memory.limit_in_bytes": memory}
         elif "pids" in names.split(","):
             yield _ROOT / "pids" / path.lstrip("/"), {"pids.max": _PROCESSES}
+        elif names == "name=systemd" and boots:
+            yield _ROOT / "systemd" / path.lstrip("/"), {}
+        elif not names and (_ROOT / "unified").is_dir():
+            if boots:
+                yield _ROOT / "unified" / path.lstrip("/"), {}
         elif not names:
             base = (_ROOT / path.lstrip("/")).parent
+            limits: dict[str, int] | None = {} if boots else None
             with suppress(OSError):
                 if {"memory", "pids"} <= set((base / "cgroup.subtree_control").read_text().split()):
-                    yield base, {"memory.max": memory, "pids.max": _PROCESSES}
+                    limits = {"memory.max": memory, "pids.max": _PROCESSES}
+            if limits is not None:
+                yield base, limits
 
 
 def _sweep(base: Path) -> None:
@@ -72,6 +83,7 @@ def _remove(groups: Sequence[Path], tries: int = _TRIES) -> None:
     for group in groups:
         for _ in range(tries):
             with suppress(OSError):
-                group.rmdir()
+                for folder, _, _ in os.walk(group, topdown=False):
+                    Path(folder).rmdir()
                 break
             time.sleep(0.1 if tries > 1 else 0)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from bundler.adapters import jail_files, kernel
-from bundler.adapters.jail_children import Child, Children, EndedError
+from bundler.adapters.jail_children import Child, Children, Confined, EndedError
 from bundler.adapters.jail_fork import fork
 from bundler.adapters.jail_rights import Rights
 from bundler.adapters.jail_root import Overlay, Sealed
@@ -46,8 +46,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_DFL)
     os.umask(0o022)  # the code, another user, is to see what is made for it
     try:
-        first = json.loads(_first_line())
-        for group in first["groups"]:
+        first = first_request()
+        for group in _words(first["groups"]):
             Path(group, "cgroup.procs").write_text("0")
         file = _file(first)
         kernel.leave_keyrings()
@@ -58,7 +58,7 @@ def main() -> None:
         separate(identity)
         process = fork(lambda: _inside(first, file, root, identity))
     except Exception as error:
-        _answer({"error": _told(error)})
+        answer({"error": told(error)})
         return
     os.waitpid(process, 0)
 
@@ -69,13 +69,13 @@ def _inside(first: Mapping[str, Json], file: BinaryIO, root: Overlay | Sealed, i
         kernel.end_with_parent()
         kernel.keep_mounts_private()
         root.enter(identity.code)
-        jail = Jail(file, Rights(identity.code, Filter()))
-        _answer({"ready": True, "apart": identity.code != 0})
+        jail = Jail(file, Watcher(), Confined(Rights(identity.code, Filter())))
+        answer({"ready": True, "apart": identity.code != 0})
         jail.serve()
     except EndedError:
         return 0
     except Exception as error:
-        _answer({"error": _told(error)})
+        answer({"error": told(error)})
     return 1
 
 
@@ -97,13 +97,18 @@ def _root(first: Mapping[str, Json]) -> Overlay | Sealed:
     return Overlay(Path(str(first["root"])), mountpoint, emulator, machine)
 
 
-def _told(error: Exception) -> str:
+def _words(value: Json) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def told(error: Exception) -> str:
+    """What went wrong, in words for whoever asked."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
     return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
-def _first_line() -> bytes:
+def first_request() -> dict[str, Json]:
     """The first request, not a byte more: nothing follows before it is answered."""
     line = bytearray()
     while not line.endswith(b"\n"):
@@ -111,10 +116,12 @@ def _first_line() -> bytes:
         if not data:
             raise ValueError("nothing was asked for")
         line += data
-    return bytes(line)
+    request: dict[str, Json] = json.loads(line)
+    return request
 
 
-def _answer(document: Json) -> None:
+def answer(document: Json) -> None:
+    """Send an answer."""
     data = json.dumps(document).encode() + b"\n"
     while data:
         data = data[os.write(1, data) :]
@@ -123,10 +130,8 @@ def _answer(document: Json) -> None:
 class Jail:
     """The programs that run in a root that is thrown away, which is this process's own by now."""
 
-    def __init__(self, file: BinaryIO, rights: Rights) -> None:
-        self._file = file
-        self._watcher = Watcher()
-        self._children = Children(rights)
+    def __init__(self, file: BinaryIO, watcher: Watcher, children: Children) -> None:
+        self._file, self._watcher, self._children = file, watcher, children
         self._started: dict[int, Child] = {}
 
     def serve(self) -> None:
@@ -135,9 +140,9 @@ class Jail:
             request = json.loads(self._children.request())
             name = str(request.pop("do"))
             try:
-                _answer({"result": getattr(self, name)(**request) if name in _REQUESTS else None})
+                answer({"result": getattr(self, name)(**request) if name in _REQUESTS else None})
             except (OSError, ValueError) as error:
-                _answer({"error": _told(error)})
+                answer({"error": told(error)})
 
     def run(self, argv: list[str], env: dict[str, str], cwd: str, timeout: float) -> Json:
         """Run a program to its end: its exit code, the end of what it wrote, and the seconds it took."""

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeAlias
@@ -71,43 +72,39 @@ class Child:
         self.pipe = -1
 
 
-class Children:
-    """Starts programs and deputies with `rights`, and waits for them, for at most so long.
+class Children(ABC):
+    """Starts programs and deputies, and waits for them, for at most so long.
 
     Every wait raises EndedError when standard input ends, and ends them all when the host has no memory left.
     """
 
-    def __init__(self, rights: Rights) -> None:
-        self._rights = rights
+    def __init__(self) -> None:
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         self._own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._running: list[Child] = []
         self._heard = bytearray()
         self._looked = 0.0
 
+    @abstractmethod
     def program(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, limit: int) -> Child:
-        """Start a program, with everything that it starts in namespaces of their own."""
+        """Start a program; of what it writes, keep the end of at least `limit` bytes."""
+
+    @abstractmethod
+    def _renounce(self) -> None:
+        """Give up, in a deputy, what the code has not."""
+
+    def _started(self, work: Callable[[], int], limit: int) -> Child:
+        """Start a copy of this process that does `work`, with nothing to read and one pipe to write to."""
         reading, writing = os.pipe()
 
-        def first() -> int:
+        def act() -> int:
             only_descriptors((self._null, writing, writing))
-            see_own_processes()
-            kernel.hide()
-            main = fork(lambda: execute(argv, env, cwd, self._rights))
-            kernel.bound_capabilities()
-            kernel.clear_capabilities()
-            while True:
-                ended, status = os.wait()
-                if ended == main:
-                    return code_of(status)
+            return work()
 
-        kernel.unshare(kernel.NEW_PROCESSES)
         try:
-            pid = fork(first)
+            return self._added(fork(act), reading, limit)
         finally:
-            kernel.join(self._own, kernel.NEW_PROCESSES)
             os.close(writing)
-        return self._added(pid, reading, limit)
 
     def deputy(self, work: Callable[[], Json], seconds: float, kept: Sequence[int] = ()) -> Json:
         """Have `work` done with the code's rights and no descriptors but `kept`, and return what it returns.
@@ -118,8 +115,7 @@ class Children:
 
         def act() -> int:
             only_descriptors((self._null, writing, self._null), kept)
-            see_no_processes()
-            self._rights.renounce()
+            self._renounce()
             try:
                 answer: Json = {"result": work()}
             except Exception as error:
@@ -221,6 +217,38 @@ class Children:
                 child.written += b"\nended: this host has next to no memory left\n"
                 with suppress(ProcessLookupError):
                     os.kill(child.pid, signal.SIGKILL)
+
+
+class Confined(Children):
+    """Children of process 1 with `rights`, which are next to none."""
+
+    def __init__(self, rights: Rights) -> None:
+        super().__init__()
+        self._rights = rights
+
+    def program(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, limit: int) -> Child:
+        """Start a program, with everything that it starts in namespaces of their own."""
+
+        def first() -> int:
+            see_own_processes()
+            kernel.hide()
+            main = fork(lambda: execute(argv, env, cwd, self._rights.renounce))
+            kernel.bound_capabilities()
+            kernel.clear_capabilities()
+            while True:
+                ended, status = os.wait()
+                if ended == main:
+                    return code_of(status)
+
+        kernel.unshare(kernel.NEW_PROCESSES)
+        try:
+            return self._started(first, limit)
+        finally:
+            kernel.join(self._own, kernel.NEW_PROCESSES)
+
+    def _renounce(self) -> None:
+        see_no_processes()
+        self._rights.renounce()
 
 
 def _result(child: Child) -> Json:

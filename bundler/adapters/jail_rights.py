@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,13 +81,16 @@ def see_no_processes() -> None:
     kernel.unmount(Path("/proc"))
 
 
-def execute(argv: Sequence[str], env: Mapping[str, str], cwd: str, rights: Rights) -> int:
-    """Become the program `argv`; return a shell's exit code if that cannot be, having said why."""
+def execute(argv: Sequence[str], env: Mapping[str, str], cwd: str, renounce: Callable[[], None]) -> int:
+    """Become the program `argv`, without what `renounce` gives up; return a shell's exit code if that cannot be.
+
+    Then it has said why.
+    """
     try:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python, and that is inherited
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
-        rights.renounce()
+        renounce()
         os.chdir(cwd)
         os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606 - the point of a sandbox
     except OSError as error:

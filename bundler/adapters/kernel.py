@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,10 @@ _REMOUNT, _BIND, _DEEP, _PRIVATE, _DETACH = 32, 4096, 16384, 1 << 18, 2
 # What statvfs(3) tells of a mount, as mount(2) wants it back: in a user namespace none of it may be taken off.
 _KEPT = {1: 1, 2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
 _SYS_MOUNT_SETATTR, _HERE, _RECURSIVE = 442, -100, 0x8000
+_SYS_OPEN_TREE, _SYS_MOVE_MOUNT = 428, 429
+_CLONE_TREE, _CLOSE_ON_EXEC, _EMPTY_PATH, _FROM_EMPTY_PATH = 1, 0o2000000, 0x1000, 0x4
+# MOUNT_ATTR_*: owners as a user namespace numbers them; times of access are not kept (and what is cleared for that).
+_NUMBERED, _NO_ACCESS_TIMES, _ACCESS_TIMES = 0x100000, 0x10, 0x70
 
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}
@@ -105,6 +110,28 @@ def protect_each(target: Path, flags: int, *, deep: bool) -> None:
         mount("none", place, "", "", _REMOUNT | _BIND | kept | flags)
 
 
+def bind_numbered(source: Path, target: Path, users: int) -> None:
+    """Let the folder `source` be read at `target`, with the owners that the user namespace `users` makes of its own.
+
+    open_tree(2), move_mount(2), since Linux 5.2; MOUNT_ATTR_IDMAP of mount_setattr(2), since 5.12.
+    """
+    tree = _call(_SYS_OPEN_TREE, str(source), _HERE, os.fsencode(source), _CLONE_TREE | _CLOSE_ON_EXEC)
+    try:
+        wanted = _Attributes(set=_NUMBERED | _NO_ACCESS_TIMES | READ_ONLY | NO_DEVICES, clear=_ACCESS_TIMES, user=users)
+        size = ctypes.c_size_t(ctypes.sizeof(wanted))
+        _call(_SYS_MOUNT_SETATTR, str(source), tree, b"", _EMPTY_PATH, ctypes.byref(wanted), size)
+        _call(_SYS_MOVE_MOUNT, str(target), tree, b"", _HERE, os.fsencode(target), _FROM_EMPTY_PATH)
+    finally:
+        os.close(tree)
+
+
+def _call(number: int, what: str, *words: object) -> int:
+    code = int(_LIBC.syscall(ctypes.c_long(number), *(ctypes.c_int(w) if isinstance(w, int) else w for w in words)))
+    if code < 0:
+        raise _error(what)
+    return code
+
+
 def mounted_below(target: Path) -> list[Path]:
     """What /proc/self/mountinfo lists below a folder (proc(5))."""
     lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
@@ -133,11 +160,16 @@ def leave_keyrings() -> None:
 
 def bound_capabilities() -> None:
     """Close every way to get a capability back once it is given up (capabilities(7)): takes CAP_SETPCAP."""
-    for capability in range(_CAPABILITIES):
-        with suppress(OSError):  # numbers that this kernel has not
-            _control(_BOUNDING_DROP, capability)
+    drop_capabilities(range(_CAPABILITIES))
     _control(_SECURE_BITS, _LOCKED_BITS)
     _control(_AMBIENT, _AMBIENT_CLEAR)
+
+
+def drop_capabilities(numbers: Sequence[int]) -> None:
+    """Have no program that is started get any of these (capabilities(7)): takes CAP_SETPCAP."""
+    for capability in numbers:
+        with suppress(OSError):  # numbers that this kernel has not
+            _control(_BOUNDING_DROP, capability)
 
 
 def clear_capabilities() -> None:

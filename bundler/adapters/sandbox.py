@@ -19,6 +19,7 @@ from bundler.adapters.control_group import control_group
 from bundler.adapters.process import NEUTRAL, own_module
 from bundler.errors import WorkError
 
+_JAIL = "bundler.adapters.jail"
 _LOOK_SECONDS = 0.1
 _LARGEST_ANSWER = 4 << 20
 # Process 1 has deadlines of its own; this is for one that is stopped or gone. Copying a root takes the longest.
@@ -60,10 +61,15 @@ class Size:
 
 
 class Sandbox:
-    """Runs programs inside; see `opened`. Every method raises WorkError if the sandbox itself breaks or is late."""
+    """Runs programs inside; see `opened`. Every method raises WorkError if the sandbox itself breaks or is late.
 
-    def __init__(self, process: subprocess.Popen[bytes], cancelled: Callable[[], bool]) -> None:
-        self._process, self._cancelled = process, cancelled
+    `called` is what errors call it.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], cancelled: Callable[[], bool], called: str = "the sandbox"
+    ) -> None:
+        self._process, self._cancelled, self._called = process, cancelled, called
         self._end = time.monotonic() + _PATIENCE
         self._heard = bytearray()
 
@@ -142,7 +148,7 @@ class Sandbox:
         if not isinstance(answer, dict):
             raise _nonsense()
         if "error" in answer:
-            raise WorkError(f"the sandbox failed: {answer['error']}", _hint_for(str(answer["error"])))
+            raise WorkError(f"{self._called} failed: {answer['error']}", _hint_for(str(answer["error"])))
         result: object = answer.get("result")
         return result
 
@@ -174,9 +180,9 @@ class Sandbox:
         poll.register(descriptor, event)
         while not poll.poll(_LOOK_SECONDS * 1000):
             if self._cancelled():
-                raise WorkError("the sandbox failed: it ended, as it was told to")
+                raise WorkError(f"{self._called} failed: it ended, as it was told to")
             if time.monotonic() > deadline:
-                raise WorkError("the sandbox failed: it did not answer in time", "see what keeps this host busy")
+                raise WorkError(f"{self._called} failed: it did not answer in time", "see what keeps this host busy")
 
 
 def _facts(answer: object, **kinds: type) -> Mapping[str, int | float | str]:
@@ -199,7 +205,6 @@ def opened(root: Path, machine: str, mountpoint: Path, archive: Path) -> Iterato
     """
     if root.resolve() == Path("/") and os.geteuid():
         raise WorkError("only root can rehearse on the host's own root", "run as root, or give --root")
-    mountpoint.mkdir(parents=True, exist_ok=True)
     first: dict[str, object] = {
         "root": str(root.resolve()),
         "mountpoint": str(mountpoint.absolute()),
@@ -207,7 +212,7 @@ def opened(root: Path, machine: str, mountpoint: Path, archive: Path) -> Iterato
     }
     if machine != os.uname().machine:
         first |= {"emulator": _emulator(machine), "machine": machine}
-    with _started(first, mountpoint, lambda: False) as sandbox:
+    with control_group() as groups, started(_JAIL, {**first, **_named(groups)}, mountpoint) as sandbox:
         yield sandbox
 
 
@@ -225,7 +230,6 @@ def sealed(
     Those in `given` are copied into it. Only `folder` can be written, in memory; `take` puts one file of it into
     `outlet`, which is made. It ends as soon as `cancelled` says so. Else as `opened`.
     """
-    mountpoint.mkdir(parents=True, exist_ok=True)
     first: dict[str, object] = {
         "shown": {inside: str(outside.absolute()) for inside, outside in shown.items()},
         "given": {inside: str(outside.absolute()) for inside, outside in given.items()},
@@ -233,28 +237,42 @@ def sealed(
         "mountpoint": str(mountpoint.absolute()),
         "outlet": str(outlet.absolute()),
     }
-    with _started(first, mountpoint, cancelled) as sandbox:
+    with control_group() as groups, started(_JAIL, {**first, **_named(groups)}, mountpoint, cancelled) as sandbox:
         yield sandbox
 
 
+def _named(groups: Sequence[Path]) -> dict[str, object]:
+    return {"groups": [str(group) for group in groups]}
+
+
 @contextmanager
-def _started(first: Mapping[str, object], mountpoint: Path, cancelled: Callable[[], bool]) -> Iterator[Sandbox]:
-    with control_group() as groups:
-        process = _process()
-        try:
-            sandbox = Sandbox(process, cancelled)
-            sandbox.request({**first, "groups": [str(group) for group in groups]}, _START_PATIENCE)
-            yield sandbox
-        finally:
-            _end(process)
-            with suppress(OSError):
-                mountpoint.rmdir()
+def started(
+    module: str,
+    first: Mapping[str, object],
+    mountpoint: Path,
+    cancelled: Callable[[], bool] = lambda: False,
+    called: str = "the sandbox",
+) -> Iterator[Sandbox]:
+    """Start a module of this package that answers as the inside of a sandbox does, with its `first` request.
+
+    It has the empty folder `mountpoint`, which is made. When the context ends, so does the process, and all of its own.
+    """
+    mountpoint.mkdir(parents=True, exist_ok=True)
+    process = _process(module)
+    try:
+        sandbox = Sandbox(process, cancelled, called)
+        sandbox.request(first, _START_PATIENCE)
+        yield sandbox
+    finally:
+        _end(process)
+        with suppress(OSError):
+            mountpoint.rmdir()
 
 
-def _process() -> subprocess.Popen[bytes]:
+def _process(module: str) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - argv is ours
-            own_module("bundler.adapters.jail"),
+            own_module(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -54,6 +54,12 @@ ABSENT: dict[str, tuple[int, int | None]] = {
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "clone3": (435, 435),
 }  # fmt: skip
 
+# What a machine that boots cannot do without: its service manager makes namespaces and mounts, in a user namespace.
+BOOTING = frozenset((
+    "setns", "chroot", "pivot_root", "mount", "umount2", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount",
+    "fspick", "mount_setattr", "name_to_handle_at", "sethostname", "setdomainname", "vhangup", "clone", "unshare",
+))  # fmt: skip
+
 # What is refused for some arguments only.
 CHECKED: dict[str, tuple[int, int | None]] = {
     "socket": (41, 198), "socketpair": (53, 199), "clone": (56, 220), "unshare": (272, 97), "ioctl": (16, 29),
@@ -64,6 +70,7 @@ CHECKED: dict[str, tuple[int, int | None]] = {
 _NEW_NAMESPACES, _UNSHARED = 0x7E020000, 0x00040600
 _SOCKET_TYPE = 0xF  # linux/net.h: SOCK_TYPE_MASK
 _TYPES_AHEAD, _PASTES = 0x5412, 0x541C  # asm-generic/ioctls.h: TIOCSTI, TIOCLINUX
+_DEVICE_EVENTS = 15  # linux/netlink.h: NETLINK_KOBJECT_UEVENT, of this network namespace
 _LINUX, _UNCHANGED = 0, 0xFFFFFFFF  # personality(2)
 
 _PR_SET_NO_NEW_PRIVS = 38
@@ -75,24 +82,25 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 class Filter:
     """The filter for this machine, ready to be installed.
 
-    Raises OSError, before anything is changed, if the machine is neither x86_64 nor aarch64 or the kernel has no
-    filters (CONFIG_SECCOMP_FILTER; Linux 4.14).
+    `boots`: for a machine that boots. Raises OSError, before anything is changed, if the machine is neither x86_64 nor
+    aarch64 or the kernel has no filters (CONFIG_SECCOMP_FILTER; Linux 4.14).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, boots: bool = False) -> None:
         machine = os.uname().machine
         if machine not in _ARCHITECTURES:
             raise OSError(errno.ENOSYS, f"no filter of system calls is known for {machine}")
-        self._program = Program(program(machine))
+        self._program, self._boots = Program(program(machine, boots=boots)), boots
         self._number = _SYS_SECCOMP[machine]
         self._seccomp(_GET_ACTION_AVAIL, 0, struct.pack("I", _KILL))
 
     def install(self) -> None:
         """Refuse them to all threads of this process, and to whatever it starts, for ever. Raises OSError.
 
-        Also sets no_new_privs. Nothing is loaded or imported: it may be called between fork and exec.
+        Also sets no_new_privs, but for a machine that boots: it has a sudo, and this takes CAP_SYS_ADMIN. Nothing is
+        loaded or imported: it may be called between fork and exec.
         """
-        if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0))):
+        if not self._boots and _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0))):
             raise OSError(ctypes.get_errno(), "no_new_privs cannot be set")
         self._seccomp(_SET_MODE_FILTER, _ALL_THREADS, self._program.header)
 
@@ -105,14 +113,17 @@ class Filter:
             raise OSError(number, f"the kernel takes no filter of system calls: {os.strerror(number)}")
 
 
-def program(machine: str) -> list[Instruction]:
-    """Return the filter for `machine` (x86_64, aarch64).
+def program(machine: str, *, boots: bool = False) -> list[Instruction]:
+    """Return the filter for `machine` (x86_64, aarch64); `boots`: that of a machine that boots.
 
     Foreign tables end the process (SIGSYS): with int 0x80 or 32-bit programs, every number means something else.
     """
     column = ("x86_64", "aarch64").index(machine)
     numbers = {name: row[column] for name, row in (REFUSED | ABSENT | CHECKED).items()}
     answers = dict.fromkeys(REFUSED, _DENY) | dict.fromkeys(ABSENT, _UNKNOWN) | _RULES
+    if boots:
+        answers |= {"socket": _BOOTING_SOCKETS}
+        numbers = {name: number for name, number in numbers.items() if name not in BOOTING}
     return [
         load(_ARCHITECTURE),
         *unless(_ARCHITECTURES[machine], _END),
@@ -140,6 +151,19 @@ _INTERNET = (
     *equal(socket.SOCK_STREAM, _only(2, 0, socket.IPPROTO_TCP)),
     *equal(socket.SOCK_DGRAM, _only(2, 0, socket.IPPROTO_UDP)),
     *_DENY,
+)
+# A family that is not there is what programs can do without: libaudit's users go on after this answer only.
+_NO_FAMILY = answer(0x00050000 | errno.EAFNOSUPPORT)
+_BOOTING_SOCKETS = (
+    _argument(0),
+    *equal(socket.AF_UNIX, _ALLOW),
+    *equal(socket.AF_INET, _INTERNET),
+    *equal(socket.AF_INET6, _INTERNET),
+    *unless(socket.AF_NETLINK, _NO_FAMILY),
+    _argument(2),
+    *equal(socket.NETLINK_ROUTE, _ALLOW),
+    *equal(_DEVICE_EVENTS, _ALLOW),
+    *_NO_FAMILY,
 )
 _RULES: dict[str, tuple[Instruction, ...]] = {
     "socket": (

@@ -17,7 +17,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "groups"
     folder.mkdir()
 
-    def places(_: int) -> Iterator[tuple[Path, Mapping[str, int]]]:
+    def places(_: int, boots: bool) -> Iterator[tuple[Path, Mapping[str, int]]]:
         yield folder, {}
 
     monkeypatch.setattr(adapter, "_places", places)
