@@ -174,10 +174,10 @@ class Jail:
         self._children.end(child)
         return child.code
 
-    def ask(self, port: int, method: str, path: str, body: str, timeout: float) -> Json:
+    def ask(self, port: int, method: str, path: str, body: str, bearer: str, timeout: float) -> Json:
         """Send one HTTP request to a port on loopback; the whole exchange takes at most `timeout` seconds."""
         try:
-            return self._children.deputy(lambda: jail_files.ask(port, method, path, body), timeout)
+            return self._children.deputy(lambda: jail_files.ask(port, method, path, body, bearer), timeout)
         except OSError as error:
             return {"status": 0, "body": f"no answer: {error}"}
 

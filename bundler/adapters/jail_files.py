@@ -100,11 +100,13 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def ask(port: int, method: str, path: str, body: str) -> Json:
-    """Send one HTTP request to a port on loopback; status 0 if no answer comes."""
+def ask(port: int, method: str, path: str, body: str, bearer: str) -> Json:
+    """Send one HTTP request to a port on loopback, with a token if one is named; status 0 if no answer comes."""
+    headers = {"Content-Type": "application/json", "Connection": "close"}
+    headers |= {"Authorization": f"Bearer {bearer}"} if bearer else {}
     connection = http.client.HTTPConnection("127.0.0.1", port)
     try:
-        connection.request(method, path, body or None, {"Content-Type": "application/json", "Connection": "close"})
+        connection.request(method, path, body or None, headers)
         answer = connection.getresponse()
         return {"status": answer.status, "body": answer.read(_LARGEST_BODY).decode("utf-8", "replace")}
     except (OSError, ValueError, http.client.HTTPException) as error:

@@ -98,12 +98,10 @@ class Sandbox:
         """End a started program, with all that it started; return its exit code."""
         return int(_facts({"code": self.request({"do": "stop", "pid": number})}, code=int)["code"])
 
-    def ask(self, port: int, path: str, body: str = "", timeout: float = 10.0) -> tuple[int, str]:
+    def ask(self, port: int, path: str, body: str = "", timeout: float = 10.0, bearer: str = "") -> tuple[int, str]:
         """Ask a server in the sandbox; return status (0 if it does not answer within `timeout` seconds) and body."""
-        method = "POST" if body else "GET"
-        answer = self.request(
-            {"do": "ask", "port": port, "method": method, "path": path, "body": body, "timeout": timeout}, timeout
-        )
+        question = {"port": port, "method": "POST" if body else "GET", "path": path, "body": body, "bearer": bearer}
+        answer = self.request({"do": "ask", **question, "timeout": timeout}, timeout)
         facts = _facts(answer, status=int, body=str)
         return int(facts["status"]), str(facts["body"])
 

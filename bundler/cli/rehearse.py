@@ -44,10 +44,8 @@ def _show(report: RehearsalReport, *, verbose: bool = False) -> None:
         return
     rows: list[tuple[Part, ...]] = [("step", "seconds", "result", "")]
     for step in report.rehearsal.steps:
-        detail = step.detail.splitlines()[0] if step.detail else ""
-        rows.append(
-            (step.name, f"{step.seconds:.1f}", result("ok" if step.good else "FAILED"), detail if step.good else "")
-        )
+        detail = step.detail.splitlines()[0] if step.detail and step.good else ""
+        rows.append((step.name, f"{step.seconds:.1f}", result(step.result), detail))
     print_table(rows, right=(1,))
     measures = report.rehearsal.measures
     versions = ", ".join(f"{name} {version}" for name, version in measures.versions.items())
@@ -98,6 +96,7 @@ def _step(step: Step) -> Json:
         "name": step.name,
         "seconds": round(step.seconds, 2),
         "ok": step.good,
+        "skipped": step.skipped,
         "detail": step.detail,
         "attempts": [{"what": attempt.what, "program": attempt.program} for attempt in step.attempts],
         **({} if step.good else {"log": step.log}),

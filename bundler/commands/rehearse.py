@@ -51,4 +51,4 @@ def rehearse(session: Session, archive: Path, root: Path | None) -> RehearsalRep
 
 
 def _tell(session: Session, step: Step) -> None:
-    session.progress.say(f"{'ok' if step.good else 'FAILED'}  {step.seconds:6.1f} s  {step.name}")
+    session.progress.say(f"{step.result:7}  {step.seconds:6.1f} s  {step.name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -18,7 +18,7 @@ from bundler.platforms import named, runner
 FOLDER = "/tmp/rehearsal"  # noqa: S108
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Emulated programs are slow; a step that hangs is ended all the same.
-_PATIENCE = 900.0
+PATIENCE = 900.0
 
 # What is done in a step; it returns what it found out, and raises StepError.
 Work: TypeAlias = Callable[[], str]
@@ -28,7 +28,8 @@ Work: TypeAlias = Callable[[], str]
 class Step:
     """One step that was taken: how long it took (s), whether it worked, what it said or measured, what it asked for.
 
-    `log` is all that is kept of what the program wrote, where the step failed.
+    `log` is all that is kept of what the program wrote, where the step failed. `skipped`: it was not taken; `detail`
+    tells why, and what to add.
     """
 
     name: str
@@ -37,6 +38,12 @@ class Step:
     detail: str = ""
     attempts: tuple[Attempt, ...] = ()
     log: str = ""
+    skipped: bool = False
+
+    @property
+    def result(self) -> str:
+        """The same in a word."""
+        return "skipped" if self.skipped else "ok" if self.good else "FAILED"
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,10 @@ class StepError(Exception):
         self.log = log
 
 
+class SkippedError(Exception):
+    """A step is not taken: why, and what to add."""
+
+
 def take(steps: Iterable[tuple[str, Work]], sandbox: Sandbox, told: Callable[[Step], None]) -> tuple[Step, ...]:
     """Take each of the steps, a name and its work, until one fails; `told` hears of each when it is done."""
     # Read at once, or the attempts of making the sandbox would be the first step's.
@@ -80,25 +91,27 @@ def take(steps: Iterable[tuple[str, Work]], sandbox: Sandbox, told: Callable[[St
     taken: list[Step] = []
     for name, work in steps:
         started = time.monotonic()
-        good, log = True, ""
+        good, log, skipped = True, "", False
         try:
             detail = work()
+        except SkippedError as reason:
+            detail, skipped = str(reason), True
         except StepError as error:
             good, detail, log = False, str(error), error.log
         except WorkError as error:  # what the step led to may be more than the sandbox can read
             good, detail = False, str(error)
         seconds = time.monotonic() - started
         attempts = tuple(dict.fromkeys(sandbox.attempts()))
-        taken.append(Step(name, seconds, good, detail, attempts, log))
+        taken.append(Step(name, seconds, good, detail, attempts, log, skipped))
         told(taken[-1])
         if not good:
             break
     return tuple(taken)
 
 
-def run(sandbox: Sandbox, argv: Sequence[str], env: dict[str, str]) -> str:
-    """Run a program in the rehearsal's folder; return its output. Raises StepError if it fails."""
-    done = sandbox.run(argv, env, FOLDER, _PATIENCE)
+def run(sandbox: Sandbox, argv: Sequence[str], env: Mapping[str, str], folder: str = FOLDER) -> str:
+    """Run a program in a folder, the rehearsal's own; return its output. Raises StepError if it fails."""
+    done = sandbox.run(argv, env, folder, PATIENCE)
     if done.code:
         raise StepError(failure(" ".join(argv), f"ended with {done.code}", done.output), done.output)
     return done.output

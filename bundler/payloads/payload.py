@@ -205,4 +205,10 @@ class SectionModule(PayloadModule, Protocol):
         """The same, of the install.sh that an archive carries."""
 
     def rehearsal(self, facts: Facts | None, run: RunShell) -> Iterator[tuple[str, Callable[[], str]]]:
-        """The steps that show it working once the archive is installed: a name, and what takes the step."""
+        """The steps that show it working once the archive is installed: a name, and what takes the step.
+
+        They are taken twice: with what install.sh's file exports, and as the consumers' user, with nothing of it.
+        """
+
+    def hindrance(self, facts: Facts | None, run: RunShell) -> str:
+        """Why the component cannot be run with it for real once the archive is installed; "" if it can."""

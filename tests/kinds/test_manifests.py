@@ -639,7 +639,7 @@ def test_every_missing_key_is_told_plainly_with_what_it_holds(name: str) -> None
 REQUIRED = {
     *("distros", "arches", "glibc", "python", "version", "tag", "pins", "address", "sha256", "kind", "component"),
     *("repository", "asset", "requirement", "targets", "prisma-cli", "engines", "commit", "node", "schema"),
-    *("start", "ready", "path", "body", "answer", "requirements", "reason"),
+    *("start", "ready", "path", "answer", "variable", "requirements", "reason"),
 }
 
 

@@ -6,6 +6,10 @@
       start: [--port, "{port}", --config, "{folder}/config.yaml"]
       ready: [/health]
       ask: {path: /greet, body: {name: nobody}, answer: hello}
+      postgresql:
+        variable: DATABASE_URL
+        environment: {DEMO_TOKEN: a-token}
+        ask: [{path: /things, bearer: a-token, answer: thing}]
 
 They say how an archive is tried, not what is in it: no lock and no archive depends on them.
 """
@@ -49,7 +53,7 @@ def _apart(files: dict[str, str]) -> dict[str, str]:
     return files
 
 
-def _plain_json(body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _plain_json(body: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
     try:
         size = len(json.dumps(body, allow_nan=False).encode())
     except ValueError as error:
@@ -86,20 +90,60 @@ AnswerText: TypeAlias = Annotated[
 ]
 
 
+# What systemd's EnvironmentFile= takes as it stands (systemd.exec(5)).
+VariableName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=100),
+    Field(title="a variable's name in capitals", examples=["DATABASE_URL"]),
+]
+PlainWord: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+=-]*$", max_length=_LONGEST_WORD),
+    Field(title="letters, digits and ._+=-, a letter or digit first", examples=["a-token"]),
+]
+
+
 @dataclass(frozen=True)
 class Question:
-    """What a program is asked by POST once it is ready: the answer must have status 200 and hold a certain text."""
+    """What a program is asked once it is ready: the answer must have status 200 and hold a certain text."""
 
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
     path: Annotated[HttpPath, Field(description="Where on the server it is asked.")]
+    answer: Annotated[AnswerText, Field(description="The answer must have status 200 and hold this text.")]
     body: Annotated[
-        dict[str, JsonValue],
+        dict[str, JsonValue] | None,
         AfterValidator(_plain_json),
         WithJsonSchema(
-            {"type": "object", "description": "What is sent, as JSON, by POST.", "examples": [{"name": "a"}]}
+            {
+                "type": "object",
+                "description": "What is sent, as JSON, by POST; without it, it is asked by GET.",
+                "examples": [{"name": "a"}],
+            }
         ),
-    ]
-    answer: Annotated[AnswerText, Field(description="The answer must have status 200 and hold this text.")]
+    ] = None
+    bearer: Annotated[
+        PlainWord | None, Field(description="The token that it is asked with (Authorization: Bearer); no secret.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class PostgresPlan:
+    """How the program runs with a PostgreSQL of the rehearsal's own, where archive and root have what that takes."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
+    variable: Annotated[VariableName, Field(description="The variable that tells it the address (postgresql://…).")]
+    ask: Annotated[
+        tuple[Question, ...],
+        Field(max_length=_MOST_ADDRESSES, description="What it is asked then, in place of `ask`, in this order."),
+    ] = ()
+    environment: Annotated[
+        dict[VariableName, PlainWord],
+        Field(
+            default_factory=dict,
+            max_length=_MOST_FILES,
+            description="What it runs with besides, such as the token that it is to take; no secret.",
+        ),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,7 +182,24 @@ class RehearsalPlan:
         ),
         AfterValidator(_apart),
     ] = field(default_factory=dict)
+    postgresql: Annotated[
+        PostgresPlan | None, Field(description="How it runs with PostgreSQL, as a service on a root that boots.")
+    ] = None
 
     def arguments(self, port: int, folder: str) -> tuple[str, ...]:
         """The program's arguments, with the port and the folder in their places."""
         return tuple(word.replace(_PORT, str(port)).replace(_FOLDER, folder) for word in self.start)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a manifest says of a component's program: its name and how to try it.
+
+    `manifest` is the file's name; "" if there is none, then the program is called as the component. `note` says why it
+    is only asked for its version.
+    """
+
+    program: str
+    plan: RehearsalPlan | None = None
+    manifest: str = ""
+    note: str = ""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import Sandbox, opened
@@ -22,15 +19,16 @@ from bundler.kinds.steps import (
     StepError,
     Work,
     machine_for,
+    run,
     take,
 )
-from bundler.kinds.steps import run as run_in
+from bundler.kinds.wheelhouse import role
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
+from bundler.kinds.wheelhouse.consumers import copied_python, exported, pip_words
 from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
-from bundler.kinds.wheelhouse.program import RehearsalPlan
+from bundler.kinds.wheelhouse.program import Description, RehearsalPlan
 from bundler.kinds.wheelhouse.serve import serve
-from bundler.model.bundle import PYTHON, RUNTIME_ENV, WHEELS
 from bundler.model.verdict import Verdict
 from bundler.payloads import SECTIONS
 
@@ -41,20 +39,6 @@ _PREFIX = f"{FOLDER}/installed"
 _WORKING = f"{FOLDER}/working"
 _LONGEST_VERSION = 100
 _LARGEST_RELEASE = 1 << 16
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a manifest says of a component's program: its name and how to try it.
-
-    `manifest` is the file's name; "" if there is none, then the program is called as the component. `note` says why it
-    is only asked for its version.
-    """
-
-    program: str
-    plan: RehearsalPlan | None = None
-    manifest: str = ""
-    note: str = ""
 
 
 def describe(components: Sequence[Component] | None, component: str) -> Description:
@@ -91,7 +75,11 @@ def rehearse(
     machine = machine_for(root, facts.interpreter.platform)
     description = describe(components(), facts.component)
     with opened(root, machine, mountpoint, archive) as sandbox:
-        return judged.verdict, Rehearsing(sandbox, facts, contents.top, description).rehearse(told)
+        done = Rehearsing(sandbox, facts, contents.top, description).rehearse(told)
+    if done.good:
+        host = role.Host(root, machine, mountpoint, archive)
+        done = replace(done, steps=(*done.steps, *role.rehearse(host, contents.top, facts, description, told)))
+    return judged.verdict, done
 
 
 def _check_root(root: Path, facts: ArchiveManifest) -> None:
@@ -144,7 +132,7 @@ class Rehearsing:
         ]
 
     def _run(self, *argv: str) -> str:
-        return run_in(self._sandbox, argv, self._env)
+        return run(self._sandbox, argv, self._env)
 
     @property
     def _program(self) -> str:
@@ -153,31 +141,11 @@ class Rehearsing:
     def _unpack(self) -> str:
         self._sandbox.extract(FOLDER)
         self._sandbox.write(f"{FOLDER}/home/.keep", "")
-        # As the consumers' installer reads it: sourced by a shell.
-        script = f"set -a; . {self._top}/{RUNTIME_ENV}; env"
-        lines = self._run("/bin/sh", "-c", script).splitlines()
-        sourced = dict(line.partition("=")[::2] for line in lines if "=" in line)
-        self._env = {
-            **self._env,
-            **{name: value for name, value in sourced.items() if name not in ("PWD", "SHLVL", "_", "OLDPWD")},
-            "PIP_FIND_LINKS": f"{self._top}/{WHEELS}",
-            "PIP_PREFER_BINARY": "true",
-            "PIP_NO_INDEX": "true",
-        }
+        self._env = exported(self._run, self._top, self._env)
         return ""
 
     def _copy_python(self) -> str:
-        name = f"python{self._facts.interpreter.minor}"
-        found = self._run(
-            "find", "-L", f"{self._top}/{PYTHON}", "-type", "f", "-perm", "-u+x", "-path", f"*/bin/{name}"
-        )
-        if not found.strip():
-            raise StepError(f"no executable …/bin/{name} below {PYTHON}")
-        program = found.splitlines()[0]
-        self._run("cp", "-a", str(Path(program).parent.parent), _COPY)
-        # Gone from where it was unpacked: what runs now runs from the copy.
-        self._run("rm", "-rf", str(Path(program).parent.parent))
-        self._python = f"{_COPY}/bin/{name}"
+        self._python = copied_python(self._run, self._top, self._facts.interpreter.minor, _COPY)
         return self._python
 
     def _make_venv(self) -> str:
@@ -191,16 +159,10 @@ class Rehearsing:
         return f"pip {self._versions['pip']}"
 
     def _install(self) -> str:
-        self._run(*self._install_words())
+        self._run(*self._pip(), *pip_words(self._facts))
         size = self._sandbox.look(_VENV).size + self._sandbox.look(_COPY).size
         self._disk = size
         return f"{size / 1e6:.0f} MB on disk"
-
-    def _install_words(self) -> tuple[str, ...]:
-        # What bootstraps, and what payloads alone need, is for the installers themselves.
-        others = {"pip", "setuptools", "wheel", *(_project(text) for one in SECTIONS.values() for text in one.HELPERS)}
-        asked = [text for text in self._facts.requirements if _project(text) not in others]
-        return (*self._pip(), "install", "--retries", "5", "--resume-retries", "5", *asked)
 
     def _version(self) -> str:
         version = _version(self._run(self._program, "--version"), -1)
@@ -213,7 +175,7 @@ class Rehearsing:
 
     def _install_again(self) -> str:
         before = self._sandbox.look(_VENV)
-        self._run(*self._install_words())
+        self._run(*self._pip(), *pip_words(self._facts))
         return self._unchanged(_VENV, before.digest)
 
     def _script(self) -> str:
@@ -232,11 +194,11 @@ class Rehearsing:
         """What shows that payloads work in `whose` installation, with nothing but what `setting` sets."""
         env = {"PATH": SYSTEM_PATH, "HOME": f"{FOLDER}/empty", "LANG": "C.UTF-8"}
 
-        def run(words: str) -> str:
-            return run_in(self._sandbox, ("/bin/sh", "-ec", f"{setting}; {words}"), env)
+        def shell(words: str) -> str:
+            return run(self._sandbox, ("/bin/sh", "-ec", f"{setting}; {words}"), env)
 
         for name, section in SECTIONS.items():
-            for step, work in section.rehearsal(self._facts.sections.get(name), run):
+            for step, work in section.rehearsal(self._facts.sections.get(name), shell):
                 yield f"{whose}: {step}", work
 
     def _uninstall(self) -> str:
@@ -253,10 +215,6 @@ class Rehearsing:
 
     def _pip(self) -> Sequence[str]:
         return (f"{_VENV}/bin/python", "-m", "pip")
-
-
-def _project(requirement: str) -> str:
-    return canonicalize_name(Requirement(requirement).name)
 
 
 def _version(output: str, at: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bundler.adapters.sandbox import Sandbox
 from bundler.kinds.steps import StepError
@@ -12,7 +12,7 @@ from bundler.kinds.wheelhouse.program import Question, RehearsalPlan
 from bundler.model.program_log import failure
 
 # The sandbox's own: nothing else listens there.
-_PORT = 4000
+PORT = 4000
 _PATIENCE, _ANSWER_PATIENCE = 300.0, 120.0
 _LOOK_SECONDS = 0.2
 _LONGEST_ANSWER = 500
@@ -25,15 +25,14 @@ def serve(sandbox: Sandbox, program: str, plan: RehearsalPlan, env: Mapping[str,
     """
     for path, text in {".keep": "", **plan.files}.items():
         sandbox.write(f"{folder}/{path}", text)
-    argv = [program, *plan.arguments(_PORT, folder)]
+    argv = [program, *plan.arguments(PORT, folder)]
     started = time.monotonic()
     number = sandbox.start(argv, env, folder)
     try:
-        for path in plan.ready:
-            _await(sandbox, number, path, started + _PATIENCE)
+        ready(sandbox, plan, lambda: sandbox.running(number))
         seconds = time.monotonic() - started
         if plan.ask:
-            _ask(sandbox, plan.ask)
+            ask(sandbox, plan.ask)
     except StepError as error:
         log, ended = sandbox.output(number), not sandbox.running(number)
         code = sandbox.stop(number)
@@ -43,20 +42,28 @@ def serve(sandbox: Sandbox, program: str, plan: RehearsalPlan, env: Mapping[str,
     return f"ready after {seconds:.1f} s"
 
 
-def _await(sandbox: Sandbox, number: int, path: str, deadline: float) -> None:
-    """Wait until `path` is answered with 200. Raises StepError if the program ends first, or it takes too long."""
+def ready(sandbox: Sandbox, plan: RehearsalPlan, running: Callable[[], bool]) -> None:
+    """Wait until the program is ready. Raises StepError if it ends first, as `running` tells, or takes five minutes."""
+    deadline = time.monotonic() + _PATIENCE
+    for path in plan.ready:
+        _await(sandbox, running, path, deadline)
+
+
+def _await(sandbox: Sandbox, running: Callable[[], bool], path: str, deadline: float) -> None:
+    """Wait until `path` is answered with 200."""
     while True:
-        status, body = sandbox.ask(_PORT, path)
+        status, body = sandbox.ask(PORT, path)
         if status == 200:
             return
-        if time.monotonic() > deadline or not sandbox.running(number):
+        if time.monotonic() > deadline or not running():
             raise StepError(f"{path} answers {status or 'nothing'}: {body[:_LONGEST_ANSWER]}")
         time.sleep(_LOOK_SECONDS)
 
 
-def _ask(sandbox: Sandbox, question: Question) -> None:
+def ask(sandbox: Sandbox, question: Question) -> None:
     """Ask once. Raises StepError for any answer but 200 with the text that is expected."""
-    status, body = sandbox.ask(_PORT, question.path, json.dumps(question.body), _ANSWER_PATIENCE)
+    asked = "" if question.body is None else json.dumps(question.body)
+    status, body = sandbox.ask(PORT, question.path, asked, _ANSWER_PATIENCE, question.bearer or "")
     if status != 200 or question.answer not in body:
         said = f"{question.path} answers {status or 'nothing'}, without {question.answer!r}"
         raise StepError(f"{said}: {body[:_LONGEST_ANSWER]}")

@@ -112,3 +112,10 @@ def rehearsal(facts: Facts | None, run: RunShell) -> Iterator[tuple[str, Callabl
     from bundler.payloads.prisma.rehearse import steps  # loaded when something is rehearsed
 
     return steps(facts if isinstance(facts, DatabaseFacts) else None, run)
+
+
+def hindrance(facts: Facts | None, run: RunShell) -> str:
+    """Why no database can be used: there is no support, or the engines are stand-ins."""
+    from bundler.payloads.prisma.rehearse import hindrance as found
+
+    return found(facts if isinstance(facts, DatabaseFacts) else None, run)

@@ -11,8 +11,8 @@ from bundler.adapters.sandbox import Attempt, Finished, Sandbox, Size
 from bundler.kinds.kind import Component
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.steps import Rehearsal
-from bundler.kinds.wheelhouse.program import RehearsalPlan
-from bundler.kinds.wheelhouse.rehearsal import Description, Rehearsing, describe
+from bundler.kinds.wheelhouse.program import Description, RehearsalPlan
+from bundler.kinds.wheelhouse.rehearsal import Rehearsing, describe
 from tests.kinds.wheelhouse.members.test_archive_manifest import FACTS
 from tests.world import PYTHON, TARGETS
 

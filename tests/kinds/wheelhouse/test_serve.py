@@ -18,7 +18,7 @@ from bundler.kinds.wheelhouse.serve import serve
 PLAN = RehearsalPlan(
     start=("--port={port}", "--config", "{folder}/config.yaml"),
     ready=("/alive", "/ready"),
-    ask=Question("/greet", {"name": "nobody"}, "hello"),
+    ask=Question("/greet", "hello", {"name": "nobody"}),
     files={"config.yaml": "greeting: hello"},
 )
 LOG = "Traceback (most recent call last):\n  File x\nKeyError: 'port'\n"
@@ -39,7 +39,7 @@ class Served:
         self.did.append(("start", *argv, cwd))
         return 7
 
-    def ask(self, port: int, path: str, body: str = "", timeout: float = 10.0) -> tuple[int, str]:
+    def ask(self, port: int, path: str, body: str = "", timeout: float = 10.0, bearer: str = "") -> tuple[int, str]:
         self.did.append(("ask", port, path, body))
         return self.answers[path]()
 
