@@ -23,7 +23,9 @@ def lint(session: nox.Session) -> None:
     _run(session, "ruff", "check", ".")
     _run(session, "ruff", "format", "--check", ".")
     _run(session, "zizmor", "--offline", "--no-progress", "--persona", "pedantic", ".github", "action.yml")
-    scripts = sorted(str(path.relative_to(_ROOT)) for path in (_ROOT / "bundler").rglob("*.sh"))
+    scripts = sorted(
+        str(path.relative_to(_ROOT)) for wing in ("bundler", "tests") for path in (_ROOT / wing).rglob("*.sh")
+    )
     if shutil.which("shellcheck"):
         session.run("shellcheck", ".ci/run", *scripts, external=True)
     else:

@@ -67,14 +67,14 @@ def test_without_words_it_runs_what_a_commit_needs(checkout: Path) -> None:
 
 
 def test_lint_looks_at_the_code_the_workflows_and_the_scripts(checkout: Path) -> None:
-    for name in ("b/install.sh", "a.sh", "a.py"):
-        (checkout / "bundler" / name).parent.mkdir(parents=True, exist_ok=True)
-        (checkout / "bundler" / name).touch()
+    for name in ("bundler/b/install.sh", "bundler/a.sh", "bundler/a.py", "tests/c.sh"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).touch()
     assert calls(checkout, "-s", "lint") == [
         "ruff check .",
         "ruff format --check .",
         "zizmor --offline --no-progress --persona pedantic .github action.yml",
-        "shellcheck .ci/run bundler/a.sh bundler/b/install.sh",
+        "shellcheck .ci/run bundler/a.sh bundler/b/install.sh tests/c.sh",
     ]
 
 
