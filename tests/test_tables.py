@@ -14,15 +14,13 @@ from pathlib import Path
 
 import pytest
 
-import bundler
 from bundler.kinds import KINDS
 from bundler.kinds.wheelhouse.lock import LockFacts
 from bundler.kinds.wheelhouse.manifest import WheelhouseKeys
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.payloads import PAYLOADS, SECTIONS
+from tests.modules import MODULES, ROOT, faults, nodes_of, text_of
 
-ROOT = Path(bundler.__file__).parent
-MODULES = sorted(ROOT.rglob("*.py"))
 # A table's wing, and the modules in it that are no entries: what an entry is, and what reads or writes any entry.
 TABLES = {
     "kinds": {"kind", "manifests", "schema", "steps", "verify"},
@@ -44,7 +42,7 @@ def imported(path: Path) -> tuple[str, ...]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
@@ -94,14 +92,14 @@ def test_the_tables_hold_what_their_wings_do() -> None:
     assert list(SECTIONS) == [payload.SECTION for payload in PAYLOADS if payload.SECTION]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_module_speaks_of_one_component(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    if inside(path, ROOT / "payloads" / "prisma"):
-        return
-    if path == ROOT / "payloads" / "__init__.py":  # the table: an import and an entry
-        text = "\n".join(line for line in text.splitlines() if line not in entry_lines("payloads"))
-    assert COMPONENTS.findall(text) == []
+def test_no_module_speaks_of_one_component() -> None:
+    def named(path: Path) -> list[str]:
+        text = text_of(path)
+        if path == ROOT / "payloads" / "__init__.py":  # the table: an import and an entry
+            text = "\n".join(line for line in text.splitlines() if line not in entry_lines("payloads"))
+        return COMPONENTS.findall(text)
+
+    assert faults(named, [path for path in MODULES if not inside(path, ROOT / "payloads" / "prisma")]) == {}
 
 
 def test_no_section_is_called_as_something_else_is() -> None:
@@ -110,20 +108,17 @@ def test_no_section_is_called_as_something_else_is() -> None:
     assert own.isdisjoint(SECTIONS) and {name.replace("_", "-") for name in own}.isdisjoint(SECTIONS)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_module_but_its_payload_speaks_of_a_section(path: Path) -> None:
+def test_no_module_but_its_payload_speaks_of_a_section() -> None:
     """What a section is called, only its payload says; what people read takes the name from there."""
-    if path.is_relative_to(ROOT / "payloads"):
-        return
-    texts = [
-        node.value
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
-    docstrings = {
-        ast.get_docstring(node, clean=False)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
-    }
-    said = [text for text in texts if text not in docstrings and set(re.findall(r"[a-z-]+", text)) & set(SECTIONS)]
-    assert said == []
+
+    def said(path: Path) -> list[str]:
+        nodes = nodes_of(path)
+        texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        docstrings = {
+            ast.get_docstring(node, clean=False)
+            for node in nodes
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        }
+        return [text for text in texts if text not in docstrings and set(re.findall(r"[a-z-]+", text)) & set(SECTIONS)]
+
+    assert faults(said, [path for path in MODULES if not path.is_relative_to(ROOT / "payloads")]) == {}

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.modules import MODULES as ALL
+from tests.modules import ROOT, faults, nodes_of
 
-import bundler
-
-ROOT = Path(bundler.__file__).parent
 WINGS = (
     *("terminal", "words", "errors", "progress", "platforms", "model", "sidecars", "adapters", "fetch", "session"),
     *("payloads", "bench", "kinds", "make", "release", "commands", "cli", "__main__"),
 )
-MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+MODULES = [path for path in ALL if path != ROOT / "__init__.py"]
 
 
 def height_of(module: str) -> int:
@@ -29,16 +28,17 @@ def name_of(path: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
+NAMES = {name_of(path) for path in MODULES}
+
+
 def imports_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                place = ROOT.parent / inner.replace(".", "/")
-                is_module = place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
-                yield inner if is_module else node.module
+                yield inner if inner in NAMES else node.module
 
 
 @cache
@@ -46,16 +46,18 @@ def ours(path: Path) -> list[str]:
     return [name for name in imports_of(path) if name.startswith("bundler.")]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_go_down_only(path: Path) -> None:
-    here = name_of(path)
-    above = [name for name in ours(path) if height_of(name) > height_of(here)]
-    assert not above, f"{here} imports from a wing above: {above}"
+def test_imports_go_down_only() -> None:
+    def above(path: Path) -> list[str]:
+        return [name for name in ours(path) if height_of(name) > height_of(name_of(path))]
+
+    assert faults(above, MODULES) == {}, "imported from a wing above"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "commands").glob("*.py")), ids=name_of)
-def test_commands_do_not_import_commands(path: Path) -> None:
-    assert not [name for name in ours(path) if name.startswith("bundler.commands.")]
+def test_commands_do_not_import_commands() -> None:
+    def commands(path: Path) -> list[str]:
+        return [name for name in ours(path) if name.startswith("bundler.commands.")]
+
+    assert faults(commands, sorted((ROOT / "commands").glob("*.py"))) == {}
 
 
 def test_no_circles() -> None:
@@ -74,13 +76,12 @@ def test_no_circles() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "model"], ids=name_of)
-def test_the_model_does_no_io(path: Path) -> None:
-    if path.name == "schema.py":  # its __main__ part writes the schemas
-        return
-    effects = {"os", "subprocess", "socket", "httpx", "tempfile", "shutil", "pathlib"}
-    found = {name.split(".")[0] for name in imports_of(path)} & effects
-    assert found <= {"pathlib"}, found
+def test_the_model_does_no_io() -> None:
+    def effects(path: Path) -> set[str]:
+        return {name.split(".")[0] for name in imports_of(path)} & effectful
+
+    effectful = {"os", "subprocess", "socket", "httpx", "tempfile", "shutil"}
+    assert faults(effects, [path for path in MODULES if path.parent.name == "model"]) == {}
 
 
 # The jail and what it runs are programs of their own. The command line begins in __main__; terminal.py is what it,
@@ -89,22 +90,22 @@ PRINTERS = ("progress.py", "terminal.py", "jail_fork.py", "make_wheel.py", "__ma
 PRINTS = re.compile(r"print|(sys\.|os\._?)?exit|sys\.(stdout|stderr)(\.buffer)?\.(write|writelines)")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_only_the_command_line_and_progress_print_or_exit(path: Path) -> None:
-    if path.parent.name == "cli" or path.name in PRINTERS:
-        return
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
-    raised = {ast.unparse(node.exc).partition("(")[0] for node in nodes if isinstance(node, ast.Raise) and node.exc}
-    assert [name for name in called if PRINTS.fullmatch(name)] == []
-    assert "SystemExit" not in raised
+def test_only_the_command_line_and_progress_print_or_exit() -> None:
+    def said(path: Path) -> list[str]:
+        nodes = nodes_of(path)
+        called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+        raised = {ast.unparse(node.exc).partition("(")[0] for node in nodes if isinstance(node, ast.Raise) and node.exc}
+        return [*filter(PRINTS.fullmatch, called), *(raised & {"SystemExit"})]
+
+    assert faults(said, [path for path in MODULES if path.parent.name != "cli" and path.name not in PRINTERS]) == {}
 
 
 def test_no_file_spells_a_registrys_host() -> None:
     hosts = ["py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "deb." + "debian.org"]
     skipped = {".git", ".venv", "dist", "__pycache__", ".hypothesis"}
     project = ROOT.parent
-    for path in project.rglob("*"):
-        if path.is_file() and not skipped & set(path.relative_to(project).parts):
+    for folder, folders, files in os.walk(project):
+        folders[:] = [name for name in folders if name not in skipped]
+        for path in (Path(folder, name) for name in files if name not in skipped):
             text = path.read_bytes().decode("utf-8", "replace").lower()
             assert not [host for host in hosts if host in text], path

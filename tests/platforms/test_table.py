@@ -6,7 +6,6 @@ import ast
 import os
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +16,7 @@ import bundler.platforms
 from bundler.platforms import NAMES, PLATFORMS, Platform, canonical, marker, name_for, named, runner, spellings
 from bundler.words import Arch
 from tests.model.samples import LOCKS, real_manifests
+from tests.modules import MODULES, faults, nodes_of, short
 
 FOLDER = Path(bundler.platforms.__file__).parent
 ARCHES: tuple[Arch, ...] = get_args(Arch)
@@ -32,32 +32,40 @@ def test_the_table_lists_every_file_of_its_folder() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__"} == ENTRIES
 
 
-def outside() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(FOLDER.parent.rglob("*.py")):
-        if FOLDER not in path.parents:
-            yield path.relative_to(FOLDER.parent).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+OUTSIDE = [path for path in MODULES if FOLDER not in path.parents]
 
 
-def words_of(tree: ast.Module) -> set[str]:
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+def words_of(path: Path) -> set[str]:
+    return {node.value for node in nodes_of(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
-def test_no_other_module_imports_a_platform_or_says_its_words() -> None:
+def test_no_other_module_imports_a_platform() -> None:
+    def imported(path: Path) -> list[str]:
+        found = []
+        for node in nodes_of(path):
+            if isinstance(node, ast.Import):
+                found += [alias.name for alias in node.names if alias.name.startswith("bundler.platforms.")]
+            elif isinstance(node, ast.ImportFrom) and node.module == "bundler.platforms":
+                found += ENTRIES & {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bundler.platforms."):
+                found.append(node.module or "")
+        return found
+
+    assert faults(imported, OUTSIDE) == {}
+
+
+def test_no_other_module_says_a_platforms_words() -> None:
     own = {word for p in PLATFORMS for word in (p.WORD, *p.ALIASES, p.PLATFORM_SYSTEM, p.SYS_PLATFORM)}
-    for path, tree in outside():
-        for node in ast.walk(tree):
-            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            assert not [name for name in modules if name.startswith("bundler.platforms.")], path
-            if modules == ["bundler.platforms"] and isinstance(node, ast.ImportFrom):
-                assert not ENTRIES & {alias.name for alias in node.names}, path
-        assert path in ELSEWHERE or not {word.strip("-_") for word in words_of(tree)} & own, path
+
+    def said(path: Path) -> set[str]:
+        return {word.strip("-_") for word in words_of(path)} & own
+
+    assert faults(said, [path for path in OUTSIDE if short(path) not in ELSEWHERE]) == {}
 
 
 def test_no_module_but_an_entry_knows_tags_or_triples() -> None:
     known = re.compile(r"manylinux|macosx_|apple-darwin|linux-gnu")
-    for path, tree in outside():
-        assert not [word for word in words_of(tree) if known.search(word)], path
+    assert faults(lambda path: [*filter(known.search, words_of(path))], OUTSIDE) == {}
 
 
 @every_platform
