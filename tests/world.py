@@ -263,13 +263,31 @@ def _make_stock(folder: Path) -> None:
     make_wheel(folder, "pip", "26.0")
 
 
+# What uv found out of this Python, by its place in uv's cache: it is the same in every world.
+_FOUND_OUT: dict[Path, bytes] = {}
+
+
+def _remember(cache: Path) -> None:
+    if not _FOUND_OUT:
+        known = (path for path in cache.glob("interpreter-*/**/*") if path.is_file())
+        _FOUND_OUT.update((path.relative_to(cache), path.read_bytes()) for path in known)
+
+
+def _remind(cache: Path) -> None:
+    for place, content in _FOUND_OUT.items():
+        (cache / place).parent.mkdir(parents=True, exist_ok=True)
+        (cache / place).write_bytes(content)
+
+
 @contextmanager
 def world(root: Path) -> Iterator[World]:
     """Make a world in `root`, not locked yet."""
     stock(root / "wheels")
+    _remind(root / "uv-cache")
     with serve(root / "wheels") as index:
         made = World(root, index)
         made.write("targets.yaml", TARGETS)
         made.write("litellm.yaml", WHEELHOUSE)
         made.write("python.yaml", PYTHON)
         yield made
+    _remember(root / "uv-cache")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -49,10 +50,15 @@ class Resolver:
         self._run, self._uv, self._index = run, find_uv_bin(), index
         # By environment, not argument: an index address may hold a password, and arguments are public.
         self._env = {**UV.of(env), "UV_DEFAULT_INDEX": index, "NO_COLOR": "1"}
+        self._version, self._asking = "", threading.Lock()
 
     def version(self) -> str:
-        """`uv 0.13.9`."""
-        return " ".join(self._run([self._uv, "--version"], self._env, 60.0).output.split()[:2])
+        """`uv 0.13.9`; it is asked once, whichever thread needs it first."""
+        with self._asking:
+            if not self._version:
+                said = self._run([self._uv, "--version"], self._env, 60.0).output
+                self._version = " ".join(said.split()[:2])
+            return self._version
 
     def resolve(
         self,

@@ -6,7 +6,7 @@ Markers: PEP 508 and the dependency-specifiers specification; tags: PEP 425 and 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 
 from packaging.markers import Environment
 from packaging.tags import Tag, compatible_tags, cpython_tags
@@ -63,15 +63,20 @@ class Interpreter:
             "sys_platform": platform.SYS_PLATFORM,
         }
 
-    @cached_property
+    @property
     def tags(self) -> tuple[Tag, ...]:
         """Every wheel tag this interpreter accepts, the most specific first, as pip on the target orders them."""
-        version = Version(self.version)
-        numbers = (version.major, version.minor)
-        short = f"cp{version.major}{version.minor}"
-        platform, arch = named(self.platform)
-        platforms = list(platform.tags(arch, self.floor))
-        return (
-            *cpython_tags(numbers, abis=[short], platforms=platforms),
-            *compatible_tags(numbers, interpreter=short, platforms=platforms),
-        )
+        return _tags(self.minor, self.platform, self.floor)
+
+
+@lru_cache(maxsize=64)
+def _tags(minor: str, platform: str, floor: int) -> tuple[Tag, ...]:
+    version = Version(minor)
+    numbers = (version.major, version.minor)
+    short = f"cp{version.major}{version.minor}"
+    entry, arch = named(platform)
+    platforms = list(entry.tags(arch, floor))
+    return (
+        *cpython_tags(numbers, abis=[short], platforms=platforms),
+        *compatible_tags(numbers, interpreter=short, platforms=platforms),
+    )

@@ -164,8 +164,11 @@ def test_only_settings_about_reaching_the_index_act() -> None:
     assert {"PATH", "HTTPS_PROXY", "SSL_CERT_FILE"} <= set(given)
 
 
-def test_the_version_is_two_words() -> None:
-    assert Resolver(FakeUv(), {}, INDEX).version() == "uv 0.13.9"
+def test_the_version_is_two_words_and_asked_for_once() -> None:
+    uv = FakeUv()
+    resolver = Resolver(uv, {}, INDEX)
+    assert [resolver.version(), resolver.version()] == ["uv 0.13.9"] * 2
+    assert len(uv.calls) == 1
 
 
 def test_uvs_reasons_are_told_without_blank_lines_and_without_its_folder() -> None:

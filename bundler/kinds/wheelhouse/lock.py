@@ -119,9 +119,10 @@ class Lock:
             packages=[_package(wheel, folder) for wheel in self.wheels],
             tool={TOOL: self._table()},
         )
-        pylock.validate()
+        document = pylock.to_dict()
+        Pylock.from_dict(document)
         header = "# Written by `aiws-bundle lock`; edit the manifests instead.\n"
-        return header + tomli_w.dumps(dict(pylock.to_dict()))
+        return header + tomli_w.dumps(dict(document))
 
     def _table(self) -> dict[str, object]:
         table: dict[str, object] = _facts_adapter().dump_python(self.facts, by_alias=True, exclude_defaults=True)
