@@ -22,18 +22,23 @@ from tests.model.samples import REQUEST
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 ARCH: Arch = "amd64" if platform.machine() == "x86_64" else "arm64"
+# It imports nothing that Python has not imported when it starts: it is run some hundred times.
 PIP = """\
-import pathlib, shutil, sys, sysconfig, zipfile
-site = pathlib.Path(sysconfig.get_path("purelib"))
+import os, sys
 if "install" in sys.argv and "--requirement" not in sys.argv:
-    zipfile.ZipFile(sys.argv[-1]).extractall(site)
+    site = f"{sys.prefix}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    os.mkdir(f"{site}/pip")
+    for name in ("__init__.py", "__main__.py"):
+        with open(f"{site}/pip/{name}", "wb") as file:
+            file.write(__loader__.get_data(f"{sys.argv[-1]}/pip/{name}"))
 elif "install" in sys.argv:
-    wheels = pathlib.Path(sys.argv[sys.argv.index("--find-links") + 1])
-    for name in ("litellm", "prisma", "node"):
-        program = pathlib.Path(sys.prefix, "bin", name)
-        for wheel in wheels.glob(f"{name}-*.whl"):
-            shutil.copy(wheel, program)
-            program.chmod(0o755)
+    wheels = sys.argv[sys.argv.index("--find-links") + 1]
+    for name in sorted(os.listdir(wheels)):
+        if name.startswith(("litellm-", "prisma-", "node-")):
+            program = f"{sys.prefix}/bin/{name.partition('-')[0]}"
+            with open(f"{wheels}/{name}", "rb") as wheel, open(program, "wb") as file:
+                file.write(wheel.read())
+            os.chmod(program, 0o755)
 """
 
 

@@ -61,9 +61,8 @@ def test_the_sessions_are_these_and_each_says_what_it_does(checkout: Path) -> No
 
 
 def test_without_words_it_runs_what_a_commit_needs(checkout: Path) -> None:
-    without = calls(checkout)
-    (checkout / "calls").unlink()
-    assert without == calls(checkout, "-s", *CHECKS)
+    programs = [line.partition(" ")[0] for line in calls(checkout)]
+    assert list(dict.fromkeys(programs)) == ["ruff", "zizmor", "shellcheck", "mypy", "pytest"]
 
 
 def test_lint_looks_at_the_code_the_workflows_and_the_scripts(checkout: Path) -> None:
@@ -83,9 +82,10 @@ def test_types_are_those_of_pyproject(checkout: Path) -> None:
 
 
 def test_tests_are_those_that_readme_and_contributing_show(checkout: Path) -> None:
-    assert calls(checkout, "-s", "test") == [indented("README.md", "pytest")]
-    (checkout / "calls").unlink()
-    assert calls(checkout, "-s", "fast") == ["pytest -n 2 --dist loadfile -m not slow"]
+    assert calls(checkout, "-s", "test", "fast") == [
+        indented("README.md", "pytest"),
+        "pytest -n 2 --dist loadfile -m not slow",
+    ]
 
 
 def test_words_after_two_dashes_go_to_pytest(checkout: Path) -> None:

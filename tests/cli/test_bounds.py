@@ -88,34 +88,35 @@ def test_what_is_remembered_of_a_folder_may_be_anything(locked: World, place: Pl
     assert run(locked, "build", "debian-12-amd64", seconds=20).code == 0
 
 
-TOML = {
-    "dots": ".".join("a" * 20_000) + " = 1\n",
-    "dots in lines": "".join(f"a{n}{'.a' * 16} = 1\n" for n in range(20_000)),
-    "headers": "".join(f"[a{n}{'.a' * 16}]\n" for n in range(20_000)),
-    "tables": "".join(f"[[packages]]\nname = 'a{n}'\n" for n in range(30_000)),
-    "environments": "environments = [" + "\"os_name == 'a'\",\n" * 49_000 + "]\n",
-    "lines": "\n" * (15 << 20),
-    "string": "a = '" + "x" * (15 << 20) + "'\n",
-    "number": "a = " + "1" * (15 << 20) + "\n",
-    "nested": "a = " + "[" * 500_000 + "\n",
-    "quotes": 'a = "' + '\\"' * 5_000_000 + "\n",
+# Made when they are tried: some are large.
+TOML: dict[str, Callable[[], str]] = {
+    "dots": lambda: ".".join("a" * 20_000) + " = 1\n",
+    "dots in lines": lambda: "".join(f"a{n}{'.a' * 16} = 1\n" for n in range(20_000)),
+    "headers": lambda: "".join(f"[a{n}{'.a' * 16}]\n" for n in range(20_000)),
+    "tables": lambda: "".join(f"[[packages]]\nname = 'a{n}'\n" for n in range(30_000)),
+    "environments": lambda: "environments = [" + "\"os_name == 'a'\",\n" * 49_000 + "]\n",
+    "lines": lambda: "\n" * (15 << 20),
+    "string": lambda: "a = '" + "x" * (15 << 20) + "'\n",
+    "number": lambda: "a = " + "1" * (15 << 20) + "\n",
+    "nested": lambda: "a = " + "[" * 500_000 + "\n",
+    "quotes": lambda: 'a = "' + '\\"' * 5_000_000 + "\n",
 }
-YAML = {
-    "flow": "[" + "a," * (8 << 20) + "]",
-    "block": "- a\n" * (4 << 20),
-    "small": "- a\n" * (60 << 10),
-    "nested": "[" * (200 << 10),
-    "comments": "#\n" * (100 << 10),
-    "number": "a: " + "1:" * (100 << 10) + "1",
-    "anchors": "&a " * (80 << 10),
+YAML: dict[str, Callable[[], str]] = {
+    "flow": lambda: "[" + "a," * (8 << 20) + "]",
+    "block": lambda: "- a\n" * (4 << 20),
+    "small": lambda: "- a\n" * (60 << 10),
+    "nested": lambda: "[" * (200 << 10),
+    "comments": lambda: "#\n" * (100 << 10),
+    "number": lambda: "a: " + "1:" * (100 << 10) + "1",
+    "anchors": lambda: "&a " * (80 << 10),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", TOML.values(), ids=TOML.keys())
 @pytest.mark.parametrize("name", [LOCK, "manifests/locks/pylock.build-litellm.toml"])
-def test_a_lock_takes_little_time_and_memory(locked: World, text: str, name: str) -> None:
-    replaced(locked, name, put(text))
+def test_a_lock_takes_little_time_and_memory(locked: World, text: Callable[[], str], name: str) -> None:
+    replaced(locked, name, put(text()))
     assert run(locked, "check").code == 2
     if name == LOCK:
         assert run(locked, "lock", "--check", "debian-12-amd64").code == 2
@@ -123,8 +124,8 @@ def test_a_lock_takes_little_time_and_memory(locked: World, text: str, name: str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", YAML.values(), ids=YAML.keys())
-def test_a_manifest_takes_little_time_and_memory(locked: World, text: str) -> None:
-    replaced(locked, "manifests/console.yaml", put(text))
+def test_a_manifest_takes_little_time_and_memory(locked: World, text: Callable[[], str]) -> None:
+    replaced(locked, "manifests/console.yaml", put(text()))
     assert run(locked, "check").code == 2
 
 

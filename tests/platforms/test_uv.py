@@ -7,6 +7,7 @@ import re
 import subprocess
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -66,36 +67,50 @@ def tried_tags() -> Iterator[str]:
     yield from ("musllinux_1_1_x86_64", "linux_riscv64", "manylinux_2_17_armv7l", "manylinux1_aarch64", "any")
 
 
+@dataclass(frozen=True)
+class Tried:
+    """A folder with an older wheel for any platform and a newer one for a tag, of one project a tag; uv's cache."""
+
+    wheels: Path
+    cache: Path
+    newer: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
+    """Made once: what uv has read of a wheel is the same for every platform."""
+    wheels = tmp_path_factory.mktemp("wheels")
+    newer = {tag: f"t{number}-2-py3-none-{tag}.whl" for number, tag in enumerate(dict.fromkeys(tried_tags()))}
+    for number, name in enumerate(newer.values()):
+        empty_wheel(wheels, f"t{number}-1-py3-none-any.whl")
+        empty_wheel(wheels, name)
+    for number in range(len(MARKERS)):
+        empty_wheel(wheels, f"m{number}-1-py3-none-any.whl")
+    return Tried(wheels, tmp_path_factory.mktemp("cache"), newer)
+
+
 @pytest.mark.parametrize(("name", "floor"), CASES)
 def test_uv_takes_the_wheels_and_markers_that_the_table_says_and_no_others(
-    name: str, floor: int, tmp_path: Path
+    name: str, floor: int, tried: Tried, tmp_path: Path
 ) -> None:
     platform, arch = named(name)
     python = Interpreter(PYTHON, name, floor)
-    tags = dict.fromkeys(tried_tags())
-    expected: dict[str, str] = {}
-    lines = []
-    for number, tag in enumerate(tags):
-        newer = f"t{number}-2-py3-none-{tag}.whl"
-        empty_wheel(tmp_path, f"t{number}-1-py3-none-any.whl")
-        empty_wheel(tmp_path, newer)
-        lines.append(f"t{number}")
-        expected[tag] = "1" if parse_wheel_filename(newer)[3].isdisjoint(python.tags) else "2"
+    accepted = frozenset(python.tags)
+    expected = {tag: "1" if parse_wheel_filename(n)[3].isdisjoint(accepted) else "2" for tag, n in tried.newer.items()}
     values = dict(python.environment())
-    for number, word in enumerate(MARKERS):
-        empty_wheel(tmp_path, f"m{number}-1-py3-none-any.whl")
-        lines.append(f"m{number}; {word} == '{values[word]}'")
+    lines = [f"t{number}" for number in range(len(tried.newer))]
+    lines += [f"m{number}; {word} == '{values[word]}'" for number, word in enumerate(MARKERS)]
     wanted = tmp_path / "wanted.txt"
     wanted.write_text("\n".join(lines) + "\n")
     text = uv(
-        "pip", "compile", str(wanted), "--no-index", "--find-links", str(tmp_path), "--only-binary", ":all:",
+        "pip", "compile", str(wanted), "--no-index", "--find-links", str(tried.wheels), "--only-binary", ":all:",
         "--python-platform", platform.resolver_word(arch, floor), "--python-version", PYTHON,
         "--no-header", "--no-annotate", "--no-python-downloads", "--no-config", "--quiet",
-        "--cache-dir", str(tmp_path / "cache"),
+        "--cache-dir", str(tried.cache),
         env=platform.resolver_environment(floor).items(),
     )  # fmt: skip
     found = dict(line.split("==") for line in text.splitlines())
-    assert {tag: found[f"t{number}"] for number, tag in enumerate(tags)} == expected
+    assert {tag: found[f"t{number}"] for number, tag in enumerate(tried.newer)} == expected
     assert [word for number, word in enumerate(MARKERS) if f"m{number}" not in found] == []
     assert {"1", "2"} == set(expected.values())
 
