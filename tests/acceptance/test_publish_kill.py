@@ -155,7 +155,11 @@ def two_builds(ready: Releasing) -> dict[str, dict[str, str]]:
 
 def test_a_hundred_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None:
     chance = random.Random(20261124)
-    with releasing(locked, tmp_path / "hub") as ready, forks(__name__) as processes, reading(ready.hub) as reader:
+    with (
+        releasing(locked, tmp_path / "hub", arches="amd64, arm64") as ready,
+        forks(__name__) as processes,
+        reading(ready.hub) as reader,
+    ):
         builds = two_builds(ready)
         env = {**ready.world.env(), **ready.env()}
         times = {"a": FIRST, "b": OTHER}

@@ -11,7 +11,7 @@ from pathlib import Path
 from bundler.release.content import content_of
 from bundler.words import ARCHIVE
 from tests.github import GitHub, ReleaseView, Seen, github
-from tests.world import Ran, World
+from tests.world import TARGETS, Ran, World
 
 REPO = "example/litellm"
 
@@ -92,26 +92,28 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-# What builds make of a world, by the time of their files: always the same, so it is made once.
-_BUILT: dict[str, dict[str, bytes]] = {}
+# What builds make of a world, by its targets and the time of their files: always the same, so it is made once.
+_BUILT: dict[tuple[str, str], dict[str, bytes]] = {}
 
 
 def fill(world: World, epoch: str = FIRST) -> None:
-    """Let dist/ hold every archive."""
+    """Let dist/ hold every target's archive."""
     world.dist.mkdir(exist_ok=True)
     for path in world.dist.iterdir():
         path.unlink()
-    if epoch not in _BUILT:
+    key = ((world.root / "manifests" / "targets.yaml").read_text(encoding="utf-8"), epoch)
+    if key not in _BUILT:
         done = world.run("build", "all", SOURCE_DATE_EPOCH=epoch)
         assert done.code == 0, done.err
-        _BUILT[epoch] = {path.name: path.read_bytes() for path in world.dist.iterdir()}
-    for name, content in _BUILT[epoch].items():
+        _BUILT[key] = {path.name: path.read_bytes() for path in world.dist.iterdir()}
+    for name, content in _BUILT[key].items():
         (world.dist / name).write_bytes(content)
 
 
 @contextmanager
-def releasing(world: World, folder: Path, *, enterprise: bool = False) -> Iterator[Releasing]:
-    """Build everything, and serve a repository that has no release yet."""
+def releasing(world: World, folder: Path, *, enterprise: bool = False, arches: str = "amd64") -> Iterator[Releasing]:
+    """Build every target of `arches`, an archive a distribution, and serve a repository that has no release yet."""
+    world.write("targets.yaml", TARGETS.replace("[amd64, arm64]", f"[{arches}]"))
     fill(world)
     with github(folder, repo=REPO, enterprise=enterprise) as hub:
         yield Releasing(world, hub)

@@ -52,10 +52,10 @@ def test_a_second_run_uploads_nothing_and_changes_nothing(ready: Releasing) -> N
 
 
 def test_a_failed_run_publishes_nothing_and_the_next_one_uploads_only_what_is_missing(ready: Releasing) -> None:
-    ready.hub.faults.append(Fault("uploads", "POST", r"debian-13-arm64", status=502, times=-1))
+    ready.hub.faults.append(Fault("uploads", "POST", r"debian-13-amd64", status=502, times=-1))
     done = ready.publish()
     assert done.code == 4
-    assert "debian-13-arm64" in done.err
+    assert "debian-13-amd64" in done.err
     assert "run again" in done.err
     assert ready.published() == []
     there = {name for draft in ready.hub.drafts() for name, a in draft.assets.items() if a.state == "uploaded"}
@@ -330,7 +330,7 @@ def test_archives_of_mixed_versions_are_refused_and_named(ready: Releasing) -> N
     assert done.code == 3
     assert "mixed versions, where the manifests say litellm[proxy]==1.0 for all" in done.err
     assert f"litellm[proxy]==1.1: {ARCHIVE}\n" in done.err
-    assert "litellm[proxy]==1.0: litellm-runtime-debian-12-arm64.tar.gz, " in done.err
+    assert "litellm[proxy]==1.0: litellm-runtime-debian-13-amd64.tar.gz" in done.err
     assert ready.writes() == []
     assert ready.publish("--targets", "debian-12-amd64").code == 0
 
@@ -353,11 +353,11 @@ def rehearsal(ready: Releasing, name: str, **more: object) -> str:
 
 def test_rehearsals_are_evidence_and_targets_without_one_are_told(ready: Releasing) -> None:
     done = ready.publish("--dry-run")
-    assert "not rehearsed: debian-12-amd64, debian-12-arm64, debian-13-amd64, debian-13-arm64" in done.out
+    assert "not rehearsed: debian-12-amd64, debian-13-amd64" in done.out
     names = [name for name in sorted(ready.files) if name.endswith(".tar.gz")]
     words = [word for name in names for word in ("--rehearsal", rehearsal(ready, name))]
     done = ready.publish("--dry-run", *words[:2])
-    assert "not rehearsed: debian-12-arm64, debian-13-amd64, debian-13-arm64" in done.out
+    assert "not rehearsed: debian-13-amd64\n" in done.out
     done = ready.run("--json", "publish", "dist", "--repo", REPO, "--tag", ready.tag, *words)
     assert done.code == 0, done.err
     assert done.json()["unrehearsed"] == []
@@ -506,7 +506,7 @@ def test_many_pages_of_releases_and_assets(ready: Releasing) -> None:
     ready.hub.per_page_limit = 2
     for number in range(5):
         ready.hub.add_release(f"v{number}", {"x": b"x"})
-    ready.hub.faults.append(Fault("uploads", "POST", "debian-13-arm64", status=502, times=-1))
+    ready.hub.faults.append(Fault("uploads", "POST", "debian-13-amd64", status=502, times=-1))
     assert ready.publish().code == 4
     ready.hub.faults.clear()
     assert ready.publish().code == 0

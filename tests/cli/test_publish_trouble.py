@@ -24,7 +24,7 @@ from tests.cli.releasing import FIRST, REPO, Releasing
 from tests.github import Fault, Seen
 
 PATCH_RELEASE = r"/releases/\d+$"
-ARCHIVE = "litellm-runtime-debian-13-arm64.tar.gz"
+ARCHIVE = "litellm-runtime-debian-13-amd64.tar.gz"
 CHANNEL = ("--channel", "latest-runtime")
 
 
