@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec
 
 import click
 
 from bundler.cli import Options
 from bundler.commands.publish import PublishReport, publish
 from bundler.model.release import TAG_FORMS, parse_repository, parse_tag
+from bundler.payloads import SECTIONS
 from bundler.progress import megabytes
 from bundler.release.preflight import Publication
 from bundler.release.publisher import Published
 from bundler.terminal import Json, say, say_json
 from bundler.words import ARCHIVE
+
+P = ParamSpec("P")
+_WITHOUT = f"{__name__}.without"
+
+
+def _without(command: Callable[P, int]) -> Callable[P, int]:
+    """An option for each section of manifests whose payload an archive may be without."""
+
+    def note(context: click.Context, option: click.Parameter, given: bool) -> None:
+        if given:
+            allowed: list[str] = context.meta.setdefault(_WITHOUT, [])
+            allowed.append(option.opts[0].removeprefix("--without-"))
+
+    for name in SECTIONS:
+        words = f"Publish archives without {name} support, though their manifest asks for it."
+        option = click.option(f"--without-{name}", is_flag=True, expose_value=False, callback=note, help=words)
+        command = option(command)
+    return command
 
 
 @click.command("publish")
@@ -45,6 +66,7 @@ from bundler.words import ARCHIVE
     type=click.Path(dir_okay=False, path_type=Path),
     help="What `--json rehearse` printed of an archive; one that failed refuses.",
 )
+@_without
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True, help="Uploads at once.")
 @click.pass_obj
@@ -78,6 +100,7 @@ def command(
         replace=replace,
         rehearsals=rehearsals,
         latest=latest,
+        without=tuple(click.get_current_context().meta.get(_WITHOUT, ())),
     )
     report = publish(options.session(jobs=jobs), folder, order, dry_run=dry_run)
     if options.json:

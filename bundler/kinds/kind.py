@@ -84,7 +84,8 @@ class Inspection:
 class Said:
     """What an archive says of itself, briefly; "" where it says nothing. `host` is what it is for.
 
-    `inputs` is the digest of all that it was made of, `commit` that of its source, where it has one.
+    `inputs` is the digest of all that it was made of, `commit` that of its source, where it has one. `lacking` is what
+    it is without, though its manifest asked for it: the section's name, and why.
     """
 
     component: str = ""
@@ -92,6 +93,7 @@ class Said:
     host: str = ""
     inputs: str = ""
     commit: str = ""
+    lacking: tuple[tuple[str, str], ...] = ()
 
     @property
     def version(self) -> str:

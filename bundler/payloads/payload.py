@@ -142,6 +142,9 @@ class Facts(Protocol):
     def summary(self) -> str:
         """The same in one line, for people."""
 
+    def lacking(self) -> str:
+        """Why the archive is without the payload, though its manifest asked for it; "" if it is not."""
+
 
 class Locker(Protocol):
     """What locks the payloads of one section, in one run. Threads may share it."""

@@ -38,6 +38,20 @@ def unlike(folder: Path, orders: Sequence[Order]) -> Iterator[BundleError]:
             )
 
 
+def lacking(folder: Path, names: Sequence[str], allowed: Sequence[str]) -> Iterator[BundleError]:
+    """Yield what archives of `folder` are without, though their manifests asked for it, unless that is `allowed`."""
+    without: dict[str, dict[str, list[str]]] = {}
+    for name in names:
+        for section, why in said_of(folder / name).lacking:
+            without.setdefault(section, {}).setdefault(why, []).append(name)
+    for section in without.keys() - set(allowed):
+        told = "\n".join(f"    {why}: {', '.join(of_it)}" for why, of_it in without[section].items())
+        yield WorkError(
+            f"archives without {section} support, which their manifest asks for:\n{told}",
+            f"`aiws-bundle lock` says where it is to be had; or give --without-{section}",
+        )
+
+
 def rehearsed(paths: Sequence[Path], digests: Mapping[str, str]) -> frozenset[str]:
     """The archives that rehearsals speak for, of those in `digests` (name -> SHA-256).
 

@@ -30,7 +30,7 @@ from bundler.model.release import (
 from bundler.model.sidecar import Place
 from bundler.release import notes
 from bundler.release.content import NOTHING, Content, content_of
-from bundler.release.evidence import rehearsed, unlike
+from bundler.release.evidence import lacking, rehearsed, unlike
 from bundler.release.folder import fill, verify
 from bundler.release.parts import Cut
 from bundler.release.selection import Selection, by_archives, by_manifests
@@ -50,6 +50,7 @@ class Publication:
     """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says.
 
     `rehearsals` are files with what `--json rehearse` printed. `latest` is None for what manifests, or the tag, say.
+    `without` names what archives may be without, though their manifests ask for it.
     """
 
     repository: str
@@ -60,6 +61,7 @@ class Publication:
     replace: bool
     rehearsals: tuple[Path, ...] = ()
     latest: bool | None = None
+    without: tuple[str, ...] = ()
 
     def place(self, commit: str = "") -> Place:
         """Where the release stands, once its commit is known."""
@@ -103,6 +105,7 @@ def preflight(session: Session, github: GitHub, folder: Path, order: Publication
         selection = caught(lambda: by_archives(folder, listed, order.targets), Selection())
     chosen: tuple[str, ...] = caught(lambda: _chosen(selection, listed, folder), ()) if listed else ()
     problems += unlike(folder, selection.orders) if chosen else ()
+    problems += lacking(folder, chosen, order.without)
     digests = {name: listed[name] for name in chosen}
     proven: frozenset[str] = caught(lambda: rehearsed(order.rehearsals, digests), frozenset())
     content = caught(lambda: content_of(folder, chosen, listed, cut), NOTHING)

@@ -193,6 +193,21 @@ def test_out_of_reach_it_is_locked_and_built_without_and_said_everywhere(supplie
         assert not [name for name in tar.getnames() if "aiws" in name or "database" in name or "nodejs" in name]
 
 
+def test_an_archive_without_it_is_published_only_if_that_is_said(supplied: Supplied) -> None:
+    supplied.run("lock", "debian-12-amd64", AIWS_MIRRORS="https://engines.test/=http://127.0.0.1:9/")
+    supplied.run("build", "debian-12-amd64")
+    words = ("publish", "dist", "--repo", "o/r", "--tag", "runtime-0123456789ab", "--targets", "debian-12-amd64")
+    alone = {"GITHUB_API_URL": supplied.server.address, "GH_TOKEN": "", "GITHUB_TOKEN": ""}
+    refused = supplied.run(*words, "--dry-run", **alone)
+    assert refused.code != 0
+    assert "archives without database support, which their manifest asks for:" in refused.err
+    assert f"Prisma's engines for {PLATFORM} are not locked: {ASSET}" in refused.err
+    assert "or give --without-database" in refused.err
+    allowed = supplied.run(*words, "--without-database", "--dry-run", **alone)
+    assert "no token to publish with" in allowed.err
+    assert "database" not in allowed.err
+
+
 def test_a_lock_without_it_stays_until_it_can_be_reached(supplied: Supplied) -> None:
     nowhere = {"AIWS_MIRRORS": "https://engines.test/=http://127.0.0.1:9/"}
     supplied.run("lock", "debian-12-amd64", **nowhere)

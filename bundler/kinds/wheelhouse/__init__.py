@@ -92,4 +92,6 @@ def said(content: bytes) -> Said:
     from bundler.kinds.wheelhouse.members.archive_manifest import parse
 
     facts = parse(content)
-    return Said(facts.component, facts.requirement, f"{facts.distro} {facts.version} {facts.arch}", facts.inputs)
+    host = f"{facts.distro} {facts.version} {facts.arch}"
+    lacking = tuple((name, why) for name, one in facts.sections.items() if (why := one.lacking()))
+    return Said(facts.component, facts.requirement, host, facts.inputs, lacking=lacking)

@@ -12,7 +12,7 @@ from bundler.model.target import Target
 from bundler.model.verdict import Finding
 from bundler.payloads.payload import Choice, Facts, Locker, Parts, Payload, Pinned, RunShell
 from bundler.payloads.prisma.choice import NODE_WHEEL, Database
-from bundler.payloads.prisma.facts import DatabaseFacts
+from bundler.payloads.prisma.facts import NOT_ASKED, DatabaseFacts
 from bundler.payloads.prisma.pins import LockedDatabase
 from bundler.payloads.prisma.support import DatabaseSupport
 from bundler.session import Network, Session
@@ -56,7 +56,7 @@ def locker(session: Session, network: Network) -> Locker:
 def facts(choice: Choice | None, pinned: Pinned | None, target: Target) -> DatabaseFacts:
     """What manifest.json says: always something, since consumers ask for it."""
     if not isinstance(choice, Database):
-        return DatabaseFacts(supported=False, reason="the component's manifest asks for none")
+        return DatabaseFacts(supported=False, reason=NOT_ASKED)
     if not isinstance(pinned, LockedDatabase):
         return DatabaseFacts(supported=False, reason=choice.lacking(target))
     return DatabaseFacts(

@@ -9,6 +9,8 @@ from pydantic import ConfigDict, StringConstraints
 
 from bundler.words import PlainPath
 
+NOT_ASKED = "the component's manifest asks for none"
+
 
 @dataclass(frozen=True)
 class DatabaseFacts:
@@ -30,6 +32,10 @@ class DatabaseFacts:
     def words(self) -> dict[str, str | bool]:
         """The object of manifest.json."""
         return {name: value for name, value in asdict(self).items() if value != ""}
+
+    def lacking(self) -> str:
+        """Why it supports none, though one was asked for; "" if it does, or none was."""
+        return "" if self.supported or self.reason == NOT_ASKED else self.reason
 
     def summary(self) -> str:
         """The same in one line, for people."""
