@@ -30,12 +30,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is collected stays: to look through it for garbage again and again takes every worker a second."""
+    """What is collected stays: to look through it for garbage again and again takes every worker a second.
+
+    Afterwards garbage is looked for less often than Python does, which takes tests of many small values another.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(20_000)
         gc.enable()
 
 
