@@ -40,7 +40,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def fast(session: nox.Session) -> None:
-    """Tests that take a minute together and no network; words after `--` go to pytest."""
+    """Tests that take less than a minute together and no network; words after `--` go to pytest."""
     _run(session, "pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow", *session.posargs)
 
 
