@@ -5,6 +5,7 @@ from pathlib import Path
 
 from packaging.pylock import Pylock
 
+from tests.prisma_client import client
 from tests.world import WHEELHOUSE, World, make_wheel
 
 ALL = ["debian-12-amd64", "debian-12-arm64", "debian-13-amd64", "debian-13-arm64"]
@@ -183,7 +184,7 @@ def test_what_changed_is_written_as_the_body_of_a_pull_request(locked: World) ->
     summary = locked.root / "changes.md"
     assert locked.run("lock", "--summary", str(summary)).code == 0
     assert summary.read_text() == "", "no version changed"
-    make_wheel(locked.index.folder, "prisma", "0.16.0")
+    make_wheel(locked.index.folder, "prisma", "0.16.0", more=client("5.17.0", "c" * 40))
     make_wheel(locked.index.folder, "async-timeout", "6.0")
     done = locked.run("--json", "lock", "--upgrade", "--summary", str(summary))
     one = done.json()["locks"][0]

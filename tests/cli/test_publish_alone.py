@@ -42,7 +42,7 @@ def test_the_archives_tell_what_is_published(alone: Releasing) -> None:
     done = alone.publish("--channel", "latest-runtime")
     assert done.code == 0, done.err
     assert alone.stored(alone.tag) == alone.files
-    assert "not rehearsed: debian-12-amd64, debian-12-arm64, debian-13-amd64, debian-13-arm64" in done.out
+    assert "not rehearsed: debian-12-amd64, debian-13-amd64" in done.out
     assert [line for line in done.out.splitlines() if "not checked" in line] == [UNCHECKED]
     again = alone.run("--json", "publish", "dist", "--repo", REPO, "--tag", alone.tag).json()
     assert again["release"]["state"] == "unchanged"

@@ -47,7 +47,7 @@ def other_bytes(ready: Releasing) -> None:
 
 def broken_upload(ready: Releasing) -> None:
     """A draft is there that lacks an asset."""
-    ready.hub.faults.append(Fault("uploads", "POST", r"debian-13-arm64", status=502, times=-1))
+    ready.hub.faults.append(Fault("uploads", "POST", r"debian-13-amd64", status=502, times=-1))
     assert ready.publish("--channel", CHANNEL).code == 4
     ready.hub.faults.clear()
 
