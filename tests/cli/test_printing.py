@@ -16,11 +16,12 @@ import pytest
 from packaging.version import Version
 
 from bundler import cli
-from bundler.cli import build, check, inspect, lock, publish, rehearse, verify
+from bundler.cli import build, check, inspect, lock, outdated, publish, rehearse, verify
 from bundler.cli.output import complain, component_json
 from bundler.commands.build import BuildReport
 from bundler.commands.check import CheckReport
 from bundler.commands.lock import LockReport
+from bundler.commands.outdated import OutdatedReport
 from bundler.commands.publish import PublishReport
 from bundler.commands.rehearse import RehearsalReport
 from bundler.errors import BundleError, IntegrityError, ManifestError, PreflightError, Problem, ProofError, from_os
@@ -109,6 +110,11 @@ REPORTS: dict[str, tuple[Callable[[Any], object], Callable[[Any], Json], Callabl
         lambda r: lock._show(r.outcomes),
         lambda r: [lock._json(o) for o in r.outcomes],
         lambda p: p.of(LockReport),
+    ),
+    "outdated": (
+        lambda r: outdated._show(r.standings),
+        lambda r: [outdated._json(one) for one in r.standings],
+        lambda p: p.of(OutdatedReport),
     ),
     "components": (lambda r: lock._show_components([r]), component_json, lambda p: p.of(Outcome)),
     "publish": (publish._show, publish._json, lambda p: p.of(PublishReport)),
