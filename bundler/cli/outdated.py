@@ -33,31 +33,33 @@ def command(
     if options.json:
         say_json({"targets": [_json(one) for one in report.standings]})
     else:
-        _show(report.standings)
+        _show(report.standings, every=every)
     return report.exit_code
 
 
-def _show(standings: Sequence[Standing]) -> None:
+def _show(standings: Sequence[Standing], *, every: bool = False) -> None:
     rows: list[tuple[Part, ...]] = [("target", "manifest", "newest", "newest that closes", "packages", "")]
     for one in standings:
         newest, best = one.newer[0] if one.newer else "-", one.best
         closes = (best.version, str(best.packages), best.closes) if best else ("-", "-", one.detail)
         rows.append((one.target, one.version, newest, *closes))
     print_table(rows, right=(4,))
-    for lines, targets in alike((_held_back(one), one.target) for one in standings).items():
+    for lines, targets in alike((_told(one, every=every), one.target) for one in standings).items():
         if lines:
             say()
-            say_long(f"held back on {', '.join(targets)}:")
+            say_long(f"{'newer' if every else 'held back'} on {', '.join(targets)}:")
             for line in lines:
                 say_long(f"  {line}")
     complain_of_all((one.target, one.error) for one in standings if one.error)
 
 
-def _held_back(standing: Standing) -> tuple[str, ...]:
-    """What keeps releases from closing, those with one reason in one line."""
-    failed = [one for one in standing.tried if not one.closes]
-    runs = [(reason, [one.version for one in run]) for reason, run in groupby(failed, key=lambda one: one.reason)]
-    return tuple(f"{_span(versions)}: {reason}" for reason, versions in runs)
+def _told(standing: Standing, *, every: bool) -> tuple[str, ...]:
+    """What holds releases above the newest that closes back, or what came of every one; alike ones in a line."""
+    best = standing.best
+    above = standing.tried[: standing.tried.index(best)] if best and not every else standing.tried
+    came = [(one.reason or f"closes ({one.closes})", one.version) for one in above]
+    runs = [(what, [version for _, version in run]) for what, run in groupby(came, key=lambda pair: pair[0])]
+    return tuple(f"{_span(versions)}: {what}" for what, versions in runs)
 
 
 def _span(versions: Sequence[str]) -> str:

@@ -76,6 +76,8 @@ def test_all_looks_at_every_one(locked: World) -> None:
     assert [one["version"] for one in told(locked, "debian-12-amd64")["debian-12-amd64"]["tried"]] == ["1.2"]
     every = told(locked, "debian-12-amd64", "--all")["debian-12-amd64"]
     assert [(one["version"], one["closes"]) for one in every["tried"]] == [("1.2", "proven"), ("1.1", "proven")]
+    shown = locked.run("outdated", "debian-12-amd64", "--all").out
+    assert "newer on debian-12-amd64:\n  1.2 … 1.1: closes (proven)\n" in shown
 
 
 def test_where_the_index_serves_no_metadata_it_is_resolved_but_not_proven(locked: World) -> None:

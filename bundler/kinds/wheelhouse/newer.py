@@ -86,16 +86,21 @@ class _Looking:
         """Look at as many releases as it takes."""
         newest = self.options.newest or today()
         newer = newer_releases(files, standing.version, newest)
+        project, bad = Requirement(request.requirement).name, dict(request.known_bad)
+        faults = {
+            version: fault
+            for version, own in newer.items()
+            if (fault := bad_among([package(project, version)], bad) or own_fault(own, request.python))
+        }
 
         def look(version: str) -> Tried:
-            bad = bad_among([package(Requirement(request.requirement).name, version)], dict(request.known_bad))
-            if fault := bad or own_fault(newer[version], request.python):
-                return Tried(version, reason=fault)
             self.session.progress.say(f"looking at {version} on {request.target.name}")
             return self._resolved(request, version, newest)
 
-        tried = list(search(list(newer), look, every=self.options.every))
-        ranked = sorted(tried, key=lambda one: list(newer).index(one.version))
+        left = [version for version in newer if version not in faults]
+        found = {tried.version: tried for tried in search(left, look, every=self.options.every)}
+        found |= {version: Tried(version, reason=fault) for version, fault in faults.items()}
+        ranked = [found[version] for version in newer if version in found]
         return replace(standing, newer=tuple(newer), tried=tuple(ranked))
 
     def _resolved(self, request: Request, version: str, newest: str) -> Tried:
