@@ -56,8 +56,10 @@ def run_booted(root: Path, module: str, out: Path, shown: Mapping[str, Path], li
     unit = out / "scenario.service"
     unit.write_text(_UNIT.format(module=module))
     binds = {"/checkout": _CHECKOUT, f"/etc/systemd/system/{unit.name}": unit, **shown}
+    # A host that systemd runs gives it a scope of its own; elsewhere there is nobody to ask.
+    confined = _CONFINED if Path("/run/systemd/system").is_dir() else [*_CONFINED, "--keep-unit"]
     argv = [
-        "setpriv", "--pdeathsig", "KILL", program, "-q", "-D", str(root), *_CONFINED, f"--bind={out}:/out",
+        "setpriv", "--pdeathsig", "KILL", program, "-q", "-D", str(root), *confined, f"--bind={out}:/out",
         *(f"--bind-ro={source}:{path}" for path, source in binds.items()),
         "--console=read-only", "--boot", "--", f"--unit={unit.name}",
     ]  # fmt: skip
