@@ -235,6 +235,24 @@ def test_each_number_is_judged_on_both_machines(machine: str) -> None:
         assert judged(machine, 20, of=other) == KILL
 
 
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_that_boots_has_namespaces_and_mounts_and_little_else(machine: str) -> None:
+    def booting(number: int, *arguments: int) -> int:
+        data = struct.pack("<IIQ6Q", number, ARCHITECTURES[machine], 0, *arguments, *[0] * (6 - len(arguments)))
+        return bpf.run(seccomp.program(machine, boots=True), data, "little")
+
+    for name in {*seccomp.REFUSED, *seccomp.ABSENT}:
+        if seccomp.REFUSED.get(name, (0, 0))[MACHINES.index(machine)] is not None:
+            refused = ENOSYS if name in seccomp.ABSENT else EPERM
+            assert booting(number(machine, name)) == (ALLOW if name in seccomp.BOOTING else refused), name
+    for name in ("clone", "unshare"):
+        assert booting(number(machine, name), 0x7E020000) == ALLOW
+    # Unix; TCP and UDP; the kernel's lists of addresses and of devices. Neither audit, packets nor the hypervisor's.
+    allowed = {(1, 1, 0), (2, 1, 6), (10, 2, 17), (16, 3, 0), (16, 3, 15)}
+    for words in allowed | {(16, 3, 9), (17, 3, 768), (40, 1, 0), (38, 5, 0), (2, 3, 255)}:
+        assert (booting(number(machine, "socket"), *words) == ALLOW) == (words in allowed), words
+
+
 BYTES = st.integers(0, 300)
 HALVES = st.integers(0, 0xFFFFFFFF)
 
