@@ -6,6 +6,7 @@ there a group with processes hands no controllers down.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,12 +65,13 @@ def _places(memory: int, boots: bool) -> Iterator[tuple[Path, Mapping[str, int]]
                 yield _ROOT / "unified" / path.lstrip("/"), {}
         elif not names:
             base = (_ROOT / path.lstrip("/")).parent
-            limits: dict[str, int] | None = {} if boots else None
+            handed: set[str] = set()
             with suppress(OSError):
-                if {"memory", "pids"} <= set((base / "cgroup.subtree_control").read_text().split()):
-                    limits = {"memory.max": memory, "pids.max": _PROCESSES}
-            if limits is not None:
-                yield base, limits
+                handed = set((base / "cgroup.subtree_control").read_text().split())
+            if {"memory", "pids"} <= handed:
+                yield base, {"memory.max": memory, "pids.max": _PROCESSES}
+            elif boots:  # below this process's own, which is possible as long as no controllers are asked for
+                yield _ROOT / path.lstrip("/"), {}
 
 
 def _sweep(base: Path) -> None:
@@ -83,7 +85,17 @@ def _remove(groups: Sequence[Path], tries: int = _TRIES) -> None:
     for group in groups:
         for _ in range(tries):
             with suppress(OSError):
-                for folder, _, _ in os.walk(group, topdown=False):
-                    Path(folder).rmdir()
+                _dissolve(group)
                 break
             time.sleep(0.1 if tries > 1 else 0)
+
+
+def _dissolve(group: Path) -> None:
+    """Remove a group and those below it. Raises OSError, having touched nothing, if a process is in one of them."""
+    folders = [Path(folder) for folder, _, _ in os.walk(group, topdown=False)]
+    for folder in folders:
+        with suppress(FileNotFoundError):
+            if (folder / "cgroup.procs").read_text():
+                raise BlockingIOError(errno.EBUSY, os.strerror(errno.EBUSY), str(folder))
+    for folder in folders:
+        folder.rmdir()

@@ -38,3 +38,16 @@ def test_what_a_killed_run_left_is_removed(base: Path) -> None:
     os.utime(left, (0, 0))
     with control_group():
         assert not left.exists()
+
+
+def test_groups_below_go_with_it_and_not_one_while_a_process_is_in_any(base: Path) -> None:
+    below = base / "aiws-bundle-1-1" / "payload" / "system.slice"
+    (below / "empty.service").mkdir(parents=True)
+    processes = below / "cgroup.procs"
+    processes.write_text("7\n")
+    os.utime(base / "aiws-bundle-1-1", (0, 0))
+    with control_group(boots=True):
+        assert (below / "empty.service").is_dir()
+    processes.unlink()  # the kernel's own files are no obstacle to rmdir(2); these would be
+    with control_group(boots=True):
+        assert not (base / "aiws-bundle-1-1").exists()

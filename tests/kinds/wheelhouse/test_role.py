@@ -90,7 +90,7 @@ def test_what_goes_well_is_good_and_what_is_left_out_is_skipped() -> None:
     users = [argv for argv in machine.ran if argv[0] == "sudo"]
     assert {argv[1:-5] for argv in users} == {("-H", "-S", "-n"), ("-HSnE",)}
     assert [argv[-1] for argv in users][5].endswith(
-        "venv/bin/python -m pip install --retries 5 --resume-retries 5 'litellm[proxy]==1.89.0' prisma psycopg2-binary"
+        "venv/bin/python -m pip install --retries 5 --resume-retries 5 'litellm[proxy]==1.0' prisma"
     )
 
 
