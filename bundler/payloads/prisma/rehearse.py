@@ -35,7 +35,7 @@ def hindrance(facts: DatabaseFacts | None, run: RunShell) -> str:
     """Why no database can be used. A real engine tells of the options that the client starts it with."""
     if reason := _unsupported(facts):
         return reason
-    said = run(f'"{_PACKAGES}/{ENGINES_FOLDER}/query-engine" --help').strip()
+    said = run(f'"{_PACKAGES}/{ENGINES_FOLDER}/query-engine" --help || true')
     return "" if _OPTION in said else f"the engines are stand-ins: the query engine knows no {_OPTION}"
 
 
