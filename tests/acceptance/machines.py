@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 _CHECKOUT = Path(__file__).parent.parent.parent
 _CONFINED = [
@@ -22,6 +23,8 @@ _CONFINED = [
     "--register=no",
     "--keep-unit",
 ]
+# The machine ends with this process, however that ends: systemd-nspawn alone would leave it running.
+_MORTAL = ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
 # Seconds from the start until the scenario begins; more is a host on which machines do not boot.
 _BOOT = 90
 # It is what the machine boots for: when it ends, the machine does.
@@ -59,16 +62,16 @@ def run_booted(root: Path, module: str, out: Path, shown: Mapping[str, Path], li
     # A host that systemd runs gives it a scope of its own; elsewhere there is nobody to ask.
     confined = _CONFINED if Path("/run/systemd/system").is_dir() else [*_CONFINED, "--keep-unit"]
     argv = [
-        "setpriv", "--pdeathsig", "KILL", program, "-q", "-D", str(root), *confined, f"--bind={out}:/out",
+        *_MORTAL, program, "-q", "-D", str(root), *confined, f"--bind={out}:/out",
         *(f"--bind-ro={source}:{path}" for path, source in binds.items()),
         "--console=read-only", "--boot", "--", f"--unit={unit.name}",
     ]  # fmt: skip
-    with (out / "console").open("w") as console:
+    with FileLock(f"{root}.lock"), (out / "console").open("w") as console:  # a root boots once at a time
         machine = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
         try:
             _wait(machine, out, limit)
         finally:
-            machine.kill()  # and all that runs in it: they ask the kernel for that
+            machine.kill()
             machine.wait()
     return (out / "output").read_text()
 
