@@ -87,8 +87,8 @@ class Database:
     def remedy(self, target: Target) -> str:
         """Where they are, and how to have them from somewhere else."""
         address = self.engines.address_of(platform_of(target), ENGINES[0])
-        folder = address.rpartition("/")[0]
-        return f"they are at {folder}/ (or wherever AIWS_MIRRORS={folder}/=ADDRESS/ says), and npm has to be installed"
+        host = "/".join(address.split("/")[:3])
+        return f"they are at {address.rpartition('/')[0]}/ (AIWS_MIRRORS={host}/=ADDRESS/ for a copy)"
 
 
 def platform_of(target: Target) -> str:

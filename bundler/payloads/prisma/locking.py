@@ -48,6 +48,7 @@ _LARGEST_NPM_PACKAGE = 128 << 20
 _ATTEMPTS = 2
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})(\s.*)?", re.DOTALL)
 _UNSAID = "not said"
+_OF_AN_ADDRESS = re.compile(r"^https?://\S+: ")
 _HINT = "lock again later; if it stays so, whoever serves that file changed it"
 
 
@@ -162,7 +163,9 @@ class Databases:
                 return self._parts(choice, target), ""
             except UnreachableError as error:
                 self._down = error
-                return old, "" if old else f"{choice.lacking(target)}: {error.message}; {choice.remedy(target)}"
+                # Without the address of the first that was asked for: each target's own is told.
+                why = _OF_AN_ADDRESS.sub("", error.message)
+                return old, "" if old else f"{choice.lacking(target)}: {why}; {choice.remedy(target)}"
 
     def settle(
         self, pinned: Pinned, target: Target, wheels: Sequence[LockedWheel]
