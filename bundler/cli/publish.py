@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
 from bundler.cli import Options
 from bundler.commands.publish import PublishReport, publish
 from bundler.model.release import TAG_FORMS, parse_repository, parse_tag
-from bundler.payloads import SECTIONS
 from bundler.progress import megabytes
 from bundler.release.preflight import Publication
 from bundler.release.publisher import Published
 from bundler.terminal import Json, say, say_json
 from bundler.words import ARCHIVE
 
-P = ParamSpec("P")
 _WITHOUT = f"{__name__}.without"
 
 
-def _without(command: Callable[P, int]) -> Callable[P, int]:
-    """An option for each section of manifests whose payload an archive may be without."""
+class _Publish(click.Command):
+    """The command, with an option for each section of manifests whose payload an archive may be without."""
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The parameters; the table is loaded only where they are asked for."""
+        from bundler.payloads import SECTIONS
+
+        return [*super().get_params(ctx), *map(_without, SECTIONS)]
+
+
+def _without(section: str) -> click.Option:
     def note(context: click.Context, option: click.Parameter, given: bool) -> None:
         if given:
             allowed: list[str] = context.meta.setdefault(_WITHOUT, [])
-            allowed.append(option.opts[0].removeprefix("--without-"))
+            allowed.append(section)
 
-    for name in SECTIONS:
-        words = f"Publish archives without {name} support, though their manifest asks for it."
-        option = click.option(f"--without-{name}", is_flag=True, expose_value=False, callback=note, help=words)
-        command = option(command)
-    return command
+    words = f"Publish archives without {section} support, though their manifest asks for it."
+    return click.Option([f"--without-{section}"], is_flag=True, expose_value=False, callback=note, help=words)
 
 
-@click.command("publish")
+@click.command("publish", cls=_Publish)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--repo", "repository", metavar="OWNER/REPO", required=True, help="The repository to publish to.")
 @click.option("--tag", required=True, help=f"The release's tag: {TAG_FORMS}.")
@@ -66,7 +67,6 @@ def _without(command: Callable[P, int]) -> Callable[P, int]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="What `--json rehearse` printed of an archive; one that failed refuses.",
 )
-@_without
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True, help="Uploads at once.")
 @click.pass_obj

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bundler.model.locked_wheel import LockedWheel
+if TYPE_CHECKING:  # every command's start loads this module
+    from bundler.model.locked_wheel import LockedWheel
 
 
 @dataclass(frozen=True, order=True)

@@ -121,3 +121,12 @@ def test_ctrl_c_at_any_moment_ends_without_a_traceback(locked: World, words: lis
         codes.append(code)
     assert len(codes) > 10
     assert 130 in codes
+
+
+def test_help_loads_nothing_large() -> None:
+    """What takes a tenth of a second to load is loaded by what needs it."""
+    argv = [sys.executable, "-X", "importtime", "-m", "bundler", "--help"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "bundler.cli" in loaded
+    assert loaded.isdisjoint({"pydantic", "httpx", "packaging", "yaml", "rich"})
