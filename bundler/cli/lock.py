@@ -123,7 +123,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         say()
         say_long(f"--set beats {beaten}, which an override chose for {', '.join(names)}")
     command = _again([replace(o, target="") for o in outcomes if o.lacking]).removeprefix("run ")
-    advice = f"{command} adds it where that can be reached, or through AIWS_MIRRORS"
+    advice = f"{command} adds it where its parts can be reached, directly or through AIWS_MIRRORS"
     print_lacking([(o.target, o.lacking) for o in outcomes], advice)
     if stale := [o for o in outcomes if o.state in ("stale", "missing")]:
         say()

