@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from bundler.adapters.github import GitHub
 from bundler.adapters.github_answer import ForbiddenError
-from bundler.adapters.http import MissingError
+from bundler.adapters.http import MissingError, TransientError
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
 from bundler.model.release import (
@@ -114,7 +114,8 @@ def preflight(session: Session, github: GitHub, folder: Path, order: Publication
     remote = _Remote(session, github, order, content if chosen else None)
     commit = caught(remote.commit, "")
     for look in (remote.right, remote.release, remote.channel, remote.strays):
-        caught(look, None)
+        if not any(isinstance(problem, TransientError) for problem in problems):  # the others would say the same
+            caught(look, None)
     if problems:
         raise PreflightError(f"{order.repository} {order.tag} cannot be published:", problems)
     left_out = tuple(name for name in listed if name not in content.names)
@@ -202,8 +203,8 @@ def _chosen(selection: Selection, listed: Mapping[str, str], folder: Path) -> tu
     missing: dict[str, list[str]] = {}  # targets by the component that `build` is to be told
     for name, words in selection.wanted:
         if name not in listed or not (folder / name).is_file():
-            target, *which = words.split(" ", 1)
-            missing.setdefault(" ".join(which), []).append(target)
+            target, _, which = words.partition(" ")
+            missing.setdefault(which, []).append(target)
     for which, targets in missing.items():
         command = " ".join(filter(None, ("aiws-bundle build", *targets, which)))
         hint = f"run `{command}`, or name what there is with --targets"

@@ -399,6 +399,14 @@ def test_without_a_token_nothing_is_tried(ready: Releasing) -> None:
     assert ready.writes() == []
 
 
+def test_a_server_that_is_not_there_is_told_once(ready: Releasing) -> None:
+    nowhere = "http://127.0.0.1:9/api/v3"
+    words = ("publish", "dist", "--repo", REPO, "--tag", ready.tag, "--dry-run")
+    done = ready.world.run(*words, GITHUB_API_URL=nowhere, GH_TOKEN="a-token", GITHUB_TOKEN="")
+    assert done.code == 4
+    assert done.err.count(f"  - {nowhere}/") == 1
+
+
 def test_a_missing_target_is_refused_unless_others_are_asked_for(ready: Releasing) -> None:
     for path in ready.world.dist.iterdir():
         path.unlink()
