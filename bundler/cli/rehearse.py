@@ -25,9 +25,10 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
     """Install an archive where there is no network, and report.
 
     Runs what the consumers' installer runs, starts the program and asks it as its manifest's `rehearsal:` says,
-    installs a second time, then does the same with the archive's own install.sh. Of a component that another repository
-    releases the program is started. Nothing is written to the root; every attempt to reach the network is listed.
-    -v shows all that a failed program wrote.
+    installs a second time, then does the same with the archive's own install.sh. A root that has systemd, dbus and sudo
+    is booted then, and the consumers' role followed: another user, sudo, a service (as root, with systemd-container
+    installed). Of a component that another repository releases the program is started. Nothing is written to the root;
+    every attempt to reach the network is listed. -v shows all that a failed program wrote.
     """
     report = rehearse(options.session(), archive, root)
     if options.json:
