@@ -62,7 +62,7 @@ def info_command(options: Options) -> int:
 def prune_command(
     options: Options, everything: bool, older_than: str | None, also_keep: tuple[Path, ...], dry_run: bool
 ) -> int:
-    """Remove what no lock or pin of the manifests names, and unfinished downloads.
+    """Remove what no lock or pin here names, and unfinished downloads.
 
     All projects of a user share the store, but what the locks of other projects name is not known here, and goes: name
     their folders of manifests with --keep.

@@ -36,7 +36,7 @@ def hindrance(facts: DatabaseFacts | None, run: RunShell) -> str:
     if reason := _unsupported(facts):
         return reason
     said = run(f'"{_PACKAGES}/{ENGINES_FOLDER}/query-engine" --help || true')
-    return "" if _OPTION in said else f"the engines are stand-ins: the query engine knows no {_OPTION}"
+    return "" if _OPTION in said else f"the engines are stand-ins, or do not run here: no word of {_OPTION}"
 
 
 def _unsupported(facts: DatabaseFacts | None) -> str:

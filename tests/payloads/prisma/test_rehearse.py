@@ -27,7 +27,7 @@ def test_an_engine_that_knows_the_clients_options_is_a_real_one() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n", "query-engine 0000\n", "stand-in " * 100])
 def test_any_other_is_a_stand_in(text: str) -> None:
-    assert said(text) == "the engines are stand-ins: the query engine knows no --enable-raw-queries"
+    assert said(text) == "the engines are stand-ins, or do not run here: no word of --enable-raw-queries"
 
 
 def test_without_support_its_reason_is_told() -> None:
