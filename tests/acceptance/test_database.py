@@ -278,7 +278,7 @@ def test_migrations_reach_the_schema_engine_of_the_wheel(words: tuple[str, ...],
     """The stand-in is started and says its version, which is no answer; nothing is fetched in its place."""
     done = prisma(venv, *words, "--schema", "schema.prisma", DEBUG="prisma:*")
     said = done.stdout + done.stderr
-    assert done.returncode != 0
+    assert "Could not parse Schema engine response: schema-engine" in said
     assert "_offline/engines/schema-engine" in said
     assert "binaries.prisma.sh" not in said
 

@@ -32,11 +32,16 @@ def steps(facts: DatabaseFacts | None, run: RunShell) -> Iterator[tuple[str, Cal
 
 
 def hindrance(facts: DatabaseFacts | None, run: RunShell) -> str:
-    """Why no database can be used. A real engine tells of the options that the client starts it with."""
+    """Why no database can be used. A real engine tells of the options that the client starts it with.
+
+    One that does not run on this host fails what `run` runs: it is no stand-in's fault.
+    """
     if reason := _unsupported(facts):
         return reason
-    said = run(f'"{_PACKAGES}/{ENGINES_FOLDER}/query-engine" --help || true')
-    return "" if _OPTION in said else f"the engines are stand-ins, or do not run here: no word of {_OPTION}"
+    engine = f'"{_PACKAGES}/{ENGINES_FOLDER}/query-engine"'
+    run(f"{engine} --version")
+    said = run(f"{engine} --help || true")
+    return "" if _OPTION in said else f"the engines are stand-ins: the query engine knows no {_OPTION}"
 
 
 def _unsupported(facts: DatabaseFacts | None) -> str:

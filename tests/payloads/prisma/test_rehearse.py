@@ -27,7 +27,17 @@ def test_an_engine_that_knows_the_clients_options_is_a_real_one() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n", "query-engine 0000\n", "stand-in " * 100])
 def test_any_other_is_a_stand_in(text: str) -> None:
-    assert said(text) == "the engines are stand-ins, or do not run here: no word of --enable-raw-queries"
+    assert said(text) == "the engines are stand-ins: the query engine knows no --enable-raw-queries"
+
+
+def test_an_engine_that_does_not_run_is_the_hosts_or_the_archives_fault() -> None:
+    def run(words: str) -> str:
+        if words.endswith("query-engine\" --version"):
+            raise OSError("error while loading shared libraries: libssl.so.3")
+        return ""
+
+    with pytest.raises(OSError, match="libssl"):
+        hindrance(SUPPORTED, run)
 
 
 def test_without_support_its_reason_is_told() -> None:
