@@ -28,8 +28,9 @@ _SITE = ("purelib", "platlib")
 _SCHEMES = frozenset({*_SITE, "headers", "scripts", "data"})
 # Folders of modules in what `data` is copied over, the environment itself.
 _MODULES = ("site-packages", "dist-packages")
-# What an environment has of its own, in capitals on some systems; pip replaces it without a word.
-_ENVIRONMENT = re.compile(r"pythonw?[0-9.]*|activate([_.].*)?|deactivate([_.].*)?", re.IGNORECASE)
+# What an environment has of its own, in capitals on some systems; pip replaces it without a word. Beside Python, `._pth`
+# decides sys.path on POSIX too (CPython, Modules/getpath.py), and `site` heeds a second pyvenv.cfg before the first.
+_ENVIRONMENT = re.compile(r"pythonw?[0-9.]*|activate([_.].*)?|deactivate([_.].*)?|.*\._pth|pyvenv\.cfg", re.IGNORECASE)
 _PIP = re.compile(r"pip[0-9.]*", re.IGNORECASE)
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _LARGEST_RECORD, _LARGEST_TEXT = 8 << 20, 1 << 20
@@ -71,9 +72,9 @@ class WheelContent:
         return member
 
     def recorded(self) -> tuple[tuple[str, str], ...]:
-        """Each file that RECORD lists with a SHA-256 (hex), and that."""
-        pairs = ((path, value) for path, (algorithm, value) in self._record.items() if algorithm == "sha256")
-        return tuple((path, base64.urlsafe_b64decode(f"{value}=").hex()) for path, value in pairs)
+        """Each file that RECORD lists, and its SHA-256 (hex); "" if RECORD has another digest of it."""
+        pairs = ((path, value if algorithm == "sha256" else "") for path, (algorithm, value) in self._record.items())
+        return tuple((path, base64.urlsafe_b64decode(f"{value}=").hex() if value else "") for path, value in pairs)
 
     def check_digests(self) -> None:
         """Inflate everything, and compare it with RECORD."""
@@ -122,10 +123,11 @@ class WheelContent:
             raise self._fault(f"{member.path[:200]!r} is a program in a folder")
         if scheme in _SITE and path.partition("/")[0].lower().endswith(_PROJECTS):
             raise self._fault(f"{member.path[:200]!r} is metadata of another project")
-        if scheme == "data" and (path == "pyvenv.cfg" or any(part in _MODULES for part in path.split("/"))):
+        small = path.lower()
+        if scheme == "data" and (small == "pyvenv.cfg" or any(part in _MODULES for part in small.split("/"))):
             raise self._fault(f"{member.path[:200]!r} would stand among what other wheels install")
-        if scheme == "data" and path.startswith("bin/"):
-            scheme, path = "scripts", path.removeprefix("bin/")
+        if scheme == "data" and small.startswith("bin/"):
+            scheme, path = "scripts", path[len("bin/") :]
         if scheme == "scripts":
             self._check_program(path)
         # A folder that is there for its own sake never clashes.

@@ -360,6 +360,18 @@ CHANGES: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
         lambda files: files.update({"prisma/_offline/cli/node_modules/evil/x.js": b"x"}),
         "surplus: prisma/_offline/cli/node_modules/evil/x.js",
     ),
+    "a module in its place": (
+        lambda files: files.update({"prisma/_offline.py": b"x"}),
+        "surplus: prisma/_offline.py, which belongs to no",
+    ),
+    "a folder in capitals": (
+        lambda files: files.update({"prisma/_Offline/cli/x.js": b"x"}),
+        "surplus: prisma/_Offline/cli/x.js, which belongs to no",
+    ),
+    "more by data": (
+        lambda files: files.update({"prisma-0.15.0+aiws.1.data/purelib/prisma/_offline/x.py": b"x"}),
+        ".data/purelib/prisma/_offline/x.py, which belongs to no",
+    ),
     "another module": (
         lambda files: files.update({"prisma/_offline/__init__.py": b"x"}),
         "prisma/_offline/__init__.py: the lock inside says",

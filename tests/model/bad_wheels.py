@@ -89,6 +89,12 @@ def _layout() -> Iterator[tuple[str, bytes]]:
     yield "the environment's Python by data", wheel({f"{DATA}/data/bin/python3": "#!/bin/sh\n"})
     yield "a program by data and by scripts", wheel({f"{DATA}/data/bin/run": "1", f"{DATA}/scripts/run": "2"})
     yield "the environment's Python by scripts", wheel({f"{DATA}/scripts/python3.11": "#!/bin/sh\n"})
+    yield "the environment's search path by scripts", wheel({f"{DATA}/scripts/python._pth": "../evil\n"})
+    yield "the environment's search path by data", wheel({f"{DATA}/data/bin/python3._pth": "../evil\n"})
+    yield "the environment's settings by scripts", wheel({f"{DATA}/scripts/pyvenv.cfg": "home = /tmp\n"})
+    yield "the environment's settings in capitals", wheel({f"{DATA}/data/PyVenv.cfg": "home = /tmp\n"})
+    yield "the environment's Python in capitals", wheel({f"{DATA}/data/Bin/python3": "#!/bin/sh\n"})
+    yield "a start file by data in capitals", wheel({f"{DATA}/data/lib/python3.11/Site-Packages/x.pth": "import os\n"})
     yield "the environment's activation", wheel({f"{DATA}/scripts/activate.fish": "x\n"})
 
 
@@ -116,6 +122,7 @@ def _texts() -> Iterator[tuple[str, bytes]]:
     yield "an entry point twice", points("[console_scripts]\nx = a:b\nx = a:c\n")
     yield "a program in two sections", points("[console_scripts]\nx = a:b\n[gui_scripts]\nx = a:c\n")
     yield "a program in place of Python", points("[console_scripts]\npython = a:b\n")
+    yield "a program in place of the search path", points("[console_scripts]\npython._pth = a:b\n")
     yield "a program in place of pip", points("[console_scripts]\npip3 = a:b\n")
     yield "a program by data too", points("[console_scripts]\nx = a:b\n", {f"{DATA}/data/bin/x": "1"})
     yield "a program out", points("[console_scripts]\n../x = a:b\n")

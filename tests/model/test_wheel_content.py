@@ -13,6 +13,8 @@ from installer.sources import WheelFile
 
 from bundler.errors import IntegrityError
 from bundler.model.metadata import read_wheel
+from bundler.model.wheel_content import WheelContent
+from bundler.model.zip_file import ZipReader
 from tests.model.bad_wheels import bad_wheels, good_wheels
 from tests.wheels import INFO, NAME, wheel
 
@@ -49,6 +51,13 @@ def test_without_digests_only_what_has_to_be_inflated_goes_unseen() -> None:
 def test_a_record_of_nothing_but_lines_costs_nothing() -> None:
     with pytest.raises(IntegrityError, match="more lines than there are files"):
         read_wheel(io.BytesIO(wheel({f"{INFO}/RECORD": "\n" * (4 << 20)})), NAME)
+
+
+def test_no_file_is_hidden_by_another_digest() -> None:
+    archive = ZipReader(io.BytesIO(GOOD["SHA-512"]), NAME)
+    recorded = dict(WheelContent(archive, NAME).recorded())
+    assert {path for path, sha256 in recorded.items() if not sha256} == {"some_app/__init__.py"}
+    assert recorded.keys() == {member.path for member in archive.members} - {f"{INFO}/RECORD"}
 
 
 def _installed_by_installer(path: Path, folder: Path) -> bool:

@@ -19,15 +19,16 @@ def findings(pins: LockedDatabase, contents: Contents) -> Iterator[Finding]:
     wheel = next((one for one in contents.wheels if one.filename == pins.wheel.filename), None)
     if wheel is None:  # missing or unreadable, which is told elsewhere
         return
-    there = dict(wheel.recorded)
-    for path, sha256 in _expected(pins).items():
+    there, expected = dict(wheel.recorded), _expected(pins)
+    for path, sha256 in expected.items():
         if there.get(path) != sha256:
             yield Finding(f"{wheel.filename}: {path}: the lock inside says {sha256}, it is {there.get(path)}")
     if f"{CLI_FOLDER}/{CLI_PROGRAM}" not in there:
         yield Finding(f"{wheel.filename}: missing: {CLI_FOLDER}/{CLI_PROGRAM}, which Prisma Client Python runs")
     places = tuple(f"{CLI_FOLDER}/{package.at}/" for package in pins.npm)
     for path in there:
-        if path.startswith(f"{OFFLINE}/") and not path.startswith(places) and path not in _expected(pins):
+        # In capitals, by `.data` or as a module it would stand in the same place.
+        if OFFLINE in path.lower() and not path.startswith(places) and path not in expected:
             yield Finding(f"{wheel.filename}: surplus: {path}, which belongs to no locked npm package or engine")
     if pins.node != (NODE_WHEEL in wheel.requires_dist):
         yield Finding(f"{wheel.filename}: its METADATA and the lock inside disagree on Node.js")

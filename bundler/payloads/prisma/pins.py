@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from bundler.model.locked_wheel import LockedWheel
+from bundler.model.paths import is_plain_name
 from bundler.model.pin import OnRegistry, Pin
 from bundler.model.target import Target
 from bundler.model.wheel_name import made_version, parse_wheel_name
@@ -32,7 +33,7 @@ def _npm_place(path: str) -> str:
 
 
 def _client_name(filename: str) -> str:
-    if parse_wheel_name(filename)[0] != CLIENT:  # ValueError
+    if not is_plain_name(filename) or parse_wheel_name(filename)[0] != CLIENT:  # ValueError
         raise ValueError(f"a wheel of {CLIENT} is expected")
     return filename
 

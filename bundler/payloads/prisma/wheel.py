@@ -33,8 +33,12 @@ from bundler.payloads.prisma.places import CLI_FOLDER, ENGINES_FOLDER, OFFLINE, 
 from bundler.payloads.prisma.tree import unpacked
 
 LARGEST_ENGINE = 256 << 20
-_LARGEST_FILE = 32 << 20
+# All of it is held in memory: Prisma Client Python unpacks to 2 MB, the CLI to 40 MB in 160 files.
+_LARGEST_CLIENT, _LARGEST_CLI, _MOST_FILES = 32 << 20, 256 << 20, 20_000
+_HINT = "lock another version of it (`lock --set`), or update the patch: bundler/payloads/prisma"
 _CONFIG = f"{PACKAGE}/_config.py"
+# With what signs RECORD.
+_REPLACED = ("METADATA", "WHEEL", "RECORD", "RECORD.jws", "RECORD.p7s")
 
 
 def filename_of(client: LockedClient, tag: str) -> str:
@@ -48,14 +52,17 @@ def write_wheel(parts: Parts, client: LockedClient, filename: str, at: PathOf, o
     Raises LockError if the patch is not for this Prisma Client Python, IntegrityError if a part is not what is pinned,
     or unsafe to unpack.
     """
-    project, version, _, _ = parse_wheel_name(client.filename)
-    before, after = f"{project}-{version}.dist-info", f"{project}-{client.made_version}.dist-info"
+    project, _, _, _ = parse_wheel_name(client.filename)
+    after = f"{project}-{client.made_version}.dist-info"
     writer = WheelWriter(out)
     metadata: dict[str, bytes] = {}
     package: dict[str, tuple[bytes, bool]] = {}
     for path, content, executable in _client(client, _checked(client.sha256, client.filename, at)):
-        if path.startswith(f"{before}/"):
-            metadata[path.removeprefix(f"{before}/")] = content
+        top, _, inner = path.partition("/")
+        if top.lower().endswith(".dist-info"):
+            metadata[inner] = content
+        elif top.lower().endswith(".data") or path.lower().startswith(OFFLINE):
+            raise LockError(f"{PACKAGE} {client.version} has {path}, which aiws-bundle's patch knows nothing of", _HINT)
         else:
             package[path] = content, executable
     package |= {path: (text.encode(), False) for path, text in _patched(parts, client, package).items()}
@@ -85,21 +92,22 @@ def _client(client: LockedClient, wheel: Path) -> Iterator[tuple[str, bytes, boo
     """The files of Prisma Client Python's wheel."""
     with open_regular(wheel) as file:
         archive = ZipReader(file, client.filename)
+        if sum(member.size for member in archive.members) > _LARGEST_CLIENT:
+            raise IntegrityError(f"{client.filename}: unpacks to more than {_LARGEST_CLIENT} bytes")
         WheelContent(archive, client.filename).check_digests()
         for member in archive.members:
             if member.kind == "file":
-                yield member.path, archive.read(member, _LARGEST_FILE), member.executable
+                yield member.path, archive.read(member, _LARGEST_CLIENT), member.executable
 
 
 def _patched(parts: Parts, client: LockedClient, package: Mapping[str, tuple[bytes, bool]]) -> dict[str, str]:
     """The files that the patch changes, changed; the versions that they ask for must be those that are locked."""
-    hint = "lock another version of it (`lock --set`), or update the patch: bundler/payloads/prisma"
     name = f"{PACKAGE} {client.version}"
     try:
         texts = {path: content.decode() for path, (content, _) in package.items() if path.endswith(".py")}
         changed = apply(_text("prisma-client-py.patch"), texts)
     except (PatchError, UnicodeDecodeError) as error:
-        raise LockError(f"{name} is not the one that aiws-bundle's patch is for: {error}", hint) from error
+        raise LockError(f"{name} is not the one that aiws-bundle's patch is for: {error}", _HINT) from error
     for version in (parts.prisma_cli, parts.commit):
         if f"default='{version}'" not in changed[_CONFIG]:
             asked = ", ".join(
@@ -115,12 +123,19 @@ def _patched(parts: Parts, client: LockedClient, package: Mapping[str, tuple[byt
 def _programs(parts: Parts, at: PathOf) -> Iterator[tuple[str, bytes, bool]]:
     """The Prisma CLI as npm would install it, and the engines."""
     tree: dict[str, tuple[bytes, bool]] = {}
+    size = 0
     for package in parts.npm:
         archive = _checked(package.sha256, f"npm package {package.name}", at)
         for path, content, executable in unpacked(package, archive):
             if path in tree:
                 raise IntegrityError(f"npm package {package.name} {package.version}: {path} is there twice")
             tree[path] = content, executable
+            size += len(content)
+            if size > _LARGEST_CLI or len(tree) > _MOST_FILES:
+                raise IntegrityError(
+                    f"npm packages: with {package.name} {package.version} they unpack to more than {_LARGEST_CLI} bytes "
+                    f"or {_MOST_FILES} files"
+                )
     if CLI_PROGRAM not in tree:
         raise IntegrityError(f"npm package prisma {parts.prisma_cli} has no build/index.js, which is run")
     yield from ((f"{CLI_FOLDER}/{path}", *tree[path]) for path in sorted(tree))
@@ -136,14 +151,15 @@ def _engine(engine: LockedEngine, at: PathOf) -> bytes:
 def _metadata(found: Mapping[str, bytes], parts: Parts, client: LockedClient, tags: str) -> dict[str, bytes]:
     """The files of the `.dist-info` folder, changed in what is no longer true of Prisma Client Python alone."""
     name = f"{PACKAGE} {client.version}"
-    head, _, description = found["METADATA"].decode().partition("\n\n")
-    fields = head.splitlines()
+    # Lines as headers.read_headers has them: others end one at characters that may stand in a value.
+    head, _, description = found["METADATA"].decode().replace("\r\n", "\n").partition("\n\n")
+    fields = head.removesuffix("\n").split("\n")
     version = f"Version: {client.version}"
     if fields.count(version) != 1:
         raise LockError(f"{name}: its METADATA says no version in a line of its own")
     fields[fields.index(version)] = f"Version: {client.made_version}"
     fields += ["License-File: NOTICE", *([f"Requires-Dist: {NODE_WHEEL}"] if parts.node else [])]
-    kept = {path: content for path, content in found.items() if path not in ("RECORD", "METADATA", "WHEEL")}
+    kept = {path: content for path, content in found.items() if path not in _REPLACED}
     made = {
         "METADATA": "\n".join([*fields, "", description]).encode(),
         "NOTICE": notice(parts, client).encode(),

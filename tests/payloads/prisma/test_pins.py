@@ -205,3 +205,18 @@ def test_a_database_needs_to_know_every_targets_openssl() -> None:
     assert problem.file == "litellm.yaml"
     assert problem.line > 1
     assert problem.message == "database: targets.yaml tells no openssl of debian-11-amd64"
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "prisma-0.15.0-py3-none-any\n    licence: MIT.whl",
+        "prisma-0.15.0\n-py3-none-any.whl",
+        "prisma-0.15.0-py3-none-\x1b[31many.whl",
+    ],
+)
+def test_a_wheels_name_is_one_plain_word(filename: str) -> None:
+    """It stands in NOTICE, and is printed."""
+    for kind, more in ((LockedClient, {"version": "0.15.0"}), (MadeWheel, {"revision": 1})):
+        with pytest.raises(ValidationError, match="a wheel of prisma"):
+            TypeAdapter(kind).validate_python({"filename": filename, "size": 7, "sha256": "e" * 64, **more})

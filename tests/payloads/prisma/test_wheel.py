@@ -23,6 +23,7 @@ from bundler.payloads.prisma.pins import REVISION, LockedClient, LockedDatabase
 from bundler.payloads.prisma.wheel import filename_of, write_wheel
 from tests.payloads.prisma.test_pins import CLI, CLIENT, COMMIT, DEBUG, PINS
 from tests.prisma_client import client
+from tests.wheels import whole, zipped
 from tests.world import make_wheel
 
 Member = bytes | tuple[str, str]
@@ -150,6 +151,77 @@ def test_a_client_that_the_patch_is_not_for_is_refused(path: str, shelf: Shelf) 
     del files[path]
     with pytest.raises(LockError, match="is not there"):
         shelf.make(replace(shelf.pins(), client=shelf.client(files)))
+
+
+HEADERS = "Metadata-Version: 2.1\nName: prisma\nVersion: 0.15.0\nRequires-Dist: httpx\n"
+
+
+def of_upstream(
+    shelf: Shelf, headers: str = HEADERS, info: str = "prisma-0.15.0.dist-info", more: Mapping[str, bytes] | None = None
+) -> LockedDatabase:
+    """Pins of a Prisma Client Python that says of itself what is given, and holds `more`."""
+    files = whole({**client("5.17.0", COMMIT), f"{info}/METADATA": headers, **(more or {})}, info)
+    return replace(shelf.pins(), client=replace(CLIENT, sha256=shelf.put(zipped(files))))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        HEADERS.replace("\n", "\r\n") + "\r\nA text.\r\n\r\nVersion: 0.15.0\r\n",
+        HEADERS + "\r\nA text.\n\nMore.\n",
+        HEADERS.removesuffix("\n"),
+        *(f"{HEADERS}Summary: a{end}Requires-Dist: evil\n" for end in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"),
+    ],
+    ids=lambda headers: repr(headers[-40:]),
+)
+def test_what_it_asks_for_is_read_as_all_others_read_it(headers: str, shelf: Shelf) -> None:
+    name = PINS.wheel.filename
+    made = shelf.make(of_upstream(shelf, headers), name)
+    assert read_wheel(io.BytesIO(made), name).requires_dist == ("httpx", NODE_WHEEL)
+
+
+@pytest.mark.parametrize("info", ["Prisma-0.15.0.dist-info", "prisma-0.15.dist-info"])
+def test_its_folder_may_be_spelled_otherwise(info: str, shelf: Shelf) -> None:
+    name = PINS.wheel.filename
+    made = shelf.make(of_upstream(shelf, info=info), name)
+    assert read_wheel(io.BytesIO(made), name).requires_dist == ("httpx", NODE_WHEEL)
+
+
+def test_what_signed_its_record_is_left_out(shelf: Shelf) -> None:
+    name = PINS.wheel.filename
+    files = whole({**client("5.17.0", COMMIT), "prisma-0.15.0.dist-info/METADATA": HEADERS}, "prisma-0.15.0.dist-info")
+    files |= {f"prisma-0.15.0.dist-info/RECORD.{end}": b"{}" for end in ("jws", "p7s")}
+    pins = replace(shelf.pins(), client=replace(CLIENT, sha256=shelf.put(zipped(files))))
+    read_wheel(io.BytesIO(shelf.make(pins, name)), name)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "prisma/_offline/__init__.py",
+        "prisma/_offline/evil.py",
+        "prisma/_offline/engines/query-engine",
+        "prisma/_Offline/evil.py",
+        "prisma/_offline.py",
+        "prisma-0.15.0.data/purelib/prisma/x.py",
+    ],
+)
+def test_a_client_with_files_in_our_places_is_refused(path: str, shelf: Shelf) -> None:
+    with pytest.raises(LockError, match=f"prisma 0.15.0 has {path}, which") as caught:
+        shelf.make(of_upstream(shelf, more={path: b"evil"}))
+    assert "lock --set" in caught.value.hint
+
+
+def test_parts_that_fill_the_memory_are_refused(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(IntegrityError, match=r"prisma-0\.15\.0-py3-none-any\.whl: unpacks to more than 33554432 bytes"):
+        shelf.make(of_upstream(shelf, more={f"prisma/{number}": bytes(17 << 20) for number in range(2)}))
+    monkeypatch.setattr("bundler.payloads.prisma.wheel._LARGEST_CLI", 1000)
+    shelf.make(shelf.pins())
+    with pytest.raises(IntegrityError, match=r"with @x/debug 1\.0\.0 they unpack to more than 1000 bytes"):
+        shelf.make(shelf.pins(debug={f"debug/{number}": bytes(400) for number in range(3)}))
+    monkeypatch.setattr("bundler.payloads.prisma.wheel._MOST_FILES", 10)
+    with pytest.raises(IntegrityError, match="or 10 files"):
+        shelf.make(shelf.pins(debug={f"debug/{number}": b"" for number in range(11)}))
 
 
 @pytest.mark.parametrize(("cli", "commit", "chosen"), [("5.18.0", COMMIT, "5.17.0"), ("5.17.0", "4" * 40, COMMIT)])
