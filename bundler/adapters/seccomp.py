@@ -57,7 +57,7 @@ ABSENT: dict[str, tuple[int, int | None]] = {
 # What a machine that boots cannot do without: its service manager makes namespaces and mounts, in a user namespace.
 BOOTING = frozenset((
     "setns", "chroot", "pivot_root", "mount", "umount2", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount",
-    "fspick", "mount_setattr", "name_to_handle_at", "sethostname", "setdomainname", "vhangup", "clone", "unshare",
+    "fspick", "mount_setattr", "name_to_handle_at", "sethostname", "setdomainname", "vhangup",
 ))  # fmt: skip
 
 # What is refused for some arguments only.
@@ -67,7 +67,7 @@ CHECKED: dict[str, tuple[int, int | None]] = {
 }  # fmt: skip
 
 # linux/sched.h: every CLONE_NEW* that clone(2) knows, and all that unshare(2) may be asked for: FS, FILES, SYSVSEM.
-_NEW_NAMESPACES, _UNSHARED = 0x7E020000, 0x00040600
+_NEW_NAMESPACES, _UNSHARED, _NEW_NETWORK = 0x7E020000, 0x00040600, 0x40000000
 _SOCKET_TYPE = 0xF  # linux/net.h: SOCK_TYPE_MASK
 _TYPES_AHEAD, _PASTES = 0x5412, 0x541C  # asm-generic/ioctls.h: TIOCSTI, TIOCLINUX
 _DEVICE_EVENTS = 15  # linux/netlink.h: NETLINK_KOBJECT_UEVENT, of this network namespace
@@ -122,7 +122,7 @@ def program(machine: str, *, boots: bool = False) -> list[Instruction]:
     numbers = {name: row[column] for name, row in (REFUSED | ABSENT | CHECKED).items()}
     answers = dict.fromkeys(REFUSED, _DENY) | dict.fromkeys(ABSENT, _UNKNOWN) | _RULES
     if boots:
-        answers |= {"socket": _BOOTING_SOCKETS}
+        answers |= {"socket": _BOOTING_SOCKETS, "clone": _SAME_NETWORK, "unshare": _SAME_NETWORK}
         numbers = {name: number for name, number in numbers.items() if name not in BOOTING}
     return [
         load(_ARCHITECTURE),
@@ -165,6 +165,8 @@ _BOOTING_SOCKETS = (
     *equal(_DEVICE_EVENTS, _ALLOW),
     *_NO_FAMILY,
 )
+# The watch is on one network. Units that ask for one of their own (PrivateNetwork=) go on without (systemd.exec(5)).
+_SAME_NETWORK = (_argument(0), *when(IF_ANY_BIT, _NEW_NETWORK, _DENY), *_ALLOW)
 _RULES: dict[str, tuple[Instruction, ...]] = {
     "socket": (
         _argument(0),

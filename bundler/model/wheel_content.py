@@ -28,8 +28,8 @@ _SITE = ("purelib", "platlib")
 _SCHEMES = frozenset({*_SITE, "headers", "scripts", "data"})
 # Folders of modules in what `data` is copied over, the environment itself.
 _MODULES = ("site-packages", "dist-packages")
-# What an environment has of its own, in capitals on some systems; pip replaces it without a word. Beside Python, `._pth`
-# decides sys.path on POSIX too (CPython, Modules/getpath.py), and `site` heeds a second pyvenv.cfg before the first.
+# What an environment has of its own, in capitals on some systems; pip replaces it without a word. Beside Python, a
+# `._pth` decides sys.path on POSIX too (CPython, Modules/getpath.py), and `site` heeds a pyvenv.cfg before the other.
 _ENVIRONMENT = re.compile(r"pythonw?[0-9.]*|activate([_.].*)?|deactivate([_.].*)?|.*\._pth|pyvenv\.cfg", re.IGNORECASE)
 _PIP = re.compile(r"pip[0-9.]*", re.IGNORECASE)
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")

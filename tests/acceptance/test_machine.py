@@ -81,6 +81,7 @@ REFUSED = {
         for name, family, kind in [("vsock", 40, 1), ("packet", 17, 3), ("raw", 2, 3), ("crypto", 38, 5)]
     },
     "network": "python3 -c \"import socket; socket.create_connection(('192.0.2.1', 443), 5)\"",
+    "network of its own": "unshare --net true || unshare --user --map-root-user --net true",
     "trace": 'python3 -c "import ctypes, sys; sys.exit(ctypes.CDLL(None).ptrace(16, 1, 0, 0) != 0)"',
 }
 
@@ -167,6 +168,18 @@ def test_a_root_that_does_not_boot_is_told(archive: Path, tmp_path: Path) -> Non
     ):
         pass
     assert not (tmp_path / "mountpoint").exists()
+
+
+def test_what_the_role_installed_is_never_run_as_root_nor_written_into_a_unit(machine: Sandbox) -> None:
+    shell(machine, "useradd --create-home --user-group other; install -d /home/other/venv/bin")
+    said = "/home/other/venv/lib\\nExecStartPre=+/bin/touch /root/owned"
+    machine.write("/home/other/venv/bin/python", f"#!/bin/sh\nid -un > /tmp/who\nprintf '{said}\\n'\n")
+    shell(machine, "chmod 755 /home/other/venv/bin/python")
+    service = Service(machine, "other", Description("program", PLAN), "other", "/home/other/venv")
+    with pytest.raises(StepError, match="says that its packages are at '/home/other/venv/lib"):
+        service.serve()
+    assert shell(machine, "cat /tmp/who").strip() == "other"
+    shell(machine, "test ! -e /root/owned && test ! -e /etc/systemd/system/other-rehearsal.service")
 
 
 # It migrates at start, and answers from the database; what it cannot do without is told by an exception.

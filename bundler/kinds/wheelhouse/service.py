@@ -5,6 +5,7 @@ Its environment is a file's, and nothing of the rehearsal's: no shell of the use
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -84,9 +85,7 @@ class Service:
         plan = self._description.plan
         if plan is None:
             raise SkippedError("no manifest says how the program is started and asked (`rehearsal:`)")
-        packages = self._run(
-            f"{self._venv}/bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"
-        ).strip()
+        packages = self._packages()
         words = [f"{self._venv}/bin/{self._description.program}", *plan.arguments(PORT, self._folder)]
         unit = _UNIT.format(
             component=self._component,
@@ -119,6 +118,14 @@ class Service:
             raise StepError(told, log) from error
         self._run("systemctl", "stop", self._unit)
         return f"ready after {seconds:.1f} s{', with PostgreSQL' if self._postgres else ''}"
+
+    def _packages(self) -> str:
+        """Where the venv's packages are. The venv is the user's, so root neither runs nor believes what is in it."""
+        asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        said = self._run("sudo", "-n", "-u", self._user, f"{self._venv}/bin/python", "-c", asked).strip()
+        if not re.fullmatch(rf"{re.escape(self._venv)}/[\w./-]+", said):
+            raise StepError(f"{self._venv}/bin/python says that its packages are at {said[:200]!r}", said)
+        return said
 
     def _running(self) -> bool:
         """Whether it is in its first life: one that is restarted has ended."""

@@ -133,8 +133,8 @@ def _programs(parts: Parts, at: PathOf) -> Iterator[tuple[str, bytes, bool]]:
             size += len(content)
             if size > _LARGEST_CLI or len(tree) > _MOST_FILES:
                 raise IntegrityError(
-                    f"npm packages: with {package.name} {package.version} they unpack to more than {_LARGEST_CLI} bytes "
-                    f"or {_MOST_FILES} files"
+                    f"npm packages: with {package.name} {package.version} they unpack to more than "
+                    f"{_LARGEST_CLI} bytes or {_MOST_FILES} files"
                 )
     if CLI_PROGRAM not in tree:
         raise IntegrityError(f"npm package prisma {parts.prisma_cli} has no build/index.js, which is run")
