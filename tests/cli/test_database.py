@@ -272,6 +272,17 @@ def test_an_engine_that_is_none_fails_the_lock(supplied: Supplied) -> None:
     assert "Prisma's query-engine is no program for linux-arm64" in done.err
 
 
+def test_an_npm_package_that_no_wheel_can_hold_fails_the_lock(unlocked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tgz({"package/build/index.js": b"cli", "package/build/c;1": b""})
+    monkeypatch.setattr(f"{__name__}.CLI_FILE", odd)
+    with supplying(unlocked) as supplied:
+        supplied.publish()
+        done = supplied.run("lock", "debian-12-amd64")
+        assert done.code == 3
+        assert "node_modules/prisma/build/c;1" in done.err and "cut short on some systems" in done.err
+        assert not supplied.lock.exists()
+
+
 def test_a_wheel_that_is_made_otherwise_fails_the_build(supplied: Supplied) -> None:
     supplied.publish()
     supplied.run("lock", "debian-12-arm64")

@@ -35,7 +35,7 @@ class DatabaseFacts:
 
     def lacking(self) -> str:
         """Why it supports none, though one was asked for; "" if it does, or none was."""
-        return "" if self.supported or self.reason == NOT_ASKED else self.reason
+        return "" if self.supported or self.reason == NOT_ASKED else self.reason or "it does not say why"
 
     def summary(self) -> str:
         """The same in one line, for people."""

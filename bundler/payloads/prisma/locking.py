@@ -22,6 +22,7 @@ from bundler.adapters.process import run
 from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError, LockError, UnreachableError
 from bundler.model.locked_wheel import LockedWheel
+from bundler.model.metadata import read_wheel
 from bundler.model.pin import Pin
 from bundler.model.target import Target
 from bundler.payloads.payload import Choice, Pinned
@@ -221,6 +222,8 @@ class Databases:
             path = Path(folder, name)
             with path.open("wb") as file:
                 write_wheel(parts, client, name, self._store.path, file)
+            with path.open("rb") as file:
+                read_wheel(file, name, digests=False)  # names of npm's may be none that a wheel can hold
             made = MadeWheel(REVISION, name, path.stat().st_size, sha256_of(path))
             self._store.join(Blob(name, made.sha256, made.size), [path])
         return made
