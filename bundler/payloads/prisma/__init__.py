@@ -99,10 +99,13 @@ def script_variables(choice: Choice | None) -> Mapping[str, str]:
 
 
 def script_variables_in(script: bytes, facts: Facts | None) -> Mapping[str, str]:
-    """The same of an archive's script: which schema it is, only archives that support a database say elsewhere."""
+    """The same of an archive's script: which schema it is, only archives that support a database say elsewhere.
+
+    One that was asked for none has none: else it was asked for one, and would be published without it unseen.
+    """
     schema = facts.generate if isinstance(facts, DatabaseFacts) else ""
-    supported = isinstance(facts, DatabaseFacts) and facts.supported
-    if not supported and (found := _SCHEMA.search(script)):
+    lacking = not isinstance(facts, DatabaseFacts) or facts.lacking()
+    if lacking and (found := _SCHEMA.search(script)):
         schema = found[1].decode()
     return {_SETTING: schema}
 

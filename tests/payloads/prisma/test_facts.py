@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bundler.payloads.prisma import script_variables_in
 from bundler.payloads.prisma.facts import NOT_ASKED, DatabaseFacts
 
 
@@ -18,3 +19,16 @@ from bundler.payloads.prisma.facts import NOT_ASKED, DatabaseFacts
 )
 def test_who_does_not_say_why_lacks_it(facts: DatabaseFacts, lacking: str) -> None:
     assert facts.lacking() == lacking
+
+
+@pytest.mark.parametrize(
+    ("facts", "schema"),
+    [
+        (DatabaseFacts(supported=True, generate="a/b.prisma"), "a/b.prisma"),
+        (DatabaseFacts(supported=False, reason="no engines"), "c.prisma"),
+        (DatabaseFacts(supported=False, reason=NOT_ASKED), ""),
+    ],
+)
+def test_a_script_has_a_schema_only_where_a_database_was_asked_for(facts: DatabaseFacts, schema: str) -> None:
+    script = b"#!/bin/sh\ndatabase_schema='c.prisma'\n"
+    assert script_variables_in(script, facts) == {"database_schema": schema}
