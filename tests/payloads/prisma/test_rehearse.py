@@ -32,7 +32,7 @@ def test_any_other_is_a_stand_in(text: str) -> None:
 
 def test_an_engine_that_does_not_run_is_the_hosts_or_the_archives_fault() -> None:
     def run(words: str) -> str:
-        if words.endswith("query-engine\" --version"):
+        if words.endswith('query-engine" --version'):
             raise OSError("error while loading shared libraries: libssl.so.3")
         return ""
 
