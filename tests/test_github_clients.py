@@ -15,6 +15,8 @@ from tests.github.asker import Asker, asking
 from tests.github.described import DESCRIPTION, operations
 from tests.github.gh import Gh, serving_gh
 
+pytestmark = pytest.mark.slow  # gh itself is started
+
 BIG = bytes(range(256)) * 8000
 
 

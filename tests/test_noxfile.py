@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow  # nox itself is started
+
 pytest.importorskip("nox")
 
 ROOT = Path(__file__).parent.parent

@@ -196,6 +196,7 @@ def test_content_in_the_smallest_of_chunks_is_no_flood() -> None:
         assert a_page(http, server.address) == content
 
 
+@pytest.mark.slow
 def test_what_moves_earns_a_download_time_and_a_page_none() -> None:
     def script(peer: Peer) -> None:
         while peer.head():
@@ -209,6 +210,7 @@ def test_what_moves_earns_a_download_time_and_a_page_none() -> None:
             a_page(http, server.address)
 
 
+@pytest.mark.slow
 def test_the_next_exchange_on_a_connection_has_a_deadline_of_its_own() -> None:
     def script(peer: Peer) -> None:
         while peer.head() and not peer.closing.wait(0.3):

@@ -12,6 +12,8 @@ from bundler.adapters.process import Completed, run
 from bundler.errors import LockError, UnreachableError
 from tests.world import make_wheel, serve
 
+pytestmark = pytest.mark.slow  # pip-compile itself is started
+
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_PROXY": "127.0.0.1"}
 
 

@@ -334,6 +334,7 @@ def test_many_threads_download_a_file_once(server: Server, http: Http, store: St
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 def test_several_processes_download_a_file_once(server: Server, store: Store, children: Forks) -> None:
     address = server.script("/a.whl", Reply(CONTENT, piece=10_000, pause=0.005))
     words = (str(store.root), BLOB.name, BLOB.sha256, len(CONTENT), address)
@@ -355,6 +356,7 @@ def test_a_waiting_process_takes_over_from_a_killed_one(server: Server, store: S
     assert offsets(server.requests)[1] > 0
 
 
+@pytest.mark.slow
 def test_killed_downloads_leave_nothing_false_and_go_on(
     server: Server, http: Http, store: Store, children: Forks
 ) -> None:
@@ -466,6 +468,7 @@ def test_pruning_leaves_a_download_that_is_under_way_alone(server: Server, http:
     assert fetching.result().read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_pruning_while_others_fetch_never_ends_in_false_bytes(server: Server, http: Http, store: Store) -> None:
     address = server.script("/a.whl", Reply(CONTENT, piece=50_000, pause=0.001))
     end = time.monotonic() + 0.7

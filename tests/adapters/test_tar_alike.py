@@ -208,6 +208,7 @@ def run(seed: int, count: int, folder: Path) -> tuple[list[str], int]:
     return disagreements(cases, folder)
 
 
+@pytest.mark.slow
 def test_a_few_odd_tars_are_read_alike(tmp_path: Path) -> None:
     found, accepted = run(1, 60, tmp_path)
     assert found == []

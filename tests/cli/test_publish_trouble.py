@@ -249,6 +249,7 @@ def test_all_that_is_wrong_is_told_even_if_words_are(ready: Releasing) -> None:
     assert ready.writes() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

@@ -20,6 +20,8 @@ from bundler.model.interpreter import Interpreter
 from bundler.platforms import NAMES, PLATFORMS, named
 from tests.model.samples import real_manifests
 
+pytestmark = pytest.mark.slow  # uv itself is started, once a platform
+
 PYTHON = "3.13.5"
 # The markers that a platform decides.
 MARKERS = ("os_name", "sys_platform", "platform_system", "platform_machine")

@@ -24,6 +24,7 @@ def test_the_script_is_whole_and_a_shell_can_read_it(request_: Request) -> None:
     assert subprocess.run(["sh", "-n"], input=script, capture_output=True, check=True).stderr == b""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 @both
 def test_the_whole_script_is_without_findings(request_: Request) -> None:
