@@ -33,6 +33,7 @@ repository: example/litellm
 asset: litellm-runtime-{{distro}}-{{version}}-{{arch}}.tar.gz
 requirement: {PROJECT}=={VERSION}
 bootstrap: [pip>=25.1, setuptools, wheel]
+startup-files: [setuptools]
 source:
   address: {ADDRESS}
   commit: {COMMIT}
