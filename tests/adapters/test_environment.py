@@ -149,6 +149,7 @@ def test_nothing_of_the_current_folder_runs(hostile: Path, ask: Callable[[], obj
         assert "evil" not in error.message
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_nothing_of_the_current_folder(hostile: Path) -> None:
     for argv in ([str(Path(sys.executable).with_name("aiws-bundle"))], [sys.executable, "-m", "bundler"]):
         done = subprocess.run(

@@ -31,6 +31,7 @@ def shell(world: World, command: str, **env: str) -> tuple[int, str]:
     return done.returncode, written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["targets", "--json targets", "--help", "--version", "--json nonsense"])
 @pytest.mark.parametrize("where", [">&-", ">/dev/full"])
 def test_output_that_cannot_be_written_is_an_error(unlocked: World, words: str, where: str) -> None:
@@ -39,6 +40,7 @@ def test_output_that_cannot_be_written_is_an_error(unlocked: World, words: str, 
     assert written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["2>&-", "<&- 2>&-", "2>/dev/full"])
 def test_results_do_not_depend_on_where_messages_go(unlocked: World, where: str) -> None:
     code, written = shell(unlocked, f"$TOOL --json targets {where}")

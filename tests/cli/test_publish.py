@@ -125,6 +125,7 @@ def test_without_digests_the_stored_bytes_are_compared(ready: Releasing) -> None
     assert ready.hub.uploaded_bytes == uploaded
 
 
+@pytest.mark.slow
 def test_rate_limits_are_waited_for(ready: Releasing) -> None:
     limited = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}
     ready.hub.faults += [

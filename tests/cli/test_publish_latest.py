@@ -77,6 +77,7 @@ def test_the_channel_is_never_the_latest(ready: Releasing) -> None:
     assert ready.hub.published(CHANNEL) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("was_latest", [True, False])
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_release_in_anothers_place_is_what_that_was(ready: Releasing, was_latest: bool, broken: bool) -> None:
@@ -96,6 +97,7 @@ def test_a_release_in_anothers_place_is_what_that_was(ready: Releasing, was_late
     assert latest(ready) == (ready.tag if was_latest else OFFLINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("was_latest", [True, False])
 def test_a_release_that_is_put_back_is_what_it_was(ready: Releasing, was_latest: bool) -> None:
     manifest(ready, True)
@@ -109,6 +111,7 @@ def test_a_release_that_is_put_back_is_what_it_was(ready: Releasing, was_latest:
     assert latest(ready) == (ready.tag if was_latest else OFFLINE)
 
 
+@pytest.mark.slow
 def test_an_older_release_that_is_replaced_becomes_the_latest_only_if_asked(ready: Releasing) -> None:
     manifest(ready, True)
     assert ready.publish().code == 0
@@ -137,6 +140,7 @@ def test_a_release_that_becomes_the_latest_while_another_is_replaced_stays_it(re
     assert latest(ready) == OFFLINE
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_holds_for_a_release_that_stays_as_it_is(ready: Releasing) -> None:
     assert offline(ready).code == 0
     assert ready.publish().code == 0

@@ -118,6 +118,7 @@ def test_parts_are_joined_anew_although_the_store_has_the_whole(released: Releas
     assert f"{ARCHIVE}: its parts do not make it" in done.out
 
 
+@pytest.mark.slow
 def test_a_large_list_of_parts_takes_no_memory_and_is_not_downloaded(released: Releasing) -> None:
     number = released.hub.add_release("v1", {LIST: b"x", "SHA256SUMS": f"{'0' * 64}  {ARCHIVE}\n".encode()})
     asset = released.hub.kept[number].named(LIST)

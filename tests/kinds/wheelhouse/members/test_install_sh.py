@@ -278,6 +278,7 @@ def test_a_folder_that_was_there_before_outlives_an_uninstallation(site: Site) -
     assert tree(site.base) == before
 
 
+@pytest.mark.slow
 def test_every_folder_that_was_made_goes_and_no_other(site: Site) -> None:
     site.prefix.mkdir()
     before = tree(site.base)
@@ -422,6 +423,7 @@ def test_readmes_unit_is_one_that_systemd_accepts(installed: Site, tmp_path: Pat
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_an_installation_from_before_systemd_could_read_one_is_upgraded_and_rolled_back(installed: Site) -> None:
     place = installed.prefix / "litellm.systemd.env"
     place.unlink()
@@ -460,6 +462,7 @@ def legacy(site: Site) -> Path:
     return older
 
 
+@pytest.mark.slow
 def test_an_installation_of_the_first_layout_is_upgraded(installed: Site) -> None:
     older = legacy(installed)
     installed.new.good()
@@ -524,6 +527,7 @@ def test_a_file_in_the_place_of_a_link_that_the_first_layout_did_not_have_stays(
     assert list(installed.prefix.iterdir()) == [place]
 
 
+@pytest.mark.slow
 def test_an_adoption_that_was_cut_short_is_gone_on_with(installed: Site) -> None:
     older = legacy(installed)
     shutil.copy(installed.home / "installed", older)
