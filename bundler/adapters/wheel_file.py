@@ -41,7 +41,7 @@ class WheelWriter:
         self._listed: list[bytes] = []
         self._rows: list[tuple[str, str, int | str]] = []
 
-    def put(self, path: str, content: bytes, *, executable: bool = False) -> None:
+    def put(self, path: str, content: bytes | memoryview, *, executable: bool = False) -> None:
         """Write a file."""
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         self._rows.append((path, f"sha256={digest}", len(content)))
@@ -59,7 +59,7 @@ class WheelWriter:
         end = struct.pack("<HHHHIIH", 0, 0, count, count, len(central), self._offset, 0)
         self._out.write(central + b"PK\x05\x06" + end)
 
-    def _write(self, path: str, content: bytes, *, executable: bool) -> None:
+    def _write(self, path: str, content: bytes | memoryview, *, executable: bool) -> None:
         name = path.encode()
         deflate = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS, zlib_ng.DEF_MEM_LEVEL)
         data = deflate.compress(content) + deflate.flush()
@@ -70,7 +70,8 @@ class WheelWriter:
         # 4.3.12: the same once more, with what is only in the list.
         rest = struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, mode << 16, self._offset)
         self._listed.append(b"PK\x01\x02" + _MADE_BY + _COMMON + sizes + rest + name)
-        self._out.write(header + data)
+        self._out.write(header)
+        self._out.write(data)
         self._offset += len(header) + len(data)
 
 

@@ -6,6 +6,7 @@ wheel that its METADATA asks for: no variable, no folder of the user's, no netwo
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -69,8 +70,8 @@ def write_wheel(parts: Parts, client: LockedClient, filename: str, at: PathOf, o
     package |= {path: (content, False) for path, content in own_files(parts).items()}
     for path in sorted(package):
         writer.put(path, package[path][0], executable=package[path][1])
-    for path, content, executable in _programs(parts, at):
-        writer.put(path, content, executable=executable)
+    for path, program, executable in _programs(parts, at):
+        writer.put(path, program, executable=executable)
     tags = "-".join(filename.removesuffix(".whl").split("-")[-3:])
     for name, content in _metadata(metadata, parts, client, tags).items():
         writer.put(f"{after}/{name}", content)
@@ -120,7 +121,7 @@ def _patched(parts: Parts, client: LockedClient, package: Mapping[str, tuple[byt
     return changed
 
 
-def _programs(parts: Parts, at: PathOf) -> Iterator[tuple[str, bytes, bool]]:
+def _programs(parts: Parts, at: PathOf) -> Iterator[tuple[str, bytes | memoryview, bool]]:
     """The Prisma CLI as npm would install it, and the engines."""
     tree: dict[str, tuple[bytes, bool]] = {}
     size = 0
@@ -138,14 +139,16 @@ def _programs(parts: Parts, at: PathOf) -> Iterator[tuple[str, bytes, bool]]:
                 )
     if CLI_PROGRAM not in tree:
         raise IntegrityError(f"npm package prisma {parts.prisma_cli} has no build/index.js, which is run")
-    yield from ((f"{CLI_FOLDER}/{path}", *tree[path]) for path in sorted(tree))
+    for path in sorted(tree):  # each is let go when it is written
+        yield f"{CLI_FOLDER}/{path}", *tree.pop(path)
     for engine in parts.engines:
         yield f"{ENGINES_FOLDER}/{engine.name}", _engine(engine, at), True
 
 
-def _engine(engine: LockedEngine, at: PathOf) -> bytes:
-    name = f"Prisma's {engine.name}"
-    return b"".join(gunzip(_checked(engine.sha256, name, at), name, LARGEST_ENGINE))
+def _engine(engine: LockedEngine, at: PathOf) -> bytes | memoryview:
+    name, content = f"Prisma's {engine.name}", io.BytesIO()
+    content.writelines(gunzip(_checked(engine.sha256, name, at), name, LARGEST_ENGINE))
+    return content.getbuffer()
 
 
 def _metadata(found: Mapping[str, bytes], parts: Parts, client: LockedClient, tags: str) -> dict[str, bytes]:
