@@ -56,9 +56,7 @@ def lock(
     """
     options = LockOptions(upgrade, moment(exclude_newer), versions, deep)
     manifests = load_manifests(session.workspace())
-    chosen = manifests.chosen(components)
     outcomes: list[Outcome] = []
-    for kind in dict.fromkeys(manifests.kinds[one.name] for one in chosen):
-        own = [one for one in chosen if manifests.kinds[one.name] is kind]
+    for kind, own in manifests.by_kind(components):
         outcomes += kind.lock(own, manifests.hosts, session, selectors, options)
     return LockReport(tuple(outcomes))

@@ -39,9 +39,7 @@ def outdated(
     """
     options = OutdatedOptions(every, moment(exclude_newer))
     manifests = load_manifests(session.workspace())
-    chosen = manifests.chosen(components)
     standings: list[Standing] = []
-    for kind in dict.fromkeys(manifests.kinds[one.name] for one in chosen):
-        own = [one for one in chosen if manifests.kinds[one.name] is kind]
+    for kind, own in manifests.by_kind(components):
         standings += kind.outdated(own, manifests.hosts, session, selectors, options)
     return OutdatedReport(tuple(standings))

@@ -96,6 +96,12 @@ class Manifests:
         found = (self._one(name) for name in asked)
         return tuple({one.name: one for one in found}.values())
 
+    def by_kind(self, asked: Sequence[str]) -> Iterator[tuple[Kind, Sequence[Component]]]:
+        """The same, together with those of their kind."""
+        chosen = self.chosen(asked)
+        for kind in dict.fromkeys(self.kinds[one.name] for one in chosen):
+            yield kind, [one for one in chosen if self.kinds[one.name] is kind]
+
     def _one(self, name: str) -> Component:
         found = self.components.get(name) or next((c for c in self.components.values() if c.component == name), None)
         if found is None:

@@ -36,7 +36,7 @@ def findings(pins: LockedDatabase, contents: Contents) -> Iterator[Finding]:
 
 def _expected(pins: LockedDatabase) -> dict[str, str]:
     """Digests (SHA-256, hex) of the files that the pins decide alone, by path."""
-    info = f"{pins.made.project}-{pins.client.made_version}.dist-info"
+    info = f"{pins.made.project}-{pins.made.version}.dist-info"
     texts = {**own_files(pins), f"{info}/NOTICE": notice(pins, pins.client).encode()}
     return {
         **{f"{ENGINES_FOLDER}/{engine.name}": engine.program_sha256 for engine in pins.engines},

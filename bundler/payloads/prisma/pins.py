@@ -155,7 +155,8 @@ class LockedDatabase(Parts):
     @property
     def made(self) -> LockedWheel:
         """The wheel as the lock lists it among all others."""
-        return LockedWheel(CLIENT, self.client.made_version, self.wheel.filename, self.wheel.size, self.wheel.sha256)
+        version = made_version(self.client.version, self.wheel.revision)
+        return LockedWheel(CLIENT, version, self.wheel.filename, self.wheel.size, self.wheel.sha256)
 
     def pins(self) -> tuple[Pin, ...]:
         """What is fetched: Prisma Client Python, the engines and the npm packages."""

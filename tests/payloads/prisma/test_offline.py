@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import sysconfig
 from dataclasses import dataclass, field, replace
@@ -99,5 +100,6 @@ def test_node_is_the_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_it_is_read_by_the_oldest_python_that_bundles_are_for() -> None:
-    compile(Path(offline.__file__).read_text(encoding="utf-8"), "offline.py", "exec", dont_inherit=True)
-    assert "match " not in Path(offline.__file__).read_text(encoding="utf-8")
+    ast.parse(Path(offline.__file__).read_text(encoding="utf-8"), feature_version=(3, 9))
+    with pytest.raises(SyntaxError):
+        ast.parse("match x:\n    case 1: pass\n", feature_version=(3, 9))

@@ -140,8 +140,12 @@ def test_every_pinned_file_has_a_digest_that_the_store_keeps() -> None:
 
 
 def test_another_revision_of_what_is_ours_makes_the_lock_stale() -> None:
-    older = replace(PINS, wheel=replace(PINS.wheel, revision=REVISION + 1))
-    assert lock(older).staleness(ASKED) == "its database pins are for other choices"
+    name = PINS.wheel.filename.replace(f"+aiws.{REVISION}", f"+aiws.{REVISION + 1}")
+    other = replace(PINS, wheel=replace(PINS.wheel, revision=REVISION + 1, filename=name))
+    text = lock(other).render()
+    assert f'version = "0.15.0+aiws.{REVISION + 1}"' in text
+    # What another version of aiws-bundle wrote is stale, not malformed.
+    assert Lock.parse(text, "x").staleness(ASKED) == "its database pins are for other choices"
 
 
 def test_the_wheel_that_is_made_is_locked_with_all_others() -> None:
