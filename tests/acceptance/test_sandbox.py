@@ -65,11 +65,11 @@ def python_of(uid: int) -> str:
     pytest.skip("no Python that other users can run")
 
 
-def as_user(uid: int, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    argv = [python_of(uid), *words]
+def as_user(uid: int, folder: Path, checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    argv = [python_of(uid), str(checkout / "tests" / "acceptance" / "probing.py"), *words]
     if uid:
         argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(checkout)}
     return subprocess.run(argv, env=env, cwd="/", capture_output=True, text=True, check=False, timeout=900)
 
 
@@ -81,11 +81,9 @@ def test_every_way_out_is_closed(kind: str, user: tuple[int, Path]) -> None:
     names = [name for name in PROBES if uid == 0 or name not in LONG]
     before = host(folder)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
-        shown = visible(root, Path(place), uid)
-        done = as_user(
-            uid, folder, str(ROOT / "tests" / "acceptance" / "probing.py"), kind, str(shown), str(folder),
-            str(folder / "sentinel"), *names,
-        )  # fmt: skip
+        shown, checkout = visible(root, Path(place), uid), readable(Path(place), uid)
+        words = (kind, str(shown), str(folder), str(folder / "sentinel"), *names)
+        done = as_user(uid, folder, checkout, *words)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert set(told) == set(names)
@@ -107,6 +105,17 @@ def visible(root: Path, place: Path, uid: int) -> Path:
     target = place / "root"
     subprocess.run(["cp", "-a", str(root), str(target)], check=True)
     return target
+
+
+def readable(place: Path, uid: int) -> Path:
+    """This checkout, where `uid` can read it: it may lie in a folder that is root's alone."""
+    if uid == 0:
+        return ROOT
+    place.chmod(0o755)
+    for part in ("bundler", "tests"):
+        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__"))
+        subprocess.run(["chmod", "-R", "a+rX", str(place / part)], check=True)
+    return place
 
 
 def host(folder: Path) -> dict[str, object]:
