@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -125,3 +128,19 @@ def test_two_at_once_do_not_hurt_each_other(bundle: World) -> None:
     if codes == [0, 1]:
         assert "another install.sh is at work" in first.stderr + second.stderr
     subprocess.run([bundle.root / "opt" / "bin" / "litellm"], check=True)
+
+
+def test_the_empty_folder_that_another_has_just_locked_is_left_to_it(bundle: World) -> None:
+    prefix = bundle.root / "opt"
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(install, bundle)
+        while True:
+            with suppress(FileNotFoundError):
+                descriptor = os.open(prefix, os.O_RDONLY)
+                break
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        assert done.result().returncode == 1
+    os.close(descriptor)
+    assert "another install.sh is at work" in done.result().stderr
+    assert prefix.is_dir()
+    assert install(bundle).returncode == 0

@@ -160,7 +160,10 @@ refuse_folder() {
 # One at a time: the lock is released when this process ends, however it does.
 lock() {
     exec 9<"$prefix"
-    flock -n 9 || fail "another install.sh is at work in $prefix" "wait until it has ended (lslocks shows who holds a lock on it)"
+    if ! flock -n 9; then
+        made='' # it is the other's now, even while nothing is in it yet
+        fail "another install.sh is at work in $prefix" "wait until it has ended (lslocks shows who holds a lock on it)"
+    fi
     [ "$(stat -c %d:%i -- "$prefix")" = "$(stat -L -c %d:%i /dev/fd/9)" ] || fail "$prefix was replaced just now" "run it again"
 }
 
