@@ -49,7 +49,7 @@ class Bench:
         with tempfile.TemporaryDirectory(dir=self._spool) as folder:
             path = Path(folder, "made")
             with path.open("wb") as file:
-                made.write(self.at, file)
+                made.write(self, file)
             return self.store.join(blob, [path])
 
     def entries(self, payload: Payload) -> tuple[Entry, ...]:

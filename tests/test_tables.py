@@ -18,13 +18,13 @@ from bundler.kinds import KINDS
 from bundler.kinds.wheelhouse.lock import LockFacts
 from bundler.kinds.wheelhouse.manifest import WheelhouseKeys
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
-from bundler.payloads import PAYLOADS, SECTIONS
+from bundler.payloads import COLLECTIONS, PAYLOADS, SECTIONS
 from tests.modules import MODULES, ROOT, faults, nodes_of, text_of
 
 # A table's wing, and the modules in it that are no entries: what an entry is, and what reads or writes any entry.
 TABLES = {
     "kinds": {"kind", "manifests", "schema", "steps", "verify"},
-    "payloads": {"payload", "spool"},
+    "payloads": {"payload", "collection", "spool"},
 }
 # What is true of one component stands in its manifest. A payload may be called as what it carries.
 COMPONENTS = re.compile(r"litellm|prisma", re.IGNORECASE)
@@ -85,9 +85,11 @@ def test_the_table_lists_every_entry_in_one_line(wing: str) -> None:
 
 def test_the_tables_hold_what_their_wings_do() -> None:
     assert len(KINDS) == len(entries("kinds"))
-    assert len(PAYLOADS) == len(entries("payloads"))
+    assert len(PAYLOADS) + len(COLLECTIONS) == len(entries("payloads"))
     names = [name for kind in KINDS for name in kind.NAMES]
-    places = [place for payload in PAYLOADS for place in payload.PLACES]
+    places = [place for one in PAYLOADS for place in one.PLACES] + [
+        place for one in COLLECTIONS for place in one.PLACES
+    ]
     assert len(set(names)) == len(names) and len(set(places)) == len(places)
     assert list(SECTIONS) == [payload.SECTION for payload in PAYLOADS if payload.SECTION]
 

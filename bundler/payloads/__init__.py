@@ -1,4 +1,7 @@
-"""The parts that archives consist of. `PAYLOADS` is the only place that lists them: one line an entry."""
+"""The parts that archives consist of: `PAYLOADS` those of wheelhouses, `COLLECTIONS` those of the all-in-one package.
+
+These two are the only places that list them: one line an entry.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from bundler.payloads import prisma, python, wheels
+from bundler.payloads.collection import CollectionModule
 from bundler.payloads.payload import Parts, Payload, PayloadModule, SectionModule
 
 PAYLOADS: tuple[PayloadModule, ...] = (
@@ -13,6 +17,8 @@ PAYLOADS: tuple[PayloadModule, ...] = (
     wheels,
     prisma,
 )
+
+COLLECTIONS: tuple[CollectionModule, ...] = ()
 
 
 def _has_section(module: PayloadModule) -> TypeGuard[SectionModule]:

@@ -26,15 +26,30 @@ RunShell = Callable[[str], str]
 PathOf = Callable[[str], Path]
 
 
+class Workbench(Protocol):
+    """Where a file is made: what the run was told, the network if there is one, and the store."""
+
+    @property
+    def session(self) -> Session:
+        """The options and environment."""
+
+    @property
+    def network(self) -> Network | None:
+        """The network; None if none is to be asked."""
+
+    def at(self, sha256: str) -> Path:
+        """Where a file of the store is."""
+
+
 @dataclass(frozen=True)
 class Made:
-    """A file that no place has: it is made of a payload's pins. What it must become, and what writes it.
+    """A file that no address has: it is made of a payload's pins, or asked for otherwise than by an address.
 
-    `write` is told where the pins' files are. It raises BundleError.
+    What it must become, and what writes it, which raises BundleError.
     """
 
     pin: Pin
-    write: Callable[[PathOf, BinaryIO], None]
+    write: Callable[[Workbench, BinaryIO], None]
 
 
 class Payload(Hashable, Protocol):

@@ -11,7 +11,7 @@ from bundler.model.bundle import Entry
 from bundler.model.contents import Contents
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
-from bundler.payloads.payload import Made, PathOf
+from bundler.payloads.payload import Made, PathOf, Workbench
 from bundler.payloads.prisma.pins import LockedDatabase
 
 
@@ -40,7 +40,7 @@ class DatabaseSupport:
         return findings(self.locked, contents)
 
 
-def _write(locked: LockedDatabase, at: PathOf, out: BinaryIO) -> None:
+def _write(locked: LockedDatabase, bench: Workbench, out: BinaryIO) -> None:
     from bundler.payloads.prisma.wheel import write_wheel  # large: loaded when a wheel is made
 
-    write_wheel(locked, locked.client, locked.wheel.filename, at, out)
+    write_wheel(locked, locked.client, locked.wheel.filename, bench.at, out)
