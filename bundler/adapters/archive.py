@@ -1,8 +1,9 @@
 """Archives of ours, written: deterministic gzip tars.
 
-One gzip member (RFC 1952) without name or time holds a POSIX pax tar. The files inside wheels are compressed already
-and go into stored deflate blocks (RFC 1951, 3.2.4), whose bytes no library decides; everything else is deflated by
-zlib-ng, whose exact version is pinned because other deflate libraries give other bytes (docs/determinism.md).
+One gzip member (RFC 1952) without name or time holds a POSIX pax tar. What is compressed already, as wheels' files and
+whole archives are, goes into stored deflate blocks (RFC 1951, 3.2.4), whose bytes no library decides; everything else
+is deflated by zlib-ng, whose exact version is pinned because other deflate libraries give other bytes
+(docs/determinism.md).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import struct
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +33,10 @@ _FINAL_EMPTY_BLOCK = b"\x01\x00\x00\xff\xff"
 # The record at a ZIP's end when no comment follows; what is read of it is the size of the list of files.
 _ZIP_END, _ZIP_END_MAGIC = struct.Struct("<12xI6x"), b"PK\x05\x06"
 ZIP_END = _ZIP_END.size
+# How files begin that deflate would only make larger: gzip, ZIP, xz, Zstandard, bzip2, a Debian package, a git pack.
+_COMPRESSED = (b"\x1f\x8b\x08", b"PK\x03\x04", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh", b"!<arch>\ndebian", b"PACK")
+_HEAD = max(map(len, _COMPRESSED))
+_WHEEL = ".whl"
 
 
 class SourceChangedError(IntegrityError):
@@ -135,6 +141,18 @@ class _Gzip:
         return zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS, zlib_ng.DEF_MEM_LEVEL)
 
 
+def _headed(content: Iterator[bytes]) -> Iterator[bytes]:
+    """The same content, its first piece large enough to tell what it is, however small the pieces were."""
+    head = b""
+    for data in content:
+        head += data
+        if len(head) >= _HEAD:
+            break
+    if head:
+        yield head
+    yield from content
+
+
 def _stored_header(length: int) -> bytes:
     return struct.pack("<BHH", 0, length, length ^ 0xFFFF)
 
@@ -152,8 +170,16 @@ class ArchiveWriter:
         self._header(Folder(""))
 
     def put(self, entry: Entry, content: Iterable[bytes] = (), stored: int = 0) -> Iterator[bytes]:
-        """Write an entry and its content, whose first `stored` bytes are compressed already; yield what is written."""
+        """Write an entry and its content; yield what is written.
+
+        Of a wheel's content the first `stored` bytes are compressed already; of all else the content itself tells.
+        """
         self._header(entry)
+        if isinstance(entry, File) and not entry.path.endswith(_WHEEL):
+            content = _headed(iter(content))
+            head = next(content, b"")
+            stored = entry.size if head.startswith(_COMPRESSED) else 0
+            content = chain((head,), content)
         for data in content:
             self._gzip.write(data[:stored], stored=True)
             self._gzip.write(data[stored:], stored=False)
@@ -210,7 +236,7 @@ def _header(top: str, entry: Entry, epoch: int) -> bytes:
 
 
 def _stored_size(entry: File) -> int:
-    if not entry.path.endswith(".whl") or not isinstance(entry.content, Slice):
+    if not entry.path.endswith(_WHEEL) or not isinstance(entry.content, Slice):
         return 0
     start = entry.content.offset + max(0, entry.size - ZIP_END)
     return compressed_part(entry.size, b"".join(_read(Slice(entry.content.file, start, ZIP_END))))

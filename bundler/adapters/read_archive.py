@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,10 +38,16 @@ def read_member(path: Path, name: str, inner: str, limit: int) -> bytes | None:
 
     Raises IntegrityError if the archive cannot be read that far, or the member is no file of at most `limit` bytes.
     """
+    found = read_first(path, name, (inner,), limit)
+    return found[1] if found else None
+
+
+def read_first(path: Path, name: str, inner: Container[str], limit: int) -> tuple[str, bytes] | None:
+    """The same of the first file that is one of `inner`, with its path."""
     with open_archive(path, name) as reader:
         for member in reader.members():
-            if member.path.partition("/")[2] == inner:
+            if (below := member.path.partition("/")[2]) in inner:
                 if member.kind != "file" or member.size > limit:
                     raise IntegrityError(f"{name}: {member.path} is not a file of at most {limit} bytes")
-                return b"".join(reader.read())
+                return below, b"".join(reader.read())
     return None

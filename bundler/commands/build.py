@@ -41,16 +41,18 @@ def build(
     components: Sequence[str],
     out: Path,
     *,
+    command: str = "build",
     offline: bool = False,
     force: bool = False,
 ) -> BuildReport:
     """Make every selected archive that is not finished yet. One that fails does not stop the others.
 
-    Raises UsageError, ManifestError or LockError before anything is written.
+    Without `components` it is the one that `command` means. Raises UsageError, ManifestError or LockError before
+    anything is written.
     """
     workspace, epoch = session.workspace(), session.epoch()
     manifests = load_manifests(workspace)
-    chosen = manifests.chosen(components)
+    chosen = manifests.chosen(components, command)
     found = _each(chosen, lambda one: one.orders(manifests.hosts, workspace, selectors, epoch))
     orders: list[Order] = [order for some in found for order in some]
     dist = Dist(out, session.cache_dir / "dist", inputs_of)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bundler.adapters.read_archive import read_member
+from bundler.adapters.read_archive import read_first
 from bundler.errors import BundleError
 from bundler.kinds import prebuilt, wheelhouse
 from bundler.kinds.kind import Kind, Said
-from bundler.model.bundle import MANIFEST
 from bundler.model.json_text import parse_json
 
 KINDS: tuple[Kind, ...] = (
@@ -16,37 +15,39 @@ KINDS: tuple[Kind, ...] = (
     prebuilt,
 )
 _LARGEST_MANIFEST = 8 << 20
+# Where archives say what they are, the most common place first.
+_PLACES = tuple(dict.fromkeys(kind.MANIFEST for kind in KINDS))
 
 
 def kind_of(path: Path, name: str) -> Kind:
     """The kind of an archive, called `name`, as its manifest.json tells; the first of the table if nothing does."""
-    return _claimed(_manifest(path, name))
+    return _claimed(*_manifest(path, name))
 
 
 def said_of(path: Path) -> Said:
     """What an archive of any kind says of itself; nothing if it is none. Raises OSError."""
-    content = _manifest(path, path.name)
+    place, content = _manifest(path, path.name)
     try:
-        return _claimed(content).said(content)
+        return _claimed(place, content).said(content)
     except BundleError:
         return Said()
 
 
-def _manifest(path: Path, name: str) -> bytes:
-    """An archive's manifest.json; nothing if there is none to be read."""
+def _manifest(path: Path, name: str) -> tuple[str, bytes]:
+    """Where an archive says what it is, and what it says; nothing if there is nothing to be read."""
     try:
-        return read_member(path, name, MANIFEST, _LARGEST_MANIFEST) or b""
+        return read_first(path, name, _PLACES, _LARGEST_MANIFEST) or ("", b"")
     except BundleError:
-        return b""
+        return "", b""
 
 
-def _claimed(content: bytes) -> Kind:
+def _claimed(place: str, content: bytes) -> Kind:
     try:
         facts = parse_json(content, _LARGEST_MANIFEST)
     except ValueError:
         return KINDS[0]
     words = facts if isinstance(facts, dict) else {}
-    return next((kind for kind in KINDS if kind.claims(words)), KINDS[0])
+    return next((kind for kind in KINDS if place == kind.MANIFEST and kind.claims(words)), KINDS[0])
 
 
 def inputs_of(path: Path) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from bundler.errors import Problem
+from bundler.model.closure import Closure
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.known_bad import KnownBad
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # large: loaded by those commands that need them
     from bundler.bench import Bench
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
+    from bundler.payloads.payload import Payload
     from bundler.session import Session
 
 
@@ -113,6 +115,15 @@ class Job(Protocol):
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """Those of its pins, by SHA-256, that are made here, and what makes them."""
 
+    def payloads(self) -> Sequence[Payload]:
+        """What the archive consists of that may stand in another as well, at the same places."""
+
+    def closures(self) -> Sequence[Closure]:
+        """What its wheels are there for."""
+
+    def prove(self, bench: Bench) -> None:
+        """Prove what it consists of, once that is in the store. Raises ProofError, IntegrityError."""
+
     def write(self, bench: Bench, file: BinaryIO) -> Written:
         """Write the archive. Raises BundleError."""
 
@@ -167,6 +178,10 @@ class Component(Protocol):
         """What the manifest calls it."""
 
     @property
+    def released(self) -> bool:
+        """Whether its archives are made and released by themselves; else it is only a part of others'."""
+
+    @property
     def known_bad(self) -> KnownBad:
         """What its manifest says that nothing may hold, and why."""
 
@@ -199,6 +214,10 @@ class Component(Protocol):
         """Its lines of `targets`."""
 
 
+# Judges an archive of any kind: a file, and what it is called.
+Judge: TypeAlias = Callable[[Path, str], Verdict]
+
+
 class Kind(Protocol):
     """An entry of the table."""
 
@@ -207,13 +226,21 @@ class Kind(Protocol):
         """What `kind:` says in a manifest; the first is its name, others are older ones."""
 
     @property
-    def IMPLIED(self) -> bool:
-        """A release holds its archives; and a component of it is meant where none is named, if it is the only one."""
+    def COMMAND(self) -> str:
+        """The command that makes its archives without being told which component is meant; "" if none does."""
 
-    def parse(self, name: str, document: Document, *, named: bool) -> Component:
-        """Validate a manifest; `name` is its file stem. `named` says whether commands have to name the component.
+    @property
+    def TAG_PREFIX(self) -> str | None:
+        """How tags of the releases begin that hold its archives: "" for any that no other kind claims, None: no tag."""
 
-        Raises ManifestError.
+    @property
+    def MANIFEST(self) -> str:
+        """Where an archive of it says what it is: a path below the top folder."""
+
+    def parse(self, name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> Component:
+        """Validate a manifest; `name` is its file stem.
+
+        `others` tells all components by their file stems, once every manifest was parsed. Raises ManifestError.
         """
 
     def schema(self) -> Mapping[str, object]:
@@ -245,8 +272,8 @@ class Kind(Protocol):
     def claims(self, facts: Mapping[str, object]) -> bool:
         """Say whether an archive whose manifest.json says this is of this kind."""
 
-    def judge(self, path: Path, name: str) -> Verdict:
-        """Judge an archive, called `name`. Raises OSError if it cannot be read at all."""
+    def judge(self, path: Path, name: str, inner: Judge) -> Verdict:
+        """Judge an archive, called `name`; `inner` judges the archives in it. Raises OSError if it cannot be read."""
 
     def rehearse(
         self,

@@ -64,10 +64,9 @@ class Manifests:
                     kinds[name.removesuffix(".yaml")] = _kind(document)
             except ManifestError as error:
                 problems.extend(error.problems)
-        several = sum(kind.IMPLIED for kind in kinds.values()) > 1
         for stem, kind in kinds.items():
             try:
-                components[stem] = kind.parse(stem, documents[f"{stem}.yaml"], named=several or not kind.IMPLIED)
+                components[stem] = kind.parse(stem, documents[f"{stem}.yaml"], lambda: components)
             except ManifestError as error:
                 problems.extend(error.problems)
         hosts = Hosts(targets.targets() if targets else (), python)
@@ -83,13 +82,15 @@ class Manifests:
             raise ManifestError(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column)))
         return cls(hosts, components, kinds)
 
-    def chosen(self, asked: Sequence[str]) -> tuple[Component, ...]:
+    def chosen(self, asked: Sequence[str], command: str = "build") -> tuple[Component, ...]:
         """The components that are asked for, by file stem or by what their manifests call them.
 
-        None asked for means the only one of a kind that is meant then. Raises UsageError for what there is not.
+        None asked for means the only one that is released of those that `command` makes. Raises UsageError for what
+        there is not.
         """
         if not asked:
-            implied = [one for name, one in self.components.items() if self.kinds[name].IMPLIED]
+            own = (one for name, one in self.components.items() if command == self.kinds[name].COMMAND)
+            implied = [one for one in own if one.released]
             if len(implied) == 1:
                 return tuple(implied)
             raise UsageError("which component?", f"give --component NAME; there are: {self._named()}")

@@ -30,9 +30,14 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress, bad: KnownBa
         pool.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for an archive's end
 
 
+def _any(path: Path, name: str) -> Verdict:
+    """Judge an archive of any kind."""
+    return kind_of(path, name).judge(path, name, _any)
+
+
 def _judge(path: Path, name: str, bad: KnownBad) -> Verdict:
     """Verify one archive, as what it says it is."""
-    verdict = kind_of(path, name).judge(path, name)
+    verdict = _any(path, name)
     if fault := bad_among(verdict.holds, bad):
         return replace(verdict, findings=(*verdict.findings, Finding(fault)))
     return verdict

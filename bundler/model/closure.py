@@ -69,6 +69,15 @@ class _Wanted:
         return " -> ".join(reversed(links))
 
 
+@dataclass(frozen=True)
+class Closure:
+    """Requirements, the Python that they are for, and the file names of the wheels that satisfy them alone."""
+
+    requirements: tuple[str, ...]
+    python: Interpreter
+    wheels: tuple[str, ...]
+
+
 Findings: TypeAlias = dict[tuple[str, str], str]
 
 

@@ -97,7 +97,7 @@ def preflight(session: Session, github: GitHub, folder: Path, order: Publication
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", fill(folder))
     problems += _misnamed(order)
-    selection = by_manifests(session, order.targets, caught)
+    selection = by_manifests(session, order.tag, order.targets, caught)
     session.progress.say(f"verifying {folder}")
     problems += caught(lambda: list(_unsound(session, folder)), [])
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})

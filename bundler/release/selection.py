@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 from bundler.errors import BundleError, IntegrityError, PreflightError, UsageError
 from bundler.kinds import kind_of, said_of
-from bundler.kinds.kind import Order, Said
-from bundler.kinds.manifests import load_manifests
+from bundler.kinds.kind import Component, Order, Said
+from bundler.kinds.manifests import Manifests, load_manifests
 from bundler.model.target import Target, select
 from bundler.session import Session
 from bundler.words import ARCHIVE
@@ -42,8 +42,8 @@ class Selection:
     unchecked: tuple[str, ...] = ()
 
 
-def by_manifests(session: Session, targets: Sequence[str], caught: Caught) -> Selection | None:
-    """What the manifests make for `targets` (selectors; none: all); None if there are no manifests here.
+def by_manifests(session: Session, tag: str, targets: Sequence[str], caught: Caught) -> Selection | None:
+    """What the manifests make for `targets` (selectors; none: all) and a release; None if there are no manifests here.
 
     Raises UsageError if there are none where they were said to be, ManifestError.
     """
@@ -57,7 +57,7 @@ def by_manifests(session: Session, targets: Sequence[str], caught: Caught) -> Se
     hosts = manifests.hosts
     chosen = caught(lambda: select(manifests.targets, targets or ("all",)), _NO_TARGETS)
     selectors = [target.name for target in chosen]
-    released = [one for name, one in manifests.components.items() if selectors and manifests.kinds[name].IMPLIED]
+    released = list(_released(manifests, tag)) if selectors else []
     orders = caught(
         lambda: tuple(made for one in released for made in one.orders(hosts, workspace, selectors, epoch)), _NO_ORDERS
     )
@@ -79,7 +79,7 @@ def by_archives(folder: Path, listed: Mapping[str, str], targets: Sequence[str])
         hint = "give the folder that holds them with --manifests, or leave --targets out to publish all"
         problems.append(UsageError("--targets means targets of manifests, and there are none here", hint))
     archives = {name: folder / name for name in listed if name.endswith(ARCHIVE) and (folder / name).is_file()}
-    said = {name: said_of(path) for name, path in archives.items() if kind_of(path, name).IMPLIED}
+    said = {name: said_of(path) for name, path in archives.items() if kind_of(path, name).TAG_PREFIX is not None}
     for name, its in said.items():
         if not (its.component and name.startswith(its.component) and name.endswith(f"-{_target(its)}{ARCHIVE}")):
             told = f"{its.component or 'nothing'} for {its.host or 'nothing'}"
@@ -100,6 +100,13 @@ def by_archives(folder: Path, listed: Mapping[str, str], targets: Sequence[str])
             f"that these versions are meant{f' ({versions})' if versions else ''}",
         ),
     )
+
+
+def _released(manifests: Manifests, tag: str) -> Iterator[Component]:
+    """The components whose archives a release called `tag` holds: those of a kind that claims it, else of any other."""
+    prefixes = {name: manifests.kinds[name].TAG_PREFIX for name, one in manifests.components.items() if one.released}
+    claimed = {prefix for prefix in prefixes.values() if prefix and tag.startswith(prefix)} or {""}
+    yield from (manifests.components[name] for name, prefix in prefixes.items() if prefix in claimed)
 
 
 def _twice(said: Mapping[str, Said]) -> Iterator[BundleError]:

@@ -83,13 +83,13 @@ def test_the_repositorys_manifests_hold_what_the_consumers_rely_on() -> None:
     manifests = real_manifests()
     distros = ["debian-11", "debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"]
     assert [t.name for t in manifests.targets] == [f"{name}-{arch}" for name in distros for arch in ("amd64", "arm64")]
-    assert [name for name, kind in manifests.kinds.items() if kind.IMPLIED] == ["litellm"]
+    assert [name for name, kind in manifests.kinds.items() if kind.COMMAND] == ["litellm"]
     litellm = wheelhouse_of(manifests, "litellm")
     assert [litellm.asset_name(t) for t in manifests.targets] == [
         f"litellm-runtime-{t.distro}-{t.version}-{t.arch}.tar.gz" for t in manifests.targets
     ]
     assert {"prisma", "psycopg2-binary"} <= set(litellm.extra_requirements)
-    released = [prebuilt_of(manifests, name) for name, kind in manifests.kinds.items() if not kind.IMPLIED]
+    released = [prebuilt_of(manifests, name) for name, kind in manifests.kinds.items() if not kind.COMMAND]
     assert {asset.component: (asset.repository, asset.asset) for asset in released} == {
         "xworkspace-console": (
             "ai-workspace-lab/xworkspace-console",

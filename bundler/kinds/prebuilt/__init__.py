@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.kinds.kind import Component, Inspection, LockOptions, OutdatedOptions, Said
+from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.model.bundle import MANIFEST
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.manifest_schema import Schema
@@ -22,11 +23,28 @@ if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
 
+__all__ = [
+    "COMMAND",
+    "MANIFEST",
+    "NAMES",
+    "TAG_PREFIX",
+    "claims",
+    "inspect",
+    "judge",
+    "lock",
+    "outdated",
+    "parse",
+    "rehearse",
+    "said",
+    "schema",
+]
+
 NAMES = ("prebuilt", "release-asset")
-IMPLIED = False
+COMMAND = ""
+TAG_PREFIX = None
 
 
-def parse(name: str, document: Document, *, named: bool) -> PrebuiltComponent:
+def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> PrebuiltComponent:
     """Validate a manifest; `name` is its file stem. Commands always name it. Raises ManifestError."""
     return PrebuiltComponent(name, validate(document, adapter_of(Prebuilt)))
 
@@ -62,8 +80,8 @@ def claims(facts: Mapping[str, object]) -> bool:
     return "os" in facts and "distro" not in facts
 
 
-def judge(path: Path, name: str) -> Verdict:
-    """Judge an archive, called `name`. Raises OSError if it cannot be read at all."""
+def judge(path: Path, name: str, inner: Judge) -> Verdict:
+    """Judge an archive, called `name`; there are none in it. Raises OSError if it cannot be read at all."""
     from bundler.kinds.prebuilt.examine import judge  # large
 
     return judge(path, name)

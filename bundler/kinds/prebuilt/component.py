@@ -33,6 +33,11 @@ class PrebuiltComponent:
         return self.manifest.component
 
     @property
+    def released(self) -> bool:
+        """Always: others release it."""
+        return True
+
+    @property
     def known_bad(self) -> KnownBad:
         """Nothing: whoever released it chose what is in it."""
         return {}

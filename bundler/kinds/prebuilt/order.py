@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset
+from bundler.model.closure import Closure
 from bundler.model.pin import Pin
 
 if TYPE_CHECKING:
     from bundler.adapters.archive import Written
     from bundler.bench import Bench
+    from bundler.payloads.payload import Payload
 
 _CHUNK = 1 << 20
 
@@ -73,6 +75,17 @@ class PrebuiltOrder:
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """Nothing is made here."""
         return {}
+
+    def payloads(self) -> Sequence[Payload]:
+        """Nothing: what is in it is its maker's."""
+        return ()
+
+    def closures(self) -> Sequence[Closure]:
+        """Nothing: it carries all that it needs."""
+        return ()
+
+    def prove(self, bench: Bench) -> None:
+        """Nothing: `verify` looks inside."""
 
     def write(self, bench: Bench, file: BinaryIO) -> Written:
         """Copy the archive, hashing what is copied. Raises IntegrityError if it is not what it should be."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.kinds.kind import Component, Inspection, LockOptions, OutdatedOptions, Said
+from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.manifest import parse as _parse
 from bundler.kinds.wheelhouse.manifest import schema
+from bundler.model.bundle import MANIFEST
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome
@@ -20,15 +21,33 @@ if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
 
-__all__ = ["IMPLIED", "NAMES", "claims", "inspect", "judge", "lock", "outdated", "parse", "rehearse", "said", "schema"]
+__all__ = [
+    "COMMAND",
+    "MANIFEST",
+    "NAMES",
+    "TAG_PREFIX",
+    "claims",
+    "inspect",
+    "judge",
+    "lock",
+    "outdated",
+    "parse",
+    "rehearse",
+    "said",
+    "schema",
+]
 
 NAMES = ("wheelhouse",)
-IMPLIED = True
+COMMAND = "build"
+TAG_PREFIX = ""
 
 
-def parse(name: str, document: Document, *, named: bool) -> WheelhouseComponent:
-    """Validate a manifest; `name` is its file stem, `named`: commands have to name it. Raises ManifestError."""
-    return WheelhouseComponent(name, _parse(document), named)
+def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> WheelhouseComponent:
+    """Validate a manifest; `name` is its file stem. Commands name it unless it is the only one of those released.
+
+    Raises ManifestError.
+    """
+    return WheelhouseComponent(name, _parse(document), others)
 
 
 def lock(
@@ -60,8 +79,8 @@ def claims(facts: Mapping[str, object]) -> bool:
     return "distro" in facts
 
 
-def judge(path: Path, name: str) -> Verdict:
-    """Judge an archive, called `name`. Raises OSError if it cannot be read at all."""
+def judge(path: Path, name: str, inner: Judge) -> Verdict:
+    """Judge an archive, called `name`; there are none in it. Raises OSError if it cannot be read at all."""
     from bundler.kinds.wheelhouse.examine import judge  # large
 
     return judge(path, name)

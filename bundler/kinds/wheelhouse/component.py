@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from packaging.requirements import Requirement
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import Described, LockFile
+from bundler.kinds.kind import Component, Described, LockFile
 from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.lock import Lock, lacking
 from bundler.kinds.wheelhouse.manifest import Override, Wheelhouse
@@ -25,7 +25,7 @@ from bundler.model.known_bad import KnownBad, bad_among, package_of
 from bundler.model.manifest_schema import holds
 from bundler.model.outcome import Outcome
 from bundler.model.portable_python import PortablePython
-from bundler.model.target import select
+from bundler.model.target import Target, select, selects
 from bundler.terminal import Json
 
 _RUNNERS = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
@@ -33,11 +33,22 @@ _RUNNERS = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
 
 @dataclass(frozen=True)
 class WheelhouseComponent:
-    """One manifest; `name` is its file stem, and `named` whether commands have to name it."""
+    """One manifest; `name` is its file stem, `others` tells all components by theirs."""
 
     name: str
     manifest: Wheelhouse
-    named: bool = False
+    others: Callable[[], Mapping[str, Component]] = field(default=dict, compare=False)
+
+    @property
+    def named(self) -> bool:
+        """Whether commands have to name it: it is not the only wheelhouse that is released."""
+        own = [one.name for one in self.others().values() if isinstance(one, WheelhouseComponent) and one.released]
+        return own not in ([], [self.name])
+
+    @property
+    def released(self) -> bool:
+        """What the manifest says."""
+        return self.manifest.released
 
     @property
     def component(self) -> str:
@@ -57,7 +68,12 @@ class WheelhouseComponent:
     def requests(self, hosts: Hosts, selectors: Sequence[str] = ("all",)) -> tuple[Request, ...]:
         """What it must offer on each selected target. Raises UsageError for a selector that means none."""
         named = self.name if self.named else ""
-        return tuple(request_for(self.manifest, hosts, target, named) for target in select(hosts.targets, selectors))
+        return tuple(request_for(self.manifest, hosts, target, named) for target in self._targets(hosts, selectors))
+
+    def _targets(self, hosts: Hosts, selectors: Sequence[str]) -> tuple[Target, ...]:
+        """The selected targets that the manifest is for. Raises UsageError for a selector that means none at all."""
+        chosen, own = select(hosts.targets, selectors), self.manifest.targets
+        return tuple(target for target in chosen if own is None or selects(own, target))
 
     def choices(self, hosts: Hosts) -> int:
         """Targets times overrides: what work grows with."""
@@ -65,14 +81,17 @@ class WheelhouseComponent:
 
     def problems(self, document: Document, hosts: Hosts) -> Iterator[Problem]:
         """Overrides that select nothing, a Python that cannot be had, payloads that cannot be had."""
-        overrides = self.manifest.overrides
+        overrides, own = self.manifest.overrides, self.manifest.targets
+        if own is not None and (fault := _selector_fault(hosts, own)):
+            yield document.problem(("targets",), f"targets: {fault}")
+            return
         for index, override in enumerate(overrides):
             yield from self._override_problems(document, hosts, index, override)
         for place, text in self._exact():
             if why := bad_among([package_of(text)], self.manifest.bad):
                 yield document.problem(place, f"{'.'.join(map(str, place))}: {why}")
         for name, choice in self.manifest.sections.items():
-            for problem in choice.problems(hosts.targets):
+            for problem in choice.problems(self._targets(hosts, ["all"])):
                 yield document.problem((name,), f"{name}: {problem}")
         yield from self._python_problems(hosts)
 
@@ -103,7 +122,7 @@ class WheelhouseComponent:
     def _python_problems(self, hosts: Hosts) -> Iterator[Problem]:
         """A portable Python that is not there, told with the first target that needs it."""
         pinned = hosts.python.pins if hosts.python else ()
-        unpinned = (target for target in hosts.targets if target.arch not in pinned)
+        unpinned = (target for target in self._targets(hosts, ["all"]) if target.arch not in pinned)
         target = next((one for one in unpinned if self.manifest.system_python(one) is None), None)
         if target is None:
             return
@@ -118,7 +137,9 @@ class WheelhouseComponent:
     def assets(self, hosts: Hosts, selectors: Sequence[str]) -> Sequence[tuple[str, str]]:
         """One archive a target."""
         which = f" --component {self.name}" if self.named else ""
-        chosen = select(hosts.targets, selectors)
+        if not self.released:
+            return []
+        chosen = self._targets(hosts, selectors)
         return [(self.manifest.asset_name(target), f"{target.name}{which}") for target in chosen]
 
     def orders(
@@ -207,6 +228,15 @@ class WheelhouseComponent:
             "lock": lock,
         }
         return Described(columns, document, matrix)
+
+
+def _selector_fault(hosts: Hosts, selectors: Sequence[str]) -> str:
+    """What is wrong with selectors; "" if nothing is."""
+    try:
+        select(hosts.targets, selectors)
+    except UsageError as error:
+        return f"{error.message}; {error.hint}"
+    return ""
 
 
 def _digests(name: str, again: str, text: str) -> set[str]:

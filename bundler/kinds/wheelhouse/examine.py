@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
-from bundler.adapters.own_archive import OwnReader, open_own
-from bundler.adapters.tar_reader import Member
-from bundler.adapters.wheel_reading import WheelReading
-from bundler.errors import BundleError, IntegrityError
+from bundler.errors import BundleError
+from bundler.kinds import reading
+from bundler.kinds.reading import Interest
 from bundler.kinds.wheelhouse.lock import Lock, LockFacts
 from bundler.kinds.wheelhouse.members import archive_manifest, file_list, installer, requirements, runtime_env
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
@@ -24,23 +22,18 @@ from bundler.model.bundle import (
     PYTHON,
     REQUIREMENTS,
     RUNTIME_ENV,
-    WHEELS,
     WHEELS_FROM_LOCK,
     top_of,
 )
-from bundler.model.closure import Wheel, prove
-from bundler.model.contents import Contents, ListedFile
+from bundler.model.closure import prove
+from bundler.model.contents import Contents
 from bundler.model.known_bad import package
-from bundler.model.paths import link_fault
 from bundler.model.startup import startup_faults
 from bundler.model.verdict import Finding, Verdict
 from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads import PAYLOADS, SECTIONS
 from bundler.payloads.payload import Parts, PythonPart
 
-_LARGEST_TEXT = 8 << 20
-_LARGEST_FILE = 1 << 31
-_LARGEST_NOTED = 1 << 20
 _MOST_FINDINGS = 1000
 _MEMBERS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
 _TEXTS = (*_MEMBERS, *(text for module in PAYLOADS for text in module.TEXTS))
@@ -58,67 +51,13 @@ class Judged:
     contents: Contents | None = None
 
 
-@dataclass
-class _Reading:
-    wheels: WheelReading
-    files: dict[str, ListedFile] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
-    texts: dict[str, bytes] = field(default_factory=dict)
-    noted: dict[str, object] = field(default_factory=dict)
-
-
 def read_contents(path: Path, name: str = "", *, digests: bool = True) -> Contents:
     """Read a whole archive once; messages call it `name`, else as its file is called.
 
-    Without `digests` wheels are not compared with their RECORD, which takes longest: enough where nothing is judged.
-    Raises IntegrityError if it is damaged, or not as `build` writes archives.
+    Without `digests` wheels are not compared with their RECORD. Raises IntegrityError if it is damaged, or not as
+    `build` writes archives.
     """
-    reading = _Reading(WheelReading(digests=digests))
-    with open_own(path, name or path.name) as reader, reading.wheels:
-        for member in reader.members():
-            _take(reading, reader, member, member.path.partition("/")[2])
-        wheels = list(reading.wheels.wheels())
-        return Contents(
-            top=reader.top,
-            files=reading.files,
-            folders=frozenset(reading.folders),
-            texts=reading.texts,
-            wheels=tuple(wheel for wheel in wheels if isinstance(wheel, Wheel)),
-            tar_sha256=reader.tar_sha256,
-            tar_size=reader.tar_size,
-            noted=reading.noted,
-            unreadable=tuple(fault.message for fault in wheels if isinstance(fault, IntegrityError)),
-        )
-
-
-def _take(reading: _Reading, reader: OwnReader, member: Member, inner: str) -> None:
-    if member.kind == "folder":
-        reading.folders.add(inner)
-    elif member.kind == "link":
-        if fault := link_fault(member.path, member.target, reader.top):
-            raise IntegrityError(f"refused member {member.path!r}: {fault}")
-        reading.files[inner] = ListedFile(inner, link=member.target)
-    else:
-        _take_file(reading, reader, member, inner)
-
-
-def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str) -> None:
-    text, note = inner in _TEXTS, _note_of(inner)
-    if member.size > (_LARGEST_TEXT if text else _LARGEST_FILE):
-        raise IntegrityError(f"refused member {member.path!r}: {member.size} bytes are too many for it")
-    digest = hashlib.sha256()
-    kept: list[bytes] = []
-    for data in reader.read():
-        digest.update(data)
-        if text or (note and member.size <= _LARGEST_NOTED):
-            kept.append(data)
-    if text:
-        reading.texts[inner] = b"".join(kept)
-    elif note:
-        reading.noted[inner] = note(b"".join(kept))
-    elif inner.startswith(f"{WHEELS}/") and inner.endswith(".whl"):
-        reading.wheels.put(reader.take_copy(), PurePosixPath(inner).name)
-    reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)
+    return reading.read_contents(path, name or path.name, Interest(_TEXTS.__contains__, _note_of), digests=digests)
 
 
 def _note_of(path: str) -> Callable[[bytes], object] | None:

@@ -138,6 +138,14 @@ class WheelhouseKeys:
             description="Whether GitHub shows its releases as the repository's latest. Without it: offline ones only."
         ),
     ] = None
+    released: Annotated[
+        bool,
+        Field(description="Whether archives of it are released by themselves; `false`: it is a part of others only."),
+    ] = True
+    targets: Annotated[
+        tuple[Selector, ...] | None,
+        Field(min_length=1, description="The targets that it is for, or words that mean them. Without it: all."),
+    ] = None
     extra_requirements: Annotated[
         tuple[Wanted, ...], Field(description="What consumers install beside the component's own package.")
     ] = ()

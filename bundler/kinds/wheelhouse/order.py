@@ -13,6 +13,8 @@ from bundler.errors import LockError
 from bundler.kinds.wheelhouse.build_state import build_lock_fault
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.recipe import Recipe
+from bundler.kinds.wheelhouse.request import CONSUMERS_PIP
+from bundler.model.closure import Closure
 from bundler.model.pin import Pin
 
 if TYPE_CHECKING:
@@ -101,13 +103,29 @@ class WheelhouseJob:
         sources = bench.once("sources", lambda: Sources(bench.session, bench.network))
         return {**makers, wheel.sha256: lambda: sources.make(wheel, request)}
 
-    def write(self, bench: Bench, file: BinaryIO) -> Written:
-        """Prove the wheels, and write the archive. Raises ProofError, IntegrityError."""
-        from bundler.adapters.archive import write_archive
-        from bundler.kinds.wheelhouse.pack import plan, prove_wheels, wheel_reader
+    def payloads(self) -> Sequence[Payload]:
+        """Its wheels, the place for its Python, and what else the manifest asks for."""
+        return self._payloads
+
+    def closures(self) -> Sequence[Closure]:
+        """All that is asked for, which all of its wheels are there for."""
+        request = self.lock.effective(self.recipe.request)
+        wanted = (*request.requirements, CONSUMERS_PIP)
+        return [Closure(wanted, request.python, tuple(wheel.filename for wheel in self.lock.wheels))]
+
+    def prove(self, bench: Bench) -> None:
+        """Prove the wheels. Raises ProofError, IntegrityError."""
+        from bundler.kinds.wheelhouse.pack import prove_wheels, wheel_reader
 
         read = bench.once("wheels", lambda: wheel_reader(bench.at))
         prove_wheels(self.lock.effective(self.recipe.request), self.lock, read)
+
+    def write(self, bench: Bench, file: BinaryIO) -> Written:
+        """Prove the wheels, and write the archive. Raises ProofError, IntegrityError."""
+        from bundler.adapters.archive import write_archive
+        from bundler.kinds.wheelhouse.pack import plan
+
+        self.prove(bench)
         carried = [entry for payload in self._payloads for entry in bench.entries(payload)]
         bundle = plan(self.recipe, self.lock, carried)
         label = f"packing {self.recipe.asset.removesuffix('.tar.gz')}"

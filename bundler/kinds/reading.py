@@ -1,0 +1,105 @@
+"""An archive of ours, read whole and once: what every kind of them is judged by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from bundler.adapters.own_archive import OwnReader, open_own
+from bundler.adapters.tar_reader import Member
+from bundler.adapters.wheel_reading import WheelReading
+from bundler.errors import IntegrityError
+from bundler.model.bundle import WHEELS
+from bundler.model.closure import Wheel
+from bundler.model.contents import Contents, ListedFile
+from bundler.model.paths import link_fault
+
+_LARGEST_TEXT = 8 << 20
+_LARGEST_FILE = 1 << 31
+_LARGEST_NOTED = 1 << 20
+
+
+def _nothing(path: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Interest:
+    """What is kept of an archive's files beside their digests; each is asked with a path below the top folder.
+
+    `text`: whether all of its bytes are kept; `note`: what is made of the bytes of a small file; `copy`: where its
+    bytes are written too.
+    """
+
+    text: Callable[[str], bool]
+    note: Callable[[str], Callable[[bytes], object] | None] = _nothing
+    copy: Callable[[str], BinaryIO | None] = _nothing
+
+
+@dataclass
+class _Reading:
+    wheels: WheelReading
+    files: dict[str, ListedFile] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    noted: dict[str, object] = field(default_factory=dict)
+
+
+def read_contents(path: Path, name: str, interest: Interest, *, digests: bool = True) -> Contents:
+    """Read a whole archive, which messages call `name`.
+
+    Without `digests` wheels are not compared with their RECORD, which takes longest: enough where nothing is judged.
+    Raises IntegrityError if it is damaged, or not as `build` writes archives.
+    """
+    reading = _Reading(WheelReading(digests=digests))
+    with open_own(path, name) as reader, reading.wheels:
+        for member in reader.members():
+            _take(reading, reader, member, interest)
+        wheels = list(reading.wheels.wheels())
+        return Contents(
+            top=reader.top,
+            files=reading.files,
+            folders=frozenset(reading.folders),
+            texts=reading.texts,
+            wheels=tuple(wheel for wheel in wheels if isinstance(wheel, Wheel)),
+            tar_sha256=reader.tar_sha256,
+            tar_size=reader.tar_size,
+            noted=reading.noted,
+            unreadable=tuple(fault.message for fault in wheels if isinstance(fault, IntegrityError)),
+        )
+
+
+def _take(reading: _Reading, reader: OwnReader, member: Member, interest: Interest) -> None:
+    inner = member.path.partition("/")[2]
+    if member.kind == "folder":
+        reading.folders.add(inner)
+    elif member.kind == "link":
+        if fault := link_fault(member.path, member.target, reader.top):
+            raise IntegrityError(f"refused member {member.path!r}: {fault}")
+        reading.files[inner] = ListedFile(inner, link=member.target)
+    else:
+        _take_file(reading, reader, member, inner, interest)
+
+
+def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str, interest: Interest) -> None:
+    text, note, copy = interest.text(inner), interest.note(inner), interest.copy(inner)
+    if member.size > (_LARGEST_TEXT if text else _LARGEST_FILE):
+        raise IntegrityError(f"refused member {member.path!r}: {member.size} bytes are too many for it")
+    digest = hashlib.sha256()
+    kept: list[bytes] = []
+    for data in reader.read():
+        digest.update(data)
+        if text or (note and member.size <= _LARGEST_NOTED):
+            kept.append(data)
+        if copy:
+            copy.write(data)
+    if text:
+        reading.texts[inner] = b"".join(kept)
+    elif note:
+        reading.noted[inner] = note(b"".join(kept))
+    elif inner.startswith(f"{WHEELS}/") and inner.endswith(".whl"):
+        reading.wheels.put(reader.take_copy(), PurePosixPath(inner).name)
+    reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)
