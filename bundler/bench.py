@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, cast
 
 from bundler.adapters.store import Store
 from bundler.fetch import blob_of
@@ -14,7 +14,17 @@ from bundler.model.bundle import Entry
 from bundler.payloads.payload import Made, Payload
 from bundler.session import Network, Session, fetch_one
 
+if TYPE_CHECKING:
+    from bundler.adapters.archive import Written
+
 T = TypeVar("T")
+
+
+class Writes(Protocol):
+    """What writes an archive."""
+
+    def write(self, bench: Bench, file: BinaryIO) -> Written:
+        """Write it. Raises BundleError."""
 
 
 class Bench:
@@ -51,6 +61,16 @@ class Bench:
             with path.open("wb") as file:
                 made.write(self, file)
             return self.store.join(blob, [path])
+
+    def archive(self, name: str, job: Writes) -> tuple[Path, Written]:
+        """Where an archive lies that goes into others, called `name`; it is written once. Raises BundleError."""
+
+        def write() -> tuple[Path, Written]:
+            path = self._spool / name
+            with path.open("wb") as file:
+                return path, job.write(self, file)
+
+        return self.once(name, write)
 
     def entries(self, payload: Payload) -> tuple[Entry, ...]:
         """What a payload puts into archives; what they share is unpacked once."""

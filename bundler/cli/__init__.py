@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # One line a command: its name, its file below cli/, its help in one line.
 _COMMANDS = {
     "build": "Build runtime archives from the committed locks.",
+    "assemble": "Assemble all-in-one offline packages.",
     "lock": "Resolve targets and write their locks.",
     "outdated": "Tell which newer releases there are, and the newest that closes on each target.",
     "check": "Check manifests and locks: every problem at once.",

@@ -11,23 +11,24 @@ from bundler.cli.output import complain_of_all, error_json, print_lacking, print
 from bundler.commands.build import BuildReport, build
 from bundler.terminal import Json, Part, say_json
 
+_MIRROR_HELP = "Fetch addresses that start with FROM from TO; also in AIWS_MIRRORS. Digests are checked all the same."
 
-@click.command("build")
-@click.argument("selectors", metavar="SELECTOR...", nargs=-1, required=True)
-@click.option("--component", "components", multiple=True, help="What to build. [default: the only wheelhouse]")
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("dist"), help="Folder for the archives."
-)
-@click.option("--offline", is_flag=True, help="Ask no network: use the store only.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=16, show_default=True, help="Downloads at once.")
-@click.option("--force", is_flag=True, help="Build anew what is finished already.")
-@click.option(
-    "--mirror",
-    "mirrors",
-    metavar="FROM=TO",
-    multiple=True,
-    help="Fetch addresses that start with FROM from TO; also in AIWS_MIRRORS. Digests are checked all the same.",
-)
+
+def params(meant: str) -> list[click.Parameter]:
+    """The arguments and options of commands that make archives; `meant` is what such a one makes by default."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    return [
+        click.Argument(["selectors"], metavar="SELECTOR...", nargs=-1, required=True),
+        click.Option(["--component", "components"], multiple=True, help=f"What to make. [default: {meant}]"),
+        click.Option(["--out"], type=folder, default=Path("dist"), help="Folder for the archives."),
+        click.Option(["--offline"], is_flag=True, help="Ask no network: use the store only."),
+        click.Option(["--jobs"], type=click.IntRange(1, 64), default=16, show_default=True, help="Downloads at once."),
+        click.Option(["--force"], is_flag=True, help="Make anew what is finished already."),
+        click.Option(["--mirror", "mirrors"], metavar="FROM=TO", multiple=True, help=_MIRROR_HELP),
+    ]
+
+
+@click.command("build", params=params("the only wheelhouse"))
 @click.pass_obj
 def command(
     options: Options,
@@ -45,7 +46,12 @@ def command(
     """
     session = options.session(mirrors, jobs)
     report = build(session, selectors, components, out, offline=offline, force=force)
-    if options.json:
+    return show(report, json=options.json)
+
+
+def show(report: BuildReport, *, json: bool) -> int:
+    """Print what became of what was asked for; return the exit code."""
+    if json:
         say_json(_json(report))
     else:
         _show(report)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from bundler.adapters.read_archive import read_first
 from bundler.errors import BundleError
-from bundler.kinds import prebuilt, wheelhouse
+from bundler.kinds import offline, prebuilt, wheelhouse
 from bundler.kinds.kind import Kind, Said
 from bundler.model.json_text import parse_json
 
 KINDS: tuple[Kind, ...] = (
     wheelhouse,
     prebuilt,
+    offline,
 )
 _LARGEST_MANIFEST = 8 << 20
 # Where archives say what they are, the most common place first.

@@ -147,6 +147,14 @@ class Order(Protocol):
         """What people call it."""
 
     @property
+    def called(self) -> str:
+        """What the manifest calls the component."""
+
+    @property
+    def release(self) -> tuple[str, str]:
+        """Its repository, and the tag of its release; in place of a tag, of what is made here, what it is made of."""
+
+    @property
     def asset(self) -> str:
         """The archive's file name."""
 
@@ -213,6 +221,9 @@ class Component(Protocol):
     def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
         """Its lines of `targets`."""
 
+
+# The runner of GitHub that has a target's architecture.
+RUNNERS: Mapping[str, str] = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
 
 # Judges an archive of any kind: a file, and what it is called.
 Judge: TypeAlias = Callable[[Path, str], Verdict]

@@ -123,7 +123,8 @@ def _kind(document: Document) -> Kind:
 
 def _kind_problem(document: Document) -> Problem:
     """Say that a component is of no kind, or of none that there is. Older names are known, but not shown at first."""
-    wanted = " or ".join(shown(kind.NAMES[0]) for kind in KINDS)
+    *names, last = (shown(kind.NAMES[0]) for kind in KINDS)
+    wanted = f"{', '.join(names)} or {last}"
     if not isinstance(document.data, dict):
         return document.problem((), f"a mapping with a kind ({wanted}) is wanted; here stands {standing(document, ())}")
     if "kind" not in document.data:

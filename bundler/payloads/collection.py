@@ -20,6 +20,9 @@ class Collection(Payload, Protocol):
     def versions(self) -> Mapping[str, str]:
         """What it holds: the version, or commit, of each thing by its name."""
 
+    def sources(self) -> Mapping[str, tuple[str, str]]:
+        """The repositories that it holds: address and commit by name."""
+
 
 class CollectionChoice(Protocol):
     """A section of a manifest that asks for a collection. A frozen value that pydantic validates."""

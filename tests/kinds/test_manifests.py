@@ -189,7 +189,7 @@ def test_missing_targets_are_told_with_what_the_file_holds() -> None:
     Manifests.parse({"litellm.yaml": LITELLM, "targets.yaml": str(said).partition("such as ")[2]})
 
 
-KINDS = '"wheelhouse" or "prebuilt"'
+KINDS = '"wheelhouse", "prebuilt" or "offline"'
 
 
 @pytest.mark.parametrize(

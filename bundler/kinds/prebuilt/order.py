@@ -41,6 +41,16 @@ class PrebuiltOrder:
         return f"{self.component} {self.archive.platform}"
 
     @property
+    def called(self) -> str:
+        """The component's name."""
+        return self.lock.component
+
+    @property
+    def release(self) -> tuple[str, str]:
+        """What the lock pins."""
+        return self.lock.repository, self.lock.tag
+
+    @property
     def asset(self) -> str:
         """The archive's file name."""
         return self.archive.name

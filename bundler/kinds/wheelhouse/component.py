@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import Component, Described, LockFile
+from bundler.kinds.kind import RUNNERS, Component, Described, LockFile
 from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.lock import Lock, lacking
 from bundler.kinds.wheelhouse.manifest import Override, Wheelhouse
@@ -27,8 +27,6 @@ from bundler.model.outcome import Outcome
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target, select, selects
 from bundler.terminal import Json
-
-_RUNNERS = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ class WheelhouseComponent:
                 continue
             asset, script = self.manifest.asset_name(request.target), installer.render(request)
             recipe = Recipe(request, asset, found.name, found.text, hosts.python, script, epoch)
-            orders.append(WheelhouseOrder(self.name, workspace, recipe))
+            orders.append(WheelhouseOrder(self.name, workspace, recipe, self.manifest.repository))
         if missing:
             names = [request.target.name for request in missing]
             raise LockError(f"not locked: {', '.join(names)}", missing[0].again(*names))
@@ -206,7 +204,7 @@ class WheelhouseComponent:
             "distro": target.distro,
             "version": target.version,
             "arch": target.arch,
-            "runner": _RUNNERS[target.arch],
+            "runner": RUNNERS[target.arch],
             "container": f"{target.distro}:{target.version}",
             "asset": self.manifest.asset_name(target),
         }

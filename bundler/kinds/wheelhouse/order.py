@@ -30,6 +30,7 @@ class WheelhouseOrder:
     component: str
     workspace: Workspace
     recipe: Recipe
+    repository: str
 
     @property
     def target(self) -> str:
@@ -40,6 +41,16 @@ class WheelhouseOrder:
     def label(self) -> str:
         """The target's name."""
         return self.target
+
+    @property
+    def called(self) -> str:
+        """The component's name."""
+        return self.recipe.request.component
+
+    @property
+    def release(self) -> tuple[str, str]:
+        """The repository that it is released in, and in place of a tag its inputs."""
+        return self.repository, f"built-{self.inputs[:12]}"
 
     @property
     def asset(self) -> str:

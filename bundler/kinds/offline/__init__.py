@@ -1,0 +1,109 @@
+"""Everything that a host without a network installs from, in one archive a target: the all-in-one package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
+from bundler.kinds.offline.component import OfflineComponent
+from bundler.kinds.offline.manifest import parse as _parse
+from bundler.kinds.offline.manifest import schema
+from bundler.kinds.offline.places import MANIFEST
+from bundler.model.document import Document
+from bundler.model.hosts import Hosts
+from bundler.model.outcome import Outcome
+from bundler.model.release import OFFLINE_PREFIX
+from bundler.model.verdict import Verdict
+from bundler.session import Session
+
+if TYPE_CHECKING:
+    from bundler.kinds.steps import Rehearsal, Step
+    from bundler.model.releases import Standing
+
+__all__ = [
+    "COMMAND",
+    "MANIFEST",
+    "NAMES",
+    "TAG_PREFIX",
+    "claims",
+    "inspect",
+    "judge",
+    "lock",
+    "outdated",
+    "parse",
+    "rehearse",
+    "said",
+    "schema",
+]
+
+NAMES = ("offline",)
+COMMAND = "assemble"
+TAG_PREFIX = OFFLINE_PREFIX
+
+
+def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> OfflineComponent:
+    """Validate a manifest; `name` is its file stem. Raises ManifestError."""
+    return OfflineComponent(name, _parse(document), others)
+
+
+def lock(
+    components: Sequence[Component], hosts: Hosts, session: Session, selectors: Sequence[str], options: LockOptions
+) -> Sequence[Outcome]:
+    """Lock the targets whose locks do not match, or all that the options ask for."""
+    from bundler.kinds.offline.locking import lock_packages  # large: loaded when something is locked
+
+    own = [component for component in components if isinstance(component, OfflineComponent)]
+    return lock_packages(own, hosts, session, selectors, options)
+
+
+def outdated(
+    components: Sequence[Component],
+    hosts: Hosts,
+    session: Session,
+    selectors: Sequence[str],
+    options: OutdatedOptions,
+) -> Sequence[Standing]:
+    """Nothing: its parts tell by themselves."""
+    return ()
+
+
+def claims(facts: Mapping[str, object]) -> bool:
+    """Say whether an archive whose manifest.json says this is of this kind."""
+    return "packageVersion" in facts
+
+
+def judge(path: Path, name: str, inner: Judge) -> Verdict:
+    """Judge a package, called `name`; `inner` judges the archives in it. Raises OSError if it cannot be read."""
+    from bundler.kinds.offline.examine import judge  # large
+
+    return judge(path, name, inner)
+
+
+def rehearse(
+    archive: Path,
+    root: Path,
+    mountpoint: Path,
+    components: Callable[[], Sequence[Component] | None],
+    told: Callable[[Step], None],
+) -> tuple[Verdict, Rehearsal | None]:
+    """Judge a package; if it is good, try it in a sandbox around `root`. See `Kind`."""
+    from bundler.kinds.offline.rehearsal import rehearse  # large
+
+    return rehearse(archive, root, mountpoint, components, told)
+
+
+def inspect(path: Path) -> Inspection:
+    """Read a package. Raises IntegrityError if it cannot be read."""
+    from bundler.kinds.offline.inspection import inspect  # large
+
+    return inspect(path)
+
+
+def said(content: bytes) -> Said:
+    """What the manifest.json of a package says. Raises IntegrityError."""
+    from bundler.kinds.offline.package import parse
+
+    facts = parse(content)
+    return Said(facts.component, host=facts.host, inputs=facts.inputs)

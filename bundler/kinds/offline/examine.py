@@ -1,0 +1,272 @@
+"""Prove an all-in-one package whole: its own list, each of its parts, its collections, and what its wheels close on."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO
+
+from bundler.adapters.read_archive import read_member
+from bundler.errors import BundleError
+from bundler.kinds.kind import Judge
+from bundler.kinds.offline import package
+from bundler.kinds.offline.lock import OfflineLock
+from bundler.kinds.offline.package import Package, PartFacts, lines_of
+from bundler.kinds.offline.places import COMPONENTS, FILE_LIST, LOCK, MANIFEST, MEMBERS, README, RECORDS, TARGET_ENV
+from bundler.kinds.reading import Interest, read_contents
+from bundler.model import bundle
+from bundler.model.closure import prove
+from bundler.model.contents import Contents
+from bundler.model.known_bad import package as package_name
+from bundler.model.verdict import Finding, Verdict
+from bundler.model.wheel_name import parse_wheel_name
+from bundler.payloads import COLLECTIONS
+from bundler.words import ARCHIVE
+
+_MOST_FINDINGS = 1000
+_LARGEST_COPY, _LARGEST_LIST = 128 << 20, 8 << 20
+_RECORDED = ("tag", "sha256", "SHA256SUMS")
+
+
+def is_text(path: str) -> bool:
+    """Say whether a file of a package is judged by its bytes: a small one of metadata/, or the README."""
+    return path.startswith("metadata/") or path == README
+
+
+@dataclass
+class _Aside:
+    """The archives of a package's parts, copied out while it is read, so that they can be judged by themselves."""
+
+    folder: Path
+    open: dict[str, BinaryIO] = field(default_factory=dict)
+
+    def __call__(self, path: str) -> BinaryIO | None:
+        name = path.removeprefix(f"{COMPONENTS}/")
+        if name == path or "/" in name or not name.endswith(ARCHIVE):
+            return None
+        self.open[name] = file = (self.folder / name).open("xb")
+        return file
+
+    def close(self) -> None:
+        """Write them out."""
+        for file in self.open.values():
+            file.close()
+
+
+def judge(path: Path, name: str, inner: Judge) -> Verdict:
+    """Judge one package, called `name`; `inner` judges the archives in it. Raises OSError if it cannot be read."""
+    with tempfile.TemporaryDirectory(prefix="aiws-bundle-verify-") as folder:
+        aside = _Aside(Path(folder))
+        try:
+            contents = read_contents(path, name, Interest(is_text, copy=aside))
+        except BundleError as error:
+            return Verdict(name, (Finding(error.message),))
+        finally:
+            aside.close()
+        try:
+            facts = package.parse(contents.texts.get(MANIFEST, b""))
+            lock = OfflineLock.parse(contents.texts.get(LOCK, b"").decode("utf-8", "replace"), LOCK)
+            findings = tuple(_told(_Examination(name, facts, lock, contents, Path(folder), inner).findings()))
+        except BundleError as error:
+            return Verdict(name, (Finding(error.message),), tar_sha256=contents.tar_sha256)
+    held = tuple(package_name(*parse_wheel_name(wheel.filename)[:2]) for wheel in contents.wheels)
+    size = sum(file.size or 0 for file in contents.files.values())
+    summary = (
+        "" if findings else f"{len(facts.parts)} parts, {len(contents.files)} files ({size / 1e6:.0f} MB), {facts.host}"
+    )
+    return Verdict(name, findings, summary, contents.tar_sha256, held)
+
+
+def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings, of very many the first."""
+    yield from islice(findings, _MOST_FINDINGS)
+    if next(findings, None) is not None:
+        yield Finding("… and more")
+
+
+@dataclass(frozen=True)
+class _Examination:
+    """What was read of a package, and where its parts' archives are."""
+
+    name: str
+    facts: Package
+    lock: OfflineLock
+    contents: Contents
+    folder: Path
+    inner: Judge
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that is wrong."""
+        yield from map(Finding, chain(self._named(), self.contents.unreadable, self._members(), self._listed()))
+        yield from self._parts()
+        yield from map(Finding, self._placed())
+        yield from self._collections()
+        yield from self._closed()
+
+    def _named(self) -> Iterator[str]:
+        if self.facts.name != self.name:
+            yield f"the file's name is not its own\n    expected {self.facts.name}\n    actual   {self.name}"
+        if self.contents.top != self.facts.name.removesuffix(ARCHIVE):
+            yield f"the top folder is {self.contents.top}, not {self.facts.name.removesuffix(ARCHIVE)}"
+        target = self.facts.target
+        host = f"{target.distro}-{target.version}-{target.arch}"
+        if not self.facts.name.endswith(f"-{host}{ARCHIVE}") or self.lock.facts.target != host:
+            yield f"{MANIFEST}, {LOCK} and the name tell of different hosts: {host}, {self.lock.facts.target}"
+
+    def _members(self) -> Iterator[str]:
+        """Compare the metadata with what the facts and the lock make of it."""
+        written = {
+            MANIFEST: package.render(self.facts),
+            TARGET_ENV: package.target_env(self.facts),
+            README: package.readme(self.facts),
+            LOCK: self.lock.render().encode(),
+        }
+        for path, content in written.items():
+            if path not in self.contents.texts:
+                yield f"missing: {path}"
+            elif self.contents.texts[path] != content:
+                yield f"{path}: is not as aiws-bundle writes it for such a package"
+
+    def _listed(self) -> Iterator[str]:
+        """Compare the files with the package's own list, and each folder with its digest."""
+        files = self.contents.files
+        digests = {p: f.sha256 for p, f in files.items() if f.sha256 and p != FILE_LIST}
+        if self.contents.texts.get(FILE_LIST) != lines_of(digests):
+            listed = _parsed(self.contents.texts.get(FILE_LIST, b""))
+            different = (
+                path for path in sorted(listed.keys() | digests.keys()) if listed.get(path) != digests.get(path)
+            )
+            for path in different:
+                yield f"{path}: {FILE_LIST} says {listed.get(path)}, the file is {digests.get(path)}"
+            if listed == digests:
+                yield f"{FILE_LIST}: is not as aiws-bundle writes it"
+        sized = {p: (f.size or 0, f.sha256) for p, f in files.items() if f.sha256}
+        for folder, found in package.collections_of(sized).items():
+            if self.facts.collections.get(folder) != found:
+                yield f"{folder}: {MANIFEST} tells of other files"
+        for folder in self.facts.collections.keys() - package.collections_of(sized).keys():
+            yield f"missing: {folder}, of which {MANIFEST} tells"
+
+    def _parts(self) -> Iterator[Finding]:
+        """Judge each part's archive, and compare what stands elsewhere with it."""
+        for part in self.facts.parts:
+            if not part.archive:
+                continue
+            archive = self.folder / part.asset
+            if not archive.is_file():
+                yield Finding(f"missing: {COMPONENTS}/{part.asset}")
+                continue
+            for finding in self.inner(archive, part.asset).findings:
+                yield Finding(f"{COMPONENTS}/{part.asset}: {finding.message}", finding.grade)
+            yield from map(Finding, chain(self._recorded(part), self._copied(part, archive), self._linked(part)))
+            if part.contents:
+                yield from map(Finding, self._same(part, archive))
+
+    def _recorded(self, part: PartFacts) -> Iterator[str]:
+        """Compare what metadata/components tells of a part with its archive."""
+        sha256 = self.contents.files[f"{COMPONENTS}/{part.asset}"].sha256 or ""
+        release = self.facts.component_releases.get(package.camel(part.component))
+        written = (f"{release.tag}\n" if release else "", f"{sha256}\n", lines_of({part.asset: sha256}).decode())
+        for word, text in zip(_RECORDED, written, strict=True):
+            path = f"{RECORDS}/{part.component}.{word}"
+            if self.contents.texts.get(path) != text.encode():
+                yield f"{path}: does not tell of {part.asset} as it is"
+
+    def _copied(self, part: PartFacts, archive: Path) -> Iterator[str]:
+        for inner, place in part.copies.items():
+            path = place.format(arch=self.facts.target.arch)
+            content, there = read_member(archive, part.asset, inner, _LARGEST_COPY), self.contents.files.get(path)
+            if content is None or there is None or there.sha256 != hashlib.sha256(content).hexdigest():
+                yield f"{path}: is not {inner} of {part.asset}"
+            elif there.executable != path.startswith("packages/bin/"):
+                yield f"{path}: it is {'' if there.executable else 'not '}executable"
+
+    def _linked(self, part: PartFacts) -> Iterator[str]:
+        for link in part.links:
+            path = link.format(asset=part.asset)
+            there = self.contents.files.get(path)
+            if there is None or there.link != "../" * path.count("/") + f"{COMPONENTS}/{part.asset}":
+                yield f"{path}: does not lead to {part.asset}"
+
+    def _same(self, part: PartFacts, archive: Path) -> Iterator[str]:
+        """Compare what a part's archive lists below packages/ with what stands there."""
+        listed = _parsed(read_member(archive, part.asset, bundle.FILE_LIST, _LARGEST_LIST) or b"")
+        for path, sha256 in listed.items():
+            there = self.contents.files.get(path)
+            if path.startswith("packages/") and (there is None or there.sha256 != sha256):
+                yield f"{path}: is not that of {part.asset}"
+
+    def _own(self) -> set[str]:
+        """The places of members, of parts' archives and of what stands of them elsewhere."""
+        own = set(MEMBERS)
+        for part in self.facts.parts:
+            if part.archive:
+                own |= {f"{COMPONENTS}/{part.asset}", *(f"{RECORDS}/{part.component}.{word}" for word in _RECORDED)}
+                own |= {link.format(asset=part.asset) for link in part.links}
+            own |= {place.format(arch=self.facts.target.arch) for place in part.copies.values()}
+        return own
+
+    def _packages(self) -> set[str]:
+        """The places of what parts consist of."""
+        if not any(part.contents for part in self.facts.parts):
+            return set()
+        return {*self.contents.below(f"{bundle.WHEELS}/"), *self.contents.below(f"{bundle.PYTHON}/")}
+
+    def _placed(self) -> Iterator[str]:
+        """Name what stands where nothing of the package has its place."""
+        own, packages, held = self._own(), self._packages(), dict(self.lock.sections)
+        places = [place for one in COLLECTIONS if one.COLLECTION in held for place in one.PLACES]
+        links = {link.format(asset=part.asset) for part in self.facts.parts for link in part.links}
+        linked = [place for one in COLLECTIONS if one.COLLECTION in held for place in one.LINKS]
+        programs = [place for one in COLLECTIONS if one.COLLECTION in held for place in one.PROGRAMS]
+        for path, file in self.contents.files.items():
+            if path not in own and path not in packages and not _within(path, places):
+                yield f"surplus: {path} has no place in such a package"
+            python = path.startswith(f"{bundle.PYTHON}/")
+            if file.link is not None and not (path in links or python or _within(path, linked)):
+                yield f"surplus: {path} is a link"
+            if file.executable and not (python or path.startswith("packages/bin/") or _within(path, programs)):
+                yield f"{path}: it is executable"
+
+    def _collections(self) -> Iterator[Finding]:
+        """What collections find of themselves, of what is not a part's."""
+        own = self._own() | self._packages()
+        rest = {path: file for path, file in self.contents.files.items() if path not in own}
+        contents = replace(self.contents, files=rest)
+        for _, one in self.lock.sections:
+            yield from one.findings(contents)
+
+    def _closed(self) -> Iterator[Finding]:
+        """Prove each closure with its wheels, and that every wheel is in one."""
+        wheels = {wheel.filename: wheel for wheel in self.contents.wheels}
+        for closure in self.facts.closures:
+            for filename in closure.wheels:
+                if filename not in wheels:
+                    yield Finding(f"missing: {bundle.WHEELS}/{filename}")
+            own = [wheels[name] for name in closure.wheels if name in wheels]
+            for message in prove(closure.requirements, own, closure.interpreter):
+                yield Finding(message, "closure")
+        named = {filename for closure in self.facts.closures for filename in closure.wheels}
+        for filename in sorted(wheels.keys() - named):
+            yield Finding(f"surplus: {bundle.WHEELS}/{filename}, which no requirement leads to", "closure")
+
+
+def _within(path: str, places: list[str]) -> bool:
+    """Say whether a path is one of `places`, or below one that ends with a slash; a `*` stands for a part of a name."""
+    return any(
+        path.startswith(place)
+        if place.endswith("/")
+        else fnmatchcase(path, place) and path.count("/") == place.count("/")
+        for place in places
+    )
+
+
+def _parsed(content: bytes) -> dict[str, str]:
+    """Path -> SHA-256 of a list that `sha256sum -c` reads."""
+    lines = (line.partition("  ") for line in content.decode("utf-8", "replace").splitlines())
+    return {path: sha256 for sha256, _, path in lines}

@@ -1,0 +1,87 @@
+"""Lock all-in-one packages: find out what their collections are, section by section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from bundler.adapters.workspace import Workspace
+from bundler.errors import BundleError
+from bundler.kinds.kind import LockOptions
+from bundler.kinds.offline.component import OfflineComponent
+from bundler.kinds.offline.lock import LockFacts, OfflineLock, digest
+from bundler.model.hosts import Hosts
+from bundler.model.outcome import Outcome
+from bundler.model.target import Target
+from bundler.payloads import COLLECTIONS
+from bundler.payloads.collection import Collection
+from bundler.session import Network, Session
+
+_SECTIONS = {module.COLLECTION: module for module in COLLECTIONS}
+
+
+def lock_packages(
+    components: Sequence[OfflineComponent],
+    hosts: Hosts,
+    session: Session,
+    selectors: Sequence[str],
+    options: LockOptions,
+) -> Sequence[Outcome]:
+    """Lock every selected target whose lock does not match, or all with `upgrade`.
+
+    Sections whose choices did not change keep their pins without `upgrade`. A target that fails keeps its old lock and
+    does not stop the others.
+    """
+    workspace, made = session.workspace(), []
+    with session.network() as network:
+        for one in components:
+            for target in one.targets(hosts, selectors):
+                state, before = one.state_of(workspace, target)
+                if state.state == "current" and not options.upgrade:
+                    made.append(state)
+                    continue
+                session.progress.say(f"locking {one.name}: {target.name}")
+                try:
+                    kept = None if options.upgrade else before
+                    made.append(_lock(workspace, one, target, kept, session, network))
+                except BundleError as error:
+                    made.append(replace(state, state="failed", error=error))
+    return made
+
+
+def _lock(
+    workspace: Workspace,
+    one: OfflineComponent,
+    target: Target,
+    before: OfflineLock | None,
+    session: Session,
+    network: Network,
+) -> Outcome:
+    sections = tuple(_locked(one, target, before, session, network))
+    choices = {name: digest(choice, target) for name, choice in sorted(one.manifest.sections.items())}
+    lock = OfflineLock(LockFacts(one.component, target.name, choices), sections)
+    text, name = lock.render(), one.lock_name(target)
+    OfflineLock.parse(text, name)  # what came from outside must be fit to stand in a lock
+    things = sum(len(held) for held in lock.versions().values())
+    outcome = Outcome(one.name, target.name, "locked", packages=things, named=one.name)
+    if text == workspace.lock_text(name):
+        return replace(outcome, state="unchanged")
+    workspace.write_lock(name, text)
+    return outcome
+
+
+def _locked(
+    one: OfflineComponent, target: Target, before: OfflineLock | None, session: Session, network: Network
+) -> Iterator[tuple[str, Collection]]:
+    """Each section of the manifest, locked anew if its choices changed."""
+    old = dict(before.sections) if before else {}
+    known = before.facts.choices if before else {}
+    for name, module in _SECTIONS.items():
+        choice = one.manifest.sections.get(name)
+        if choice is None:
+            continue
+        if name in old and known.get(name) == digest(choice, target):
+            yield name, old[name]
+        else:
+            session.progress.say(f"locking {one.name}: {target.name}, {name}")
+            yield name, module.lock(choice, target, session, network)

@@ -1,0 +1,197 @@
+"""The manifest of an all-in-one package: what it consists of, and what leads its consumers to what is in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, make_dataclass
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+
+from bundler.kinds.offline.places import MIRROR
+from bundler.model.document import Document
+from bundler.model.manifest_schema import Schema
+from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
+from bundler.model.target import Target
+from bundler.model.validation import validate
+from bundler.model.variables import NAME_PATTERN
+from bundler.payloads import COLLECTIONS
+from bundler.payloads.collection import CollectionChoice
+from bundler.words import PATH_PART, Address, ComponentName, PlainPath, Repository
+
+_MOST_PARTS = 50
+_NOT_EXPORTED = re.compile("(BASH|LD|PROMPT|SHELL|IFS|ENV|PATH|PS[0-9]|PYTHON[A-Z]*|PERL.*|GIT)(_.*)?")
+
+Selector: TypeAlias = Annotated[str, Field(title="a target or a word for several", examples=["debian-12"])]
+
+
+def _place(*folders: str) -> AfterValidator:
+    """A path below one of these folders, in which {arch} may stand."""
+
+    def check(value: str) -> str:
+        plain = value.replace("{arch}", "amd64").replace("{asset}", "asset")
+        if not re.fullmatch(rf"({'|'.join(folders)})(/({PATH_PART}|https:))+", plain):
+            raise ValueError(f"a path below {' or '.join(folders)}; {{arch}} may stand in it")
+        return value
+
+    return AfterValidator(check)
+
+
+def _exported(values: dict[str, str]) -> dict[str, str]:
+    """Variables none of which makes a shell or a program do something else."""
+    if bad := next(filter(_NOT_EXPORTED.fullmatch, values), None):
+        raise ValueError(f"{bad} is not to be set for everything that an installation runs")
+    return values
+
+
+Copy: TypeAlias = Annotated[
+    str,
+    StringConstraints(max_length=300),
+    _place("metadata", "packages/bin"),
+    Field(title="a path below metadata/ or packages/bin/", examples=["packages/bin/demo.{arch}"]),
+]
+Link: TypeAlias = Annotated[
+    str,
+    StringConstraints(max_length=300),
+    _place(MIRROR),
+    Field(title=f"a path below {MIRROR}/", examples=[f"{MIRROR}/https:/example.org/latest/{{asset}}"]),
+]
+Exported: TypeAlias = Annotated[
+    str,
+    StringConstraints(max_length=300, pattern=r"^(?:[A-Za-z0-9._:/@+=,-]|\$\{ROOT\})+$"),
+    Field(title="a value of letters, digits and ._:/@+=,- in which ${ROOT} may stand", examples=["${ROOT}/repos/demo"]),
+]
+Variable: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=NAME_PATTERN, max_length=64),
+    Field(title="a variable of capital letters, digits and underscores", examples=["DEMO_FOLDER"]),
+]
+Folder: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{PATH_PART}$", max_length=100),
+    Field(title="a folder's name", examples=["demo"]),
+]
+Held: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z]+/\S+$", max_length=200),
+    Field(title="a section and the name of a thing in it", examples=["files/demo"]),
+]
+
+
+Told: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*$", max_length=64),
+    Field(title="a word of letters and digits", examples=["demo"]),
+]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Another component of this folder of manifests: its archive, what is in that, or both."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
+    manifest: Annotated[ComponentName, Field(description="The component: the file stem of its manifest.")]
+    archive: Annotated[
+        bool, Field(description="Whether its archive stands in packages/components, as consumers ask for it.")
+    ] = True
+    contents: Annotated[
+        bool, Field(description="Whether its packages stand in packages/ as well, beside those of other parts.")
+    ] = False
+    copies: Annotated[
+        dict[PlainPath, Copy],
+        Field(default_factory=dict, description="Files of its archive that stand elsewhere too: path, and where."),
+    ] = field(default_factory=dict)
+    links: Annotated[
+        tuple[Link, ...],
+        Field(description="Where links lead to its archive, for who asks for it by a path; {asset} is its file name."),
+    ] = ()
+
+
+@dataclass(frozen=True)
+class OfflineKeys:
+    """The all-in-one package: everything that a host without a network installs from; without what collections add."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
+    kind: Annotated[Literal["offline"], Field(description="What sort of component this is.")]
+    component: Annotated[
+        ComponentName, Field(description="The component's name, with which its archives' names begin.")
+    ]
+    repository: Annotated[Repository, Field(description="The repository that the archives are released in.")]
+    asset: Annotated[
+        str,
+        StringConstraints(max_length=200),
+        template("distro", "version", "arch"),
+        Field(
+            title="a file name with {distro}, {version} and {arch}",
+            description="The archives' file names; {distro}, {version} and {arch} are filled in for each target.",
+            examples=["demo-{distro}-{version}-{arch}.tar.gz"],
+        ),
+    ]
+    parts: Annotated[
+        tuple[Part, ...],
+        Field(min_length=1, max_length=_MOST_PARTS, description="The other components that it carries."),
+    ]
+    targets: Annotated[
+        tuple[Selector, ...] | None,
+        Field(min_length=1, description="The targets that it is for, or words that mean them. Without it: all."),
+    ] = None
+    latest: Annotated[
+        bool | None, Field(description="Whether GitHub shows its releases as the latest. Without it: by their tag.")
+    ] = None
+    exports: Annotated[
+        dict[Variable, Exported],
+        AfterValidator(_exported),
+        Field(default_factory=dict, description="Variables that target.env exports; ${ROOT} is the unpacked package."),
+    ] = field(default_factory=dict)
+    redirects: Annotated[
+        dict[Address, Folder],
+        Field(default_factory=dict, description="Addresses that git shall not ask: the folder below repos/ for each."),
+    ] = field(default_factory=dict)
+    versions: Annotated[
+        dict[Told, Held],
+        Field(default_factory=dict, description="Versions that manifest.json tells: a name, and what has it."),
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Offline(OfflineKeys):
+    """The all-in-one package. `sections` are the collections that it asks for, by the key that does so."""
+
+    sections: Mapping[str, CollectionChoice] = field(default_factory=dict)
+
+    def asset_name(self, target: Target) -> str:
+        """The archive's file name for `target`."""
+        return self.asset.format(distro=target.distro, version=target.version, arch=target.arch)
+
+
+_SECTIONS = {module.COLLECTION: module for module in COLLECTIONS}
+
+
+def _first_line(model: type[object]) -> str:
+    return (model.__doc__ or "").partition("\n")[0]
+
+
+def _file() -> type[OfflineKeys]:
+    """The class of the whole file: each collection's section is a key more."""
+    sections = [
+        (name, module.CHOICE | None, field(default=None, metadata={"description": _first_line(module.CHOICE)}))
+        for name, module in _SECTIONS.items()
+    ]
+    text = "The all-in-one package: everything that a host without a network installs from."
+    return make_dataclass("OfflineFile", sections, bases=(OfflineKeys,), namespace={"__doc__": text}, frozen=True)
+
+
+OfflineFile = _file()
+
+
+def parse(document: Document) -> Offline:
+    """Validate a manifest. Raises ManifestError with every problem."""
+    values = vars(validate(document, adapter_of(OfflineFile)))
+    keys = {name: value for name, value in values.items() if name not in _SECTIONS}
+    return Offline(**keys, sections={name: values[name] for name in _SECTIONS if values[name] is not None})
+
+
+def schema() -> Mapping[str, object]:
+    """The JSON Schema of such manifests, with the sections of collections."""
+    return Schema.of(adapter_of(OfflineFile)).root

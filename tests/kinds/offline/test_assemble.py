@@ -1,0 +1,219 @@
+"""An all-in-one package of wheelhouses: assembled, verified, published under its own tags, and refused when changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bundler.adapters.archive import write_archive
+from bundler.model.bundle import Bundle, Entry, File, Folder, Link, Slice, text_file
+from tests.world import World, make_wheel
+
+OFFLINE = """\
+kind: offline
+component: demo-offline
+repository: example/demo
+asset: demo-offline-{distro}-{version}-{arch}.tar.gz
+parts:
+  - manifest: litellm
+    contents: true
+    copies: {metadata/runtime.env: metadata/litellm-runtime.env}
+    links: ["packages/mirror/https:/example.org/latest/{asset}"]
+  - {manifest: agent, archive: false, contents: true}
+exports: {DEMO_SOURCE: "${ROOT}/repos/demo"}
+redirects: {https://example.org/demo/skills.git: skills}
+"""
+AGENT = """\
+kind: wheelhouse
+component: agent
+repository: example/agent
+asset: agent-runtime-{distro}-{version}-{arch}.tar.gz
+requirement: agent==0.1
+bootstrap: [pip>=25.1]
+released: false
+targets: [debian-12]
+"""
+ASSET = "demo-offline-debian-12-amd64.tar.gz"
+TOP = ASSET.removesuffix(".tar.gz")
+
+
+@pytest.fixture
+def package(unlocked: World) -> World:
+    """A world whose package is locked and assembled; its agent wants another aiohttp than litellm."""
+    make_wheel(unlocked.index.folder, "agent", "0.1", ["aiohttp==4.0"])
+    make_wheel(unlocked.index.folder, "aiohttp", "4.0")
+    litellm = (unlocked.root / "manifests" / "litellm.yaml").read_text()
+    make_wheel(unlocked.index.folder, "litellm", "1.0", ["orjson>=3; extra == 'proxy'", "aiohttp<4"])
+    unlocked.write("litellm.yaml", litellm)
+    unlocked.write("agent.yaml", AGENT)
+    unlocked.write("offline.yaml", OFFLINE)
+    for component in ("litellm", "agent", "offline"):
+        done = unlocked.run("lock", "debian-12-amd64", "--component", component)
+        assert done.code == 0, done.err
+    done = unlocked.run("assemble", "debian-12-amd64")
+    assert done.code == 0, done.err
+    return unlocked
+
+
+def unpacked(world: World) -> Path:
+    """The package's folder, unpacked by tar."""
+    folder = world.root / "unpacked"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    subprocess.run(["tar", "-xzf", str(world.dist / ASSET)], cwd=folder, check=True)
+    return folder / TOP
+
+
+def packed(world: World, folder: Path) -> Path:
+    """A package of what a folder holds now, as this tool would write it, with a list that agrees."""
+
+    def entry(path: Path) -> Entry:
+        inner = str(path.relative_to(folder))
+        if path.is_symlink():
+            return Link(inner, str(path.readlink()))
+        if path.is_dir():
+            return Folder(inner)
+        file = text_file(inner, path.read_bytes(), executable=bool(path.stat().st_mode & 0o100))
+        return replace(file, content=Slice(str(path), 0, file.size))
+
+    entries = [entry(path) for path in sorted(folder.rglob("*"))]
+    archive = world.root / "changed" / ASSET
+    archive.parent.mkdir(exist_ok=True)
+    with archive.open("wb") as file:
+        write_archive(Bundle.of(TOP, entries), file, 315532800, lambda: False)
+    return archive
+
+
+def relisted(folder: Path) -> None:
+    """Write the package's list anew, as who changed a file would."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink() and p.name != "files.sha256"]
+    digests = {str(path.relative_to(folder)): text_file("", path.read_bytes()) for path in files}
+    lines = [f"{file.sha256}  {path}\n" for path, file in sorted(digests.items()) if isinstance(file, File)]
+    (folder / "metadata" / "files.sha256").write_text("".join(lines))
+
+
+def test_the_package_holds_each_part_once_and_everything_is_where_consumers_look(package: World) -> None:
+    folder = unpacked(package)
+    wheels = {path.name for path in (folder / "packages" / "pip").iterdir()}
+    assert {"aiohttp-3.0-py3-none-any.whl", "aiohttp-4.0-py3-none-any.whl"} <= wheels, "each part has its own"
+    archive = folder / "packages" / "components" / "litellm-runtime-debian-12-amd64.tar.gz"
+    assert not list(archive.parent.glob("agent*"))
+    assert (folder / "packages" / "python").is_dir()
+    link = folder / "packages/mirror/https:/example.org/latest" / archive.name
+    assert link.is_symlink() and link.read_bytes() == archive.read_bytes()
+    assert (folder / "metadata/litellm-runtime.env").read_text() == "LITELLM_PACKAGE_SPEC=litellm[proxy]==1.0\n"
+    subprocess.run(["sha256sum", "--quiet", "-c", "metadata/files.sha256"], cwd=folder, check=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "metadata", "packages"]
+
+
+def test_target_env_begins_as_the_bootstrap_reads_it_and_exports_below_root(package: World) -> None:
+    folder = unpacked(package)
+    lines = (folder / "metadata/target.env").read_text().splitlines()
+    assert lines[:3] == ["DISTRO_ID=debian", "DISTRO_VERSION=12", "ARCH=amd64"]
+    script = "set -a; ROOT=/r; . metadata/target.env; echo $DEMO_SOURCE; git config --get-all url.file:///r/repos/skills.insteadOf"
+    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["/r/repos/demo", "https://example.org/demo/skills.git"]
+
+
+def test_manifest_json_has_a_key_a_line_and_covers_every_folder(package: World) -> None:
+    text = (unpacked(package) / "metadata/manifest.json").read_text()
+    assert '\n  "target": {\n    "distro": "debian",\n    "version": "12",\n    "arch": "amd64"\n  },\n' in text
+    facts = json.loads(text)
+    assert list(facts["collections"]) == ["packages/components", "packages/pip"]
+    assert facts["componentReleases"]["litellm"]["repo"] == "example/litellm"
+    assert facts["packageVersion"] == facts["inputs"][:12]
+
+
+def test_it_verifies_is_inspected_and_made_once(package: World) -> None:
+    done = package.run("verify", str(package.dist / ASSET))
+    assert done.code == 0, done.out + done.err
+    assert package.run("--json", "inspect", str(package.dist / ASSET)).json()["parts"] == [
+        {"component": "litellm", "asset": "litellm-runtime-debian-12-amd64.tar.gz"},
+        {"component": "agent", "asset": "agent-runtime-debian-12-amd64.tar.gz"},
+    ]
+    again = package.run("--json", "assemble", "debian-12-amd64")
+    assert [one["state"] for one in again.json()["archives"]] == ["unchanged"]
+    assert package.run("verify", "dist").code == 0
+
+
+def test_the_same_locks_make_the_same_bytes_elsewhere(package: World, tmp_path: Path) -> None:
+    before = (package.dist / ASSET).read_bytes()
+    assert (
+        package.run("assemble", "debian-12-amd64", "--out", str(tmp_path / "other"), "--offline", TZ="Asia/Tokyo").code
+        == 0
+    )
+    assert (tmp_path / "other" / ASSET).read_bytes() == before
+
+
+def test_build_makes_the_runtime_only(package: World) -> None:
+    assert package.run("build", "debian-12-amd64", "--out", "runtime").code == 0
+    assert sorted(path.name for path in (package.root / "runtime").iterdir()) == [
+        "SHA256SUMS",
+        "litellm-runtime-debian-12-amd64.tar.gz",
+    ]
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "a wheel of another": lambda folder: next((folder / "packages/pip").glob("aiohttp-3*")).write_bytes(b"other"),
+    "no wheel": lambda folder: next((folder / "packages/pip").glob("agent-*")).unlink(),
+    "another archive": lambda folder: next((folder / "packages/components").iterdir()).write_bytes(b"other"),
+    "no archive": lambda folder: next((folder / "packages/components").iterdir()).unlink(),
+    "a file nobody put there": lambda folder: (folder / "packages/x").touch(),
+    "another host": lambda folder: (folder / "metadata/target.env").write_text("DISTRO_ID=debian\n"),
+    "a link elsewhere": lambda folder: _relink(next((folder / "packages/mirror").rglob("litellm*"))),
+    "another record": lambda folder: (folder / "metadata/components/litellm.tag").write_text("runtime-0\n"),
+    "another runtime.env": lambda folder: (folder / "metadata/litellm-runtime.env").write_text("true\n"),
+    "no list": lambda folder: (folder / "metadata/manifest.json").write_text("{}"),
+}
+
+
+def _relink(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("../" * 5 + "metadata/manifest.json")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_is_changed_is_found(package: World, change: str) -> None:
+    folder = unpacked(package)
+    assert package.run("verify", str(packed(package, folder))).code == 0, "packed again it is the same"
+    CHANGES[change](folder)
+    relisted(folder)
+    done = package.run("verify", str(packed(package, folder)))
+    assert done.code in (1, 3), done.out
+    assert "Traceback" not in done.err
+
+
+def test_a_package_under_another_name_is_refused(package: World) -> None:
+    other = package.root / "demo-offline-debian-13-amd64.tar.gz"
+    shutil.copy(package.dist / ASSET, other)
+    assert package.run("verify", str(other)).code == 3
+
+
+def test_what_is_not_locked_is_told_with_the_commands_that_lock_it(package: World) -> None:
+    done = package.run("assemble", "debian-13-amd64")
+    assert done.code == 2
+    assert "aiws-bundle lock debian-13-amd64 --component offline" in done.err
+    package.write("agent.yaml", AGENT.replace("agent==0.1", "agent==0.2"))
+    done = package.run("assemble", "debian-12-amd64")
+    assert done.code == 2
+    assert "agent" in done.err
+
+
+def test_a_part_that_there_is_not_is_told_with_its_line(package: World) -> None:
+    package.write("offline.yaml", OFFLINE.replace("manifest: agent", "manifest: agnt"))
+    done = package.run("check")
+    assert done.code == 2
+    assert "offline.yaml:10" in done.out + done.err
+
+
+def test_two_things_at_one_place_are_refused(package: World) -> None:
+    package.write("offline.yaml", OFFLINE.replace("metadata/litellm-runtime.env", "metadata/target.env"))
+    done = package.run("assemble", "debian-12-amd64")
+    assert done.code in (2, 3)
+    assert "metadata/target.env" in done.err
