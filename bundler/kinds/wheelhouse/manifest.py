@@ -26,7 +26,7 @@ from bundler.model.variables import (
 )
 from bundler.payloads import SECTIONS, VARIABLES
 from bundler.payloads.payload import Choice
-from bundler.words import Address, Commit, ComponentName, ProjectName, Repository, Sha256, Spec, Wanted
+from bundler.words import Address, Commit, ComponentName, ProjectName, PythonVersion, Repository, Sha256, Spec, Wanted
 
 _MOST_OVERRIDES = 50
 _MOST_STARTUP, _MOST_BAD = 50, 100
@@ -84,8 +84,11 @@ class Override:
         Spec | None, Field(description="The component's own package there, pinned to another version.")
     ] = None
     python: Annotated[
-        Literal["portable", "system"] | None,
-        Field(description="The Python there: a portable one that the archive carries (python.yaml), or the host's."),
+        Literal["portable", "system"] | PythonVersion | None,
+        Field(
+            description="The Python there: a portable one that the archive carries (python.yaml), or the host's own; "
+            "a version is the host's, where `targets.yaml` has another."
+        ),
     ] = None
     source: Annotated[
         Literal["index"] | None, Field(description="`index`: the component's own wheel is not built from source there.")
@@ -203,7 +206,8 @@ class WheelhouseKeys:
     def system_python(self, target: Target) -> str | None:
         """The version of the host's own Python that serves on `target`; None: the archive carries a portable one."""
         chosen = [one.python for one in self.overrides if one.python and selects(one.targets, target)]
-        return None if chosen[-1:] == ["portable"] else target.system_python
+        said = chosen[-1] if chosen else "system"
+        return {"portable": None, "system": target.system_python}.get(said, said)
 
     def asset_name(self, target: Target) -> str:
         """The archive's file name for `target`."""
