@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from bundler.payloads import files, prisma, python, wheels
+from bundler.payloads import browsers, files, prisma, python, wheels
 from bundler.payloads.collection import CollectionModule
 from bundler.payloads.payload import Parts, Payload, PayloadModule, SectionModule
 
@@ -18,7 +18,10 @@ PAYLOADS: tuple[PayloadModule, ...] = (
     prisma,
 )
 
-COLLECTIONS: tuple[CollectionModule, ...] = (files,)
+COLLECTIONS: tuple[CollectionModule, ...] = (
+    files,
+    browsers,
+)
 
 
 def _has_section(module: PayloadModule) -> TypeGuard[SectionModule]:
