@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from bundler.payloads import browsers, files, prisma, python, wheels
+from bundler.payloads import browsers, files, images, prisma, python, wheels
 from bundler.payloads.collection import CollectionModule
 from bundler.payloads.payload import Parts, Payload, PayloadModule, SectionModule
 
@@ -21,6 +21,7 @@ PAYLOADS: tuple[PayloadModule, ...] = (
 COLLECTIONS: tuple[CollectionModule, ...] = (
     files,
     browsers,
+    images,
 )
 
 
