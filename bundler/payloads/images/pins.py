@@ -159,7 +159,7 @@ def fetch_blobs(blobs: Sequence[BlobPin], what: str, registry: Registry | None, 
     Raises UnreachableError, IntegrityError.
     """
     store, parts = session.store(), []
-    with session.progress.task(what, sum(blob.size for blob in blobs)) as task:
+    with session.progress.task(what, sum(blob.size for blob in blobs), brief=True) as task:
         for blob in blobs:
             pin = Pin(f"{what}, {blob.digest}", blob.sha256, blob.size, "")
             if registry is None:
