@@ -163,6 +163,14 @@ def test_what_all_targets_share_is_fetched_once_though_they_are_locked_at_once(
     assert [len(server.asked(path)) for path in (ZIP_PATH, SUMS_PATH, TTYD_PATH)] == [1, 1, 1]
 
 
+def test_every_field_is_filled_in_for_the_target(network: Network, server: Server, tmp_path: Path) -> None:
+    server.script("/1.7.7/debian/12/arm64/aarch64", Reply(elf(183)))
+    address = f"{HOST}/{{version}}/{{distro}}/{{distro-version}}/{{arch}}/{{machine}}"
+    path = "packages/bin/{distro}-{distro-version}-{arch}-{machine}-{version}"
+    (one,) = lock(tmp_path, network, {**TTYD, "address": address, "path": path}, target=ARM64).file
+    assert one.path == "packages/bin/debian-12-arm64-aarch64-1.7.7"
+
+
 def test_a_target_has_what_is_meant_for_it(network: Network, tmp_path: Path) -> None:
     assert lock(tmp_path, network, {**TTYD, "targets": ["arm64"]}) == LockedFiles(())
 
