@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from bundler.errors import UnreachableError, UsageError
 from bundler.progress import Progress, Silent
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bundler.adapters.store import Store
     from bundler.adapters.workspace import Workspace
     from bundler.model.pin import Pin
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,20 @@ class Network:
         self._index: Index | None = None
         self._registry: str | None = None
         self._lock = threading.Lock()
+        self._found: dict[Hashable, Future[object]] = {}
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What `find` returns: it is called by the first that asks with this key; the others wait for it."""
+        with self._lock:
+            first = key not in self._found
+            found = self._found.setdefault(key, Future())
+        if first:
+            try:
+                found.set_result(find())
+            except BaseException as error:
+                found.set_exception(error)
+                raise
+        return cast("T", found.result())
 
     @property
     def index_address(self) -> str:

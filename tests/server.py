@@ -29,7 +29,8 @@ class Reply:
 
     `length` is announced instead of the true one, 0 announces none; `drop_after` cuts the connection after so many
     bytes of the body; `start` is where a 206 claims to begin; `silent` answers nothing at all; `pause` is waited
-    between pieces of `piece` bytes; `login` is asked for (user, password).
+    between pieces of `piece` bytes; `login` is asked for (user, password); `bearer` is a token that is asked for, with
+    the challenge (WWW-Authenticate) that says so.
     """
 
     body: bytes = b""
@@ -44,6 +45,7 @@ class Reply:
     pause: float = 0.0
     piece: int = 1 << 16
     login: tuple[str, str] | None = None
+    bearer: tuple[str, str] | None = None
 
 
 def redirect(address: str, status: int = 302) -> Reply:
@@ -178,6 +180,8 @@ def _answer(handler: BaseHTTPRequestHandler, server: Server, asked: Asked, reply
         return
     if reply.login and asked.headers.get("authorization") != _basic(reply.login):
         reply = Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="test"'})
+    if reply.bearer and asked.headers.get("authorization") != f"Bearer {reply.bearer[0]}":
+        reply = Reply(status=401, headers={"WWW-Authenticate": reply.bearer[1]})
     body, status, headers = reply.body, reply.status, {"Content-Type": "application/octet-stream"}
     if "range" in asked.headers and reply.ranges and status == 200:
         if asked.offset >= len(body):

@@ -1,7 +1,8 @@
-"""Compressed streams in, piece by piece: gzip (RFC 1952) as every program reads it, and zstandard (RFC 8878)."""
+"""Compressed streams in, piece by piece: gzip (RFC 1952) as every program reads it, zstandard (RFC 8878) and xz."""
 
 from __future__ import annotations
 
+import lzma
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -20,6 +21,7 @@ _EXTRA, _NAME, _COMMENT = 4, 8, 16
 _KNOWN_FLAGS = 1 | _EXTRA | _NAME | _COMMENT
 _END = struct.Struct("<II")
 _ZSTD_WINDOW = 1 << 27
+_XZ_MEMORY = 1 << 27
 _BROKEN: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub calls the class an instance
 # Text and programs shrink to a twentieth at the most. What unpacks to far more takes time that its size does not tell.
 _MOST_GROWTH, _FREE_GROWTH = 200, 64 << 20
@@ -72,6 +74,25 @@ def unzstd(file: BinaryIO, name: str) -> Iterator[bytes]:
         raise IntegrityError(f"{name}: not a whole archive: {error}") from error
     if not frame.eof:
         raise IntegrityError(f"{name}: not a whole archive: its compressed data is cut short")
+
+
+def unxz(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """Yield what an xz file (https://tukaani.org/xz/xz-file-format.txt) of one stream holds.
+
+    Raises IntegrityError if it is damaged or cut short, wants more than 128 MiB for it, or anything follows it.
+    """
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+    try:
+        while not decompressor.eof:
+            data = file.read(_CHUNK) if decompressor.needs_input else b""
+            if decompressor.needs_input and not data:
+                raise IntegrityError(f"{name}: not a whole archive: its compressed data is cut short")
+            if piece := decompressor.decompress(data, _PIECE):
+                yield piece
+    except lzma.LZMAError as error:
+        raise IntegrityError(f"{name}: not a whole archive: {error}") from error
+    if decompressor.unused_data or file.read(1):
+        raise IntegrityError(f"{name}: not a whole archive: data follows the compressed data")
 
 
 def bounded(pieces: Iterator[bytes], compressed: int, name: str) -> Iterator[bytes]:

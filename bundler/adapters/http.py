@@ -120,6 +120,10 @@ class Http:
         """
         return self._credentials.sign_in(address)
 
+    def is_mirrored(self, address: str) -> bool:
+        """Say whether a mirror stands in for an address."""
+        return best_mirror(self._mirrors, address) is not None
+
     def get(self, address: str, accept: str, limit: int) -> Page:
         """Fetch a page of at most `limit` bytes, with retries. Raises UnreachableError, IntegrityError."""
         return retrying(lambda: self._get(address, accept, limit))

@@ -7,29 +7,32 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundler.adapters.decompress import bounded, gunzipped, unzstd
+from bundler.adapters.decompress import bounded, gunzipped, unxz, unzstd
 from bundler.adapters.regular import open_regular
 from bundler.adapters.tar_reader import Reader
 from bundler.errors import IntegrityError
 
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP, _ZSTD, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0"
 
 
 @contextmanager
-def open_archive(path: Path, name: str, *, zstd: bool = False) -> Iterator[Reader]:
-    """Open a `.tar.gz`, or where `zstd` allows it a `.tar.zst`, by what its first bytes are; errors call it `name`.
+def open_archive(path: Path, name: str, *, zstd: bool = False, xz: bool = False) -> Iterator[Reader]:
+    """Open a `.tar.gz`, or where it is allowed a `.tar.zst` or `.tar.xz`, by its first bytes; errors call it `name`.
 
-    Raises IntegrityError if it is neither, UsageError if it is no regular file, OSError if it cannot be read.
+    Raises IntegrityError if it is none of these, UsageError if it is no regular file, OSError if it cannot be read.
     """
     with open_regular(path) as file:
-        magic = file.read(len(_ZSTD))
+        magic = file.read(len(_XZ))
         file.seek(0)
         if magic.startswith(_GZIP):
             pieces = gunzipped(file, name)
-        elif zstd and magic == _ZSTD:
+        elif zstd and magic.startswith(_ZSTD):
             pieces = unzstd(file, name)
+        elif xz and magic == _XZ:
+            pieces = unxz(file, name)
         else:
-            raise IntegrityError(f"{name}: {'neither gzip nor zstandard' if zstd else 'not gzip'}")
+            others = [word for word, allowed in (("zstandard", zstd), ("xz", xz)) if allowed]
+            raise IntegrityError(f"{name}: {' nor '.join(('neither gzip', *others)) if others else 'not gzip'}")
         yield Reader(name, bounded(pieces, os.fstat(file.fileno()).st_size, name))
 
 

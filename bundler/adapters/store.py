@@ -118,6 +118,39 @@ class Store:
             self._keep(partial, final)
         return final
 
+    def find(self, name: str, address: str, http: Source, limit: int) -> Path:
+        """Return where the file is that `address` has now, whatever it is; the path's last part is its SHA-256.
+
+        Raises IntegrityError if it has more than `limit` bytes, UnreachableError.
+        """
+        partial = private_folder(self.root, "partial") / f"found-{hashlib.sha256(address.encode()).hexdigest()}"
+        with own_lock(partial.with_suffix(".lock")):
+            try:
+                final = self.path(retrying(lambda: self._found(name, address, http, limit, partial)))
+                self._keep(partial, final)
+            finally:
+                partial.unlink(missing_ok=True)
+        return final
+
+    def _found(self, name: str, address: str, http: Source, limit: int, partial: Path) -> str:
+        """Write what `address` has to `partial`; return its SHA-256."""
+        digest, size = hashlib.sha256(), 0
+        with open_own(partial, fresh=True) as file:
+            with http.stream(address) as body:
+                for chunk in body.chunks:
+                    size += len(chunk)
+                    if size > limit:
+                        raise IntegrityError(f"{name}: larger than {limit} bytes\n  from     {redact(address)}")
+                    if self._cancelled():
+                        raise UnreachableError("interrupted")
+                    file.write(chunk)
+                    digest.update(chunk)
+            if body.total is not None and size < body.total:
+                raise TransientError(f"{redact(address)}: ended after {size} of {body.total} bytes")
+            file.flush()
+            os.fsync(file.fileno())
+        return digest.hexdigest()
+
     def join(self, blob: Blob, parts: Sequence[Path]) -> Path:
         """Return the path of the file that `parts` are in their order. Raises IntegrityError if it is another one."""
         if taken := self.take(blob):

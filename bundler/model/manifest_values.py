@@ -38,6 +38,23 @@ def template(*fields: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def filled(*fields: str) -> AfterValidator:
+    """A text in which any of `fields` may stand in braces, any number of times, and nothing else in braces."""
+
+    def check(value: str) -> str:
+        try:
+            parts = list(string.Formatter().parse(value))
+        except ValueError as error:
+            raise ValueError(f"not a template: {error}") from error
+        there = ", ".join(f"{{{field}}}" for field in fields)
+        for _, field, spec, conversion in parts:
+            if field is not None and (field not in fields or spec or conversion):
+                raise ValueError(f"{{{field}}} cannot be filled in as it stands; there are {there}")
+        return value
+
+    return AfterValidator(check)
+
+
 def engine_address(value: str) -> str:
     """An address with {commit}, {platform} and {engine}, each once."""
     try:

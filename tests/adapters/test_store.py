@@ -507,3 +507,37 @@ def test_a_discarded_file_is_fetched_anew(server: Server, http: Http, store: Sto
     assert not store.has(BLOB)
     fetch(store, http, address)
     assert len(server.requests) == 2
+
+
+# What an address has now
+
+
+def test_what_an_address_has_is_found_under_its_digest(server: Server, http: Http, store: Store) -> None:
+    address = server.script("/a.zip", Reply(CONTENT))
+    path = store.find("a.zip", address, http, len(CONTENT))
+    assert path == store.path(BLOB.sha256) and path.read_bytes() == CONTENT
+    assert store.find("a.zip", address, http, len(CONTENT)) == path
+    assert files_in(store) == [BLOB.sha256]
+
+
+@pytest.mark.parametrize("reply", [Reply(CONTENT), Reply(CONTENT, length=0), Reply(CONTENT, chunked=True)])
+def test_what_is_larger_than_the_limit_is_not_taken_in(server: Server, http: Http, store: Store, reply: Reply) -> None:
+    with pytest.raises(IntegrityError, match="larger than"):
+        store.find("a.zip", server.script("/a.zip", reply), http, len(CONTENT) - 1)
+    assert files_in(store) == []
+
+
+def test_what_breaks_off_is_begun_anew_and_never_taken_for_whole(server: Server, http: Http, store: Store) -> None:
+    address = server.script("/a.zip", *dropping(Reply(CONTENT), 10, 200_000))
+    assert store.find("a.zip", address, http, len(CONTENT)).read_bytes() == CONTENT
+    assert offsets(server.asked("/a.zip")) == [0, 0, 0]
+    with pytest.raises(UnreachableError):
+        store.find("b.zip", server.script("/b.zip", Reply(CONTENT, drop_after=10)), http, len(CONTENT))
+    assert files_in(store) == [BLOB.sha256]
+
+
+def test_what_is_looked_for_ends_with_the_run(server: Server, http: Http, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", lambda: True)
+    with pytest.raises(UnreachableError, match="interrupted"):
+        store.find("a.zip", server.script("/a.zip", Reply(CONTENT)), http, len(CONTENT))
+    assert files_in(store) == []

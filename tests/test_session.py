@@ -1,0 +1,46 @@
+"""What one run finds out once."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bundler.errors import UnreachableError
+from tests.payloads.downloads import network_to
+
+
+def test_what_is_asked_for_at_once_is_found_once() -> None:
+    calls = []
+    begun, others = threading.Event(), threading.Barrier(8)
+
+    def find() -> int:
+        calls.append(1)
+        begun.wait(5)
+        return len(calls)
+
+    def ask(number: int) -> int:
+        others.wait(5)
+        if number:
+            begun.set()
+        return network.once("key", find)
+
+    with network_to() as network, ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(8))) == {1}
+        assert network.once("another", lambda: 2) == 2
+
+
+def test_what_fails_fails_for_all_who_asked() -> None:
+    def find() -> int:
+        raise UnreachableError("gone")
+
+    with network_to() as network:
+        for again in (find, lambda: 1):
+            with pytest.raises(UnreachableError, match="gone"):
+                network.once("key", again)
+
+
+def test_what_is_found_may_need_something_else_that_is_found_once() -> None:
+    with network_to() as network:
+        assert network.once("outer", lambda: network.once("inner", lambda: 1) + 1) == 2
