@@ -123,7 +123,10 @@ def _name(pack: Pack, folder: str, raw: bytes) -> str:
         name = raw.decode()
     except UnicodeDecodeError as error:
         raise IntegrityError(f"{pack.name}: refused path {shown[:200]!r}: it is not UTF-8") from error
-    fault = "a file of Git itself, or a path" if "/" in name or _DOT_GIT.fullmatch(name) else path_fault(folder + name)
+    if not name or "/" in name:
+        fault: str | None = "it is no name"
+    else:
+        fault = "it is Git's own" if _DOT_GIT.fullmatch(name) else path_fault(folder + name)
     if fault:
         raise IntegrityError(f"{pack.name}: refused path {shown[:200]!r}: {fault}")
     return name
