@@ -103,6 +103,7 @@ def _entries(pack: Pack, folder: str, tree: bytes) -> Iterator[tuple[int, str, b
     """Yield what a tree lists: mode, name, object. Raises IntegrityError."""
     content, at = pack.read(tree, "tree", _LARGEST_TREE), 0
     names: set[bytes] = set()
+    last = b""
     while at < len(content):
         end = content.find(b"\0", at)
         written, space, name = content[at:end].partition(b" ")
@@ -113,6 +114,11 @@ def _entries(pack: Pack, folder: str, tree: bytes) -> Iterator[tuple[int, str, b
         if name in names:
             raise IntegrityError(f"{pack.name}: {folder + name.decode(errors='replace')!r} is there twice")
         names.add(name)
+        # As Git sorts them: a folder as if its name ended with a slash.
+        key = name + b"/" if mode == _TREE else name
+        if key < last:
+            raise IntegrityError(f"{pack.name}: tree {tree.hex()} is not sorted at byte {at}")
+        last = key
         yield mode, _name(pack, folder, name), found
         at = end + 21
 

@@ -18,7 +18,9 @@ PAYLOADS: tuple[PayloadModule, ...] = (
     prisma,
 )
 
-COLLECTIONS: tuple[CollectionModule, ...] = (repository,)
+COLLECTIONS: tuple[CollectionModule, ...] = (
+    repository,
+)  # fmt: skip
 
 
 def _has_section(module: PayloadModule) -> TypeGuard[SectionModule]:

@@ -80,7 +80,7 @@ def test_the_pinned_commit_is_had_though_the_branch_moved_and_told_when_it_is_go
     with pytest.raises(UnreachableError, match=r"example.org/demo.git: 0{40}.*does not have it") as caught:
         names(served[0], "0" * 40)
     assert "Lock again" in caught.value.hint
-    with pytest.raises(UnreachableError, match="missing.*does not have it"):
+    with pytest.raises(UnreachableError, match=r"missing.*does not have it"):
         names(served[0], "missing")
 
 
@@ -104,7 +104,7 @@ def test_a_gitmodules_of_an_evil_address_is_refused(objects: Objects, source: Pa
     )
     root = objects.tree(("100644", b".gitmodules", module), ("160000", b"a", bytes(19) + b"\1"))
     objects.repository(source, {"heads/main": objects.commit(root)})
-    with pytest.raises(IntegrityError, match="malformed|submodule"):
+    with pytest.raises(IntegrityError, match=r"malformed|submodule"):
         names(f"file://{source}", "main")
 
 
@@ -216,7 +216,7 @@ def test_what_comes_is_bounded(
 def test_silence_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter, "_FETCH_SECONDS", 1.0)
     server.script(REFS, Reply(silent=True))
-    with pytest.raises(UnreachableError, match="git fetch: .*did not end within 1 s"):
+    with pytest.raises(UnreachableError, match=r"git fetch: .*did not end within 1 s"):
         names(f"{server.address}/demo.git", "main")
 
 

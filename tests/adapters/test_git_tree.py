@@ -35,7 +35,8 @@ def test_files_programs_links_and_folders_are_told(tmp_path: Path) -> None:
     "name",
     [
         b".git", b".GIT", b".Git ", b".git.", b".git::$INDEX_ALLOCATION", b"git~1", b"GIT~2", b".git. .", b"..", b".",
-        b"", b"a/b", b"a\\b", b"a\nb", b"a\x1b[2J", b"\xff", b".g\xe2\x80\x8cit", b"x" * 256, b"/etc", "a\u202eb".encode(),
+        b"", b"a/b", b"a\\b", b"a\nb", b"a\x1b[2J", b"\xff", b".g\xe2\x80\x8cit", b"x" * 256,
+        b"/etc", "a\u202eb".encode(),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("mode", ["100644", "40000", "120000"])
@@ -78,6 +79,15 @@ def test_a_path_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     twice[2][0] = ("120000", b"a", objects.blob(b"b"))
     for entries in twice:
         with pytest.raises(IntegrityError, match="'a' is there twice"):
+            walked(tmp_path, objects, objects.commit(objects.tree(*entries)))
+
+
+def test_a_tree_that_is_not_sorted_as_git_sorts_is_refused(tmp_path: Path) -> None:
+    objects = Objects()
+    one = objects.blob(b"one")
+    inner = objects.tree(("100644", b"x", one))
+    for entries in ([("100644", b"b", one), ("100644", b"a", one)], [("40000", b"d", inner), ("100644", b"d.x", one)]):
+        with pytest.raises(IntegrityError, match="not sorted"):
             walked(tmp_path, objects, objects.commit(objects.tree(*entries)))
 
 
