@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import ssl
 import struct
 import subprocess
 import zlib
@@ -106,7 +107,7 @@ def git(folder: Path, *words: str, **variables: str) -> str:
 
 
 @contextmanager
-def git_server(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def git_server(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[str]]]:
     """Git's own server (git-http-backend(1)) for the repositories in a folder: its address, and what it was asked."""
     asked: list[str] = []
 
@@ -142,5 +143,7 @@ def git_server(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     listener.daemon_threads = True
+    if tls:
+        listener.socket = tls.wrap_socket(listener.socket, server_side=True)
     with listening(listener):
-        yield f"http://127.0.0.1:{listener.server_port}", asked
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{listener.server_port}", asked

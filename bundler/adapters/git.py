@@ -15,10 +15,12 @@ from bundler.adapters.environment import GIT, find_program
 from bundler.adapters.git_pack import LARGEST_PACK, Pack, read_pack
 from bundler.adapters.mirror import Mirror, best_mirror
 from bundler.adapters.process import Completed, Runner, isolated
+from bundler.adapters.retry import TransientError, retrying
 from bundler.errors import IntegrityError, UnreachableError, UsageError, WorkError
 
 _FETCH_SECONDS = 600.0
 _PACK_SECONDS = 300.0
+_ATTEMPTS = 3
 _MEMORY = 4 << 30
 _FETCHED = "refs/fetched"
 # Nothing beside the repository's own file is read. Its protocols are the address's alone: GIT_ALLOW_PROTOCOL.
@@ -75,7 +77,13 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 # What Git says when a server has not what was asked for; wants to know who asks; sends too much; sends what is wrong.
 _GONE = ("not our ref", "unadvertised object", "couldn't find remote ref", "no such remote ref", "upload-pack: not our")
-_LOGIN = ("terminal prompts disabled", "could not read Username", "could not read Password", "Authentication failed")
+_LOGIN = (
+    "not found",
+    "terminal prompts disabled",
+    "could not read Username",
+    "could not read Password",
+    "Authentication failed",
+)
 _TOO_LARGE = ("File too large", "Out of memory", "out of memory", "mmap failed")
 _WRONG = ("fsck error", "index-pack", "did not send all necessary", "bad object", "unpack", "bad pack", "not a commit")
 
@@ -97,13 +105,35 @@ def fetched(
     Mirrors apply to the address. Raises UnreachableError if Git or the commit cannot be had, IntegrityError if what
     comes is malformed or too large.
     """
-    program = find_program("git", env)
-    if program is None:
-        raise UnreachableError("git is not installed", "install git: repositories are fetched with it")
+    program = _program(env)
     with tempfile.TemporaryDirectory(prefix="aiws-bundle-git-") as folder:
         scratch = _Scratch(Path(folder), program, address, _asked(address, mirrors), env, run)
         commit = scratch.fetch(ref)
         yield Fetched(commit, scratch.whole_pack())
+
+
+def changes(folder: Path, env: Mapping[str, str], run: Runner) -> list[str]:
+    """What Git finds changed, missing or untracked in a checkout of ours: a line each, as `git status` tells it.
+
+    Raises UnreachableError if Git is not there, WorkError if it takes the folder for no checkout.
+    """
+    program = _program(env)
+    words = [program, "-C", str(folder), "status", "--porcelain", "--untracked-files=all"]
+    done = run(
+        words,
+        {**GIT.of(env), **_ENV, "HOME": str(folder.parent), "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+        _PACK_SECONDS,
+    )
+    if done.code:
+        raise WorkError(f"git cannot read the checkout that was made: {' '.join(done.errors.split())[-600:]}")
+    return done.output.splitlines()
+
+
+def _program(env: Mapping[str, str]) -> str:
+    program = find_program("git", env)
+    if program is None:
+        raise UnreachableError("git is not installed", "install git: repositories are fetched with it")
+    return program
 
 
 class _Scratch:
@@ -125,17 +155,20 @@ class _Scratch:
 
     def fetch(self, ref: str) -> str:
         """Fetch `ref`; return its commit. Raises UnreachableError, IntegrityError."""
+        retrying(lambda: self._fetch(ref), _ATTEMPTS)
+        done = self._git(_PACK_SECONDS, "rev-parse", "--verify", "--quiet", f"{_FETCHED}^{{commit}}")
+        commit = done.output.strip()
+        if done.code or len(commit) != 40:
+            raise IntegrityError(f"{self._shown}: {ref} is no commit{self._where}", "name a branch, a tag or a commit")
+        return commit
+
+    def _fetch(self, ref: str) -> None:
         done = self._git(
             _FETCH_SECONDS, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules",
             "--no-write-fetch-head", "origin", f"+{ref}:{_FETCHED}",
         )  # fmt: skip
         if done.code:
             raise self._failure(ref, done)
-        done = self._git(_PACK_SECONDS, "rev-parse", "--verify", "--quiet", f"{_FETCHED}^{{commit}}")
-        commit = done.output.strip()
-        if done.code or len(commit) != 40:
-            raise IntegrityError(f"{self._shown}: {ref} is no commit{self._where}", "name a branch, a tag or a commit")
-        return commit
 
     def whole_pack(self) -> Pack:
         """One pack of everything that was fetched, no object told by its difference from another."""
@@ -165,7 +198,7 @@ class _Scratch:
             return UnreachableError(f"{about}: there is no such repository, or it wants to know who asks", hint)
         if any(words in said for words in _WRONG):
             return IntegrityError(f"{about}: what the server sent is malformed: {said}")
-        return UnreachableError(f"{about}: git cannot fetch it: {said}", "is the address right, and reachable?")
+        return TransientError(f"{about}: git cannot fetch it: {said}", "is the address right, and reachable?")
 
 
 def _asked(address: str, mirrors: Sequence[Mirror]) -> str:

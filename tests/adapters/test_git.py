@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import random
+import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import trustme
 
 from bundler.adapters import git as adapter
-from bundler.adapters.git import fetched
+from bundler.adapters.git import changes, fetched
 from bundler.adapters.git_tree import walk
 from bundler.adapters.mirror import Mirror
 from bundler.adapters.process import Completed, run
-from bundler.errors import IntegrityError, UnreachableError, UsageError
+from bundler.errors import IntegrityError, UnreachableError, UsageError, WorkError
 from tests.git_objects import Objects, files, git, git_server
 from tests.server import Reply, Server
 
@@ -218,6 +220,42 @@ def test_silence_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.script(REFS, Reply(silent=True))
     with pytest.raises(UnreachableError, match=r"git fetch: .*did not end within 1 s"):
         names(f"{server.address}/demo.git", "main")
+
+
+def test_a_certificate_is_checked_with_the_authorities_that_the_person_trusts(
+    objects: Objects, source: Path, tmp_path: Path
+) -> None:
+    commit = files(objects, a=b"1")
+    objects.repository(source, {"heads/main": commit})
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with git_server(source.parent, tls) as (address, _):
+        trusting = {**ENV, "SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+        assert names(f"{address}/demo.git", "main", env=trusting)[0] == commit
+        with pytest.raises(UnreachableError, match="certificate"):
+            names(f"{address}/demo.git", "main")
+
+
+def test_a_server_that_stumbles_is_asked_again(
+    objects: Objects, source: Path, served: tuple[str, list[str]], server: Server
+) -> None:
+    commit = files(objects, a=b"1")
+    objects.repository(source, {"heads/main": commit})
+    led = Reply(status=302, headers={"Location": f"{served[0]}/info/refs?service=git-upload-pack"})
+    server.script(REFS, Reply(status=503), led)
+    assert names(f"{server.address}/demo.git", "main")[0] == commit
+
+
+def test_changes_are_told_and_what_is_no_checkout_is_an_error(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    with pytest.raises(WorkError, match="not a git repository"):
+        changes(work, ENV, run)
+    git(work, "init", "-q")
+    assert changes(work, ENV, run) == []
+    (work / "a").write_text("x")
+    assert changes(work, {**ENV, "GIT_DIR": "/nonexistent"}, run) == ["?? a"]
 
 
 def test_without_git_it_is_told(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from bundler.payloads.repository.pins import (
     LockedRepository,
 )
 from bundler.payloads.repository.places import folder_of
+from bundler.payloads.repository.proof import prove
 from bundler.session import Session
 
 
@@ -44,6 +45,7 @@ def _lock(chosen: Repository, session: Session) -> LockedRepository:
             write_pack(found.pack, tree.objects(), file)
         with Path(folder, "spool").open("wb") as spool:
             entries = entries_of(chosen, commit, path, spool)
+        prove(chosen.name, entries, Path(folder, "proof"), session.env)
         pack = LockedPack(path.stat().st_size, sha256_of(path))
         session.store().join(Blob(f"{chosen.name} at {commit[:12]}", pack.sha256, pack.size), [path])
     return LockedRepository(

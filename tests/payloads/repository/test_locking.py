@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 
 from bundler.adapters.http import Http
 from bundler.bench import Bench
-from bundler.errors import IntegrityError, UnreachableError
+from bundler.errors import IntegrityError, LockError, UnreachableError
 from bundler.model.manifest_values import adapter_of
 from bundler.model.target import Target
 from bundler.payloads import repository
@@ -47,8 +47,11 @@ def network() -> Iterator[Network]:
     http.close()
 
 
-def locked(session: Session, network: Network, ref: str = "main") -> LockedRepositories:
-    section = [{"name": "demo", "address": ADDRESS, "ref": ref, "copies": {"a": "packages/bin/a"}}]
+def locked(
+    session: Session, network: Network, ref: str = "main", additions: Mapping[str, str] = {}
+) -> LockedRepositories:
+    copies = {"a": "packages/bin/a"}
+    section = [{"name": "demo", "address": ADDRESS, "ref": ref, "copies": copies, "additions": additions}]
     made = repository.lock(adapter_of(repository.CHOICE).validate_python(section), TARGET, session, network)
     assert isinstance(made, LockedRepositories)
     return made
@@ -103,6 +106,18 @@ def test_a_commit_that_makes_another_pack_than_locked_is_refused(
     with pytest.raises(IntegrityError, match="0000"):
         paths(session, network, LockedRepositories((other,)), tmp_path / "x")
     assert not session.store().path("0" * 64).exists()
+
+
+def test_an_addition_that_a_gitignore_takes_back_in_is_not_locked(
+    tmp_path: Path, session: Session, network: Network
+) -> None:
+    objects = Objects()
+    ignore = objects.blob(b"*\n!*.yml\n!.gitignore\n")
+    root = objects.tree(("100644", b".gitignore", ignore), ("100644", b"a", objects.blob(b"1")))
+    objects.repository(tmp_path / "served/demo.git", {"heads/main": objects.commit(root)})
+    with pytest.raises(LockError, match=r"not find its checkout clean: \?\? x.yml"):
+        locked(session, network, additions={"x.yml": "1"})
+    assert locked(session, network, additions={"x.txt": "1"}).checkouts[0].additions[0].path == "x.txt"
 
 
 @pytest.mark.parametrize("harm", ["link", "submodule", "missing copy"])
