@@ -40,7 +40,6 @@ _CONFIG = """\
 	repositoryformatversion = 0
 	bare = true
 	hooksPath = /dev/null
-	fsmonitor = false
 	bigFileThreshold = 32m
 [fetch]
 	fsckObjects = true

@@ -175,6 +175,13 @@ class LockedRepositories:
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     checkouts: tuple[LockedRepository, ...]
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if two have a name or a place in common."""
+        names = [checkout.name.casefold() for checkout in self.checkouts]
+        places = [copy.place for checkout in self.checkouts for copy in checkout.copies]
+        if len(set(names)) != len(names) or len(set(places)) != len(places):
+            raise ValueError("two repositories have the same name, or put a file at the same place")
+
     def pins(self) -> tuple[Pin, ...]:
         """Nothing: a repository is asked for through Git."""
         return ()

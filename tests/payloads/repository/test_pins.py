@@ -164,6 +164,13 @@ def test_a_lock_says_all_of_it(made: tuple[LockedRepositories, tuple[Entry, ...]
             adapter.validate_python({"checkouts": [{**document["checkouts"][0], key: value}]})
 
 
+def test_a_lock_has_no_two_at_one_place(made: tuple[LockedRepositories, tuple[Entry, ...], Path]) -> None:
+    (one,) = made[0].checkouts
+    for other in (replace(one, name="Demo", copies=()), replace(one, name="other")):
+        with pytest.raises(ValueError, match="the same"):
+            LockedRepositories((one, other))
+
+
 def test_without_network_a_pack_that_is_not_there_cannot_be_had(
     made: tuple[LockedRepositories, tuple[Entry, ...], Path], tmp_path: Path
 ) -> None:
