@@ -34,6 +34,8 @@ REASONS = {
     "payloads/prisma/__init__.py": "a file of this package",
     "payloads/prisma/locking.py": "a file that this run writes",
     "payloads/prisma/wheel.py": "a file of this package",
+    "payloads/repository/locking.py": "a file that this run writes",
+    "payloads/repository/proof.py": "a file that this run writes",
 }
 
 

@@ -69,6 +69,10 @@ UV = SHARED.and_more(
     "UV_KEYRING_PROVIDER UV_OFFLINE DBUS_SESSION_BUS_ADDRESS",
     "UV_CACHE_DIR SSL_CLIENT_CERT XDG_RUNTIME_DIR",
 )
+# Git, which is given a configuration and a home of its own: no credentials, no hooks, no person's settings.
+GIT = Passed(
+    frozenset((*_PROXIES, *map(str.upper, _PROXIES))), frozenset(("GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "TMPDIR"))
+)
 # npm, whose own variables may be spelt in capitals.
 _NPM_PLAIN = (
     "npm_config_registry npm_config_proxy npm_config_https_proxy npm_config_noproxy npm_config_strict_ssl "

@@ -44,6 +44,7 @@ from bundler.session import Network, Session
 from bundler.words import PlainPath, Sha256
 
 COLLECTION = "browsers"
+SAME = False
 _PLACE = "packages/playwright-browsers/"
 PLACES = PROGRAMS = (_PLACE,)
 LINKS: tuple[str, ...] = ()

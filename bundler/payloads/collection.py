@@ -39,8 +39,15 @@ class CollectionModule(Protocol):
         """The key of manifests and locks that tells of it."""
 
     @property
+    def SAME(self) -> bool:
+        """Whether a choice means the same on every target."""
+
+    @property
     def PLACES(self) -> tuple[str, ...]:
-        """Where its files stand: folders, which end with a slash, and files. No other payload's are there."""
+        """Where its files stand: folders, which end with a slash, and files; in those `*` stands for part of a name.
+
+        No other payload's are there.
+        """
 
     @property
     def PROGRAMS(self) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ from bundler.session import Network, Session
 from bundler.words import PlainPath
 
 COLLECTION = "files"
+SAME = False
 # Programs, and what other programs load.
 PLACES = ("packages/bin/", "packages/plugins/")
 PROGRAMS = PLACES[:1]

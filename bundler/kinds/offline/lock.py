@@ -88,10 +88,10 @@ class OfflineLock:
         return {name: one.versions() for name, one in self.sections}
 
 
-def digest(choice: CollectionChoice, target: Target) -> str:
-    """SHA-256 (hex) of what a manifest says of a section, for a target; comments do not count."""
+def digest(choice: CollectionChoice, target: Target | None = None) -> str:
+    """SHA-256 (hex) of what a manifest says of a section, for a target or for all; comments do not count."""
     said = adapter_of(type(choice)).dump_python(choice, by_alias=True, mode="json")
-    return hashlib.sha256(json.dumps([said, target.name], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([said, target.name if target else ""], sort_keys=True).encode()).hexdigest()
 
 
 def _parsed(document: Mapping[str, object]) -> Iterator[tuple[str, Collection]]:

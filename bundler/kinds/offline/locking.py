@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import BundleError
@@ -33,6 +34,7 @@ def lock_packages(
     does not stop the others.
     """
     workspace, made = session.workspace(), []
+    known: Known = {}
     with session.network() as network:
         for one in components:
             for target in one.targets(hosts, selectors):
@@ -43,7 +45,7 @@ def lock_packages(
                 session.progress.say(f"locking {one.name}: {target.name}")
                 try:
                     kept = None if options.upgrade else before
-                    made.append(_lock(workspace, one, target, kept, session, network))
+                    made.append(_lock(workspace, one, target, kept, session, network, known))
                 except BundleError as error:
                     made.append(replace(state, state="failed", error=error))
     return made
@@ -56,8 +58,9 @@ def _lock(
     before: OfflineLock | None,
     session: Session,
     network: Network,
+    known: Known,
 ) -> Outcome:
-    sections = tuple(_locked(one, target, before, session, network))
+    sections = tuple(_locked(one, target, before, session, network, known))
     choices = {name: digest(choice, target) for name, choice in sorted(one.manifest.sections.items())}
     lock = OfflineLock(LockFacts(one.component, target.name, choices), sections)
     text, name = lock.render(), one.lock_name(target)
@@ -70,18 +73,30 @@ def _lock(
     return outcome
 
 
+# What was locked in this run already and is the same on every target: by section, and what the manifest says of it.
+Known: TypeAlias = dict[tuple[str, str], Collection]
+
+
 def _locked(
-    one: OfflineComponent, target: Target, before: OfflineLock | None, session: Session, network: Network
+    one: OfflineComponent,
+    target: Target,
+    before: OfflineLock | None,
+    session: Session,
+    network: Network,
+    known: Known,
 ) -> Iterator[tuple[str, Collection]]:
     """Each section of the manifest, locked anew if its choices changed."""
     old = dict(before.sections) if before else {}
-    known = before.facts.choices if before else {}
+    said = before.facts.choices if before else {}
     for name, module in _SECTIONS.items():
         choice = one.manifest.sections.get(name)
         if choice is None:
             continue
-        if name in old and known.get(name) == digest(choice, target):
+        if name in old and said.get(name) == digest(choice, target):
             yield name, old[name]
         else:
-            session.progress.say(f"locking {one.name}: {target.name}, {name}")
-            yield name, module.lock(choice, target, session, network)
+            key = (name, digest(choice))
+            if not (module.SAME and key in known):
+                session.progress.say(f"locking {one.name}: {target.name}, {name}")
+                known[key] = module.lock(choice, target, session, network)
+            yield name, known[key]

@@ -12,6 +12,7 @@ from bundler.payloads.images.pins import LockedImages
 from bundler.session import Network, Session
 
 COLLECTION = "images"
+SAME = False
 PLACES = (PLACE,)
 PROGRAMS: tuple[str, ...] = ()
 LINKS: tuple[str, ...] = ()
