@@ -169,10 +169,10 @@ def _version(line: str, before: str, after: str) -> str:
 
 
 def _end(version: str, rest: str, after: str) -> int:
-    """Where in what looks like a version the text after it begins."""
+    """Where in what looks like a version the text after it begins; 0 if it does not."""
     if not after:
         return len(version)
-    return (version + rest).find(after, 1, len(version) + len(after))
+    return max((version + rest).find(after, 1, len(version) + len(after)), 0)
 
 
 def _is_word(character: str) -> bool:
