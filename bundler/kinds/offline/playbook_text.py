@@ -43,10 +43,18 @@ class Text(str):
         return made
 
 
+class UnreadableText(LockError):
+    """A file that is no YAML, or more of it than playbooks are. `line` counts from 1; 0 means the whole file."""
+
+    def __init__(self, file: str, line: int, reason: str) -> None:
+        super().__init__(str(Problem(file, line, 0, reason)))
+        self.line, self.reason = line, reason
+
+
 def read_yaml(content: bytes, file: str) -> Value:
-    """Read one YAML document; `file` is what errors call it. Raises LockError."""
+    """Read one YAML document; `file` is what errors call it. Raises UnreadableText."""
     if len(content) > _LARGEST:
-        raise _error(file, 0, f"is larger than {_LARGEST >> 10} KiB")
+        raise UnreadableText(file, 0, f"is larger than {_LARGEST >> 10} KiB")
     try:
         text = content.decode()
         _check(yaml.parse(text, Loader=_LOADER), file)
@@ -54,9 +62,9 @@ def read_yaml(content: bytes, file: str) -> Value:
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
         line = place.line + 1 if place else 0
-        raise _error(file, line, f"not YAML: {error.problem or error.context}") from error
+        raise UnreadableText(file, line, f"not YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, UnicodeError) as error:
-        raise _error(file, 0, f"not YAML: {' '.join(str(error).split())[:200]}") from error
+        raise UnreadableText(file, 0, f"not YAML: {' '.join(str(error).split())[:200]}") from error
     return None if node is None else _Builder(file).build(node)
 
 
@@ -68,7 +76,7 @@ def _check(events: Iterable[yaml.Event], file: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH or values > _MOST_VALUES:
             line = event.start_mark.line + 1 if event.start_mark else 0
-            raise _error(file, line, _too_deep(depth))
+            raise UnreadableText(file, line, _too_deep(depth))
 
 
 def _too_deep(depth: int) -> str:
@@ -87,7 +95,7 @@ class _Builder:
         self._values += 1
         line = node.start_mark.line + 1
         if depth > _MAX_DEPTH or self._values > _MOST_VALUES:
-            raise _error(self.file, line, _too_deep(depth))
+            raise UnreadableText(self.file, line, _too_deep(depth))
         if not str(node.tag).startswith("tag:yaml.org,2002:"):
             return Missing.UNKNOWN
         if isinstance(node, yaml.MappingNode):
@@ -115,7 +123,3 @@ class _Builder:
         if value is None or isinstance(value, (int, float)):
             return value
         return Text.at(str(node.value), self.file, line)
-
-
-def _error(file: str, line: int, message: str) -> LockError:
-    return LockError(str(Problem(file, line, 0, message)))

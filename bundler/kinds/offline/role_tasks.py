@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import posixpath
 import shlex
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from bundler.errors import LockError
 from bundler.kinds.offline.expression import Lookup, Work, value_of
-from bundler.kinds.offline.playbook_text import Missing, Text, Value, read_yaml
+from bundler.kinds.offline.playbook_text import Missing, Text, UnreadableText, Value, read_yaml
 
 Mapped: TypeAlias = Mapping[str, Value]
 
@@ -24,6 +25,7 @@ _TASK_FILES = ("include_tasks", "import_tasks", "include")
 _ROLES = ("include_role", "import_role")
 _BLOCKS = ("block", "rescue", "always")
 _PARTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
+_OF_A_ROLE = ("tasks/main", "meta/main", "handlers/main", "defaults/main", "vars/main")
 _COLLECTIONS = ("ansible.builtin.", "ansible.legacy.")
 _ENDINGS = (".yml", ".yaml", "")
 # The playbooks of the AI Workspace come to 1000 tasks, three roles deep.
@@ -89,9 +91,14 @@ class Tasks:
     set_facts: Mapped
 
 
-def walk(playbooks: Sequence[str], folders: Sequence[str], files: Mapping[str, bytes]) -> Tasks:
-    """Follow playbooks and roles' folders among a repository's files. Raises LockError."""
-    walker = _Walk(files)
+def walk(
+    playbooks: Sequence[str], folders: Sequence[str], files: Mapping[str, bytes], told: Mapped, facts: Mapped
+) -> Tasks:
+    """Follow playbooks and roles' folders among a repository's files. Raises LockError.
+
+    `told` are variables that outdo all others, `facts` the host's: names of what is included may hold them.
+    """
+    walker = _Walk(files, told, facts)
     for path in playbooks:
         walker.playbook(path, Scope(), ("", 0))
     for folder in folders:
@@ -100,12 +107,13 @@ def walk(playbooks: Sequence[str], folders: Sequence[str], files: Mapping[str, b
 
 
 class _Walk:
-    def __init__(self, files: Mapping[str, bytes]) -> None:
+    def __init__(self, files: Mapping[str, bytes], told: Mapped, facts: Mapped) -> None:
         self.found: list[Install | Untold] = []
         self.set_facts: dict[str, Value] = {}
-        self._files = files
+        self._files, self._told, self._facts = files, told, facts
+        self._paths = sorted(files)
         self._documents: dict[str, Value] = {}
-        self._broken: dict[str, str] = {}
+        self._broken: dict[str, UnreadableText] = {}
         self._left = _MOST_TASKS
         self._work = Work()
 
@@ -137,8 +145,8 @@ class _Walk:
             for dependency in _list(meta.get("dependencies")):
                 self._listed_role(dependency, scope, (f"{folder}/meta/main.yml", 0))
         paths = [self._path(f"{folder}/{part}") for part in (f"tasks/{entry}", "handlers/main")]
-        if not any(paths):
-            self._untold(scope, place if place[0] else (folder, 0), f"no tasks are in {folder}")
+        if not paths[0] and (entry != "main" or not any(self._path(f"{folder}/{part}") for part in _OF_A_ROLE)):
+            self._untold(scope, place if place[0] else (folder, 0), f"no tasks are in {folder}: {entry}"[:300])
         for path in filter(None, paths):
             self._tasks(self._read(path, scope), path, scope)
 
@@ -154,15 +162,10 @@ class _Walk:
         if isinstance(name, str):
             for beside in ("roles", posixpath.dirname(scope.folder), scope.folder, ""):
                 folder = posixpath.normpath(posixpath.join(beside, name))
-                if any(path.startswith(f"{folder}/") for path in self._folders(folder)):
+                if any(self._path(f"{folder}/{part}") for part in _OF_A_ROLE):
                     self.role(folder, scope, place, entry)
                     return
         self._untold(scope, place, f"a role that is not there: {str(name)[:200]}")
-
-    def _folders(self, folder: str) -> Iterator[str]:
-        for part in ("tasks/main", "meta/main", "handlers/main", "defaults/main"):
-            if path := self._path(f"{folder}/{part}"):
-                yield path
 
     def _tasks(self, tasks: Value, file: str, scope: Scope) -> None:
         for task in self._listed(tasks, file, scope):
@@ -205,7 +208,9 @@ class _Walk:
                 self.set_facts[name] = value if same else Missing.UNKNOWN
 
     def _value(self, written: Value, scope: Scope) -> Value:
-        return value_of(written, scope.lookup({}, dict.fromkeys(self.set_facts, Missing.UNKNOWN), {}), self._work)
+        """What a name means so far: what tasks set is not known before all of them are."""
+        unsure = dict.fromkeys(self.set_facts, Missing.UNKNOWN)
+        return value_of(written, scope.lookup(self._told, unsure, self._facts), self._work)
 
     def _listed(self, tasks: Value, file: str, scope: Scope) -> Iterator[dict[str, Value]]:
         for task in _list(tasks):
@@ -222,8 +227,9 @@ class _Walk:
 
     def _variables(self, stem: str, scope: Scope) -> Iterator[dict[str, Value]]:
         """The variables of a file, or of the files in a folder of that name."""
-        inside = sorted(path for path in self._files if path.startswith(f"{stem}/") and path.endswith(_ENDINGS[:2]))
-        for path in filter(None, (*reversed(inside), self._path(stem))):
+        below = self._paths[bisect_left(self._paths, f"{stem}/") : bisect_left(self._paths, f"{stem}0")]  # 0 follows /
+        inside = [path for path in reversed(below) if path.endswith(_ENDINGS[:2])]
+        for path in filter(None, (*inside, self._path(stem))):
             if isinstance(document := self._read(path, scope), dict):
                 yield document
 
@@ -235,11 +241,11 @@ class _Walk:
         try:
             if path not in self._documents:
                 self._documents[path] = read_yaml(self._files[path], path)
-        except LockError as error:
+        except UnreadableText as error:
             self._documents[path] = None
-            self._broken[path] = error.message.removeprefix(f"{path}:").strip()
-        if path in self._broken:
-            self._untold(scope, (path, 0), f"cannot be read: {self._broken[path]}")
+            self._broken[path] = error
+        if broken := self._broken.get(path):
+            self._untold(scope, (path, broken.line), f"cannot be read: {broken.reason}")
         return self._documents[path]
 
     def _untold(self, scope: Scope, place: tuple[str, int], text: str) -> None:

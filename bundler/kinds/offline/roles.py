@@ -26,6 +26,8 @@ from bundler.words import ComponentName, PlainPath
 _LOCK_CONFIG = ConfigDict(extra="forbid")
 # What Debian Policy (5.6.1) allows for a package's name.
 _PACKAGE = r"[a-z0-9][a-z0-9+.-]{0,120}"
+# The same with what apt-get(8) takes after it: an architecture, a version or a suite.
+_WANTED = re.compile(rf"({_PACKAGE})(:[a-z0-9-]+)?([=/][A-Za-z0-9.+:~*-]+)?")
 _LOOPS = ("loop", "with_items", "with_list")
 
 PackageName = Annotated[
@@ -123,9 +125,9 @@ def find_names(roles: Roles, files: Mapping[str, bytes], target: Target) -> Role
 
     `files` are the repository's, by their paths.
     """
-    tasks = walk(roles.playbooks, roles.folders, files)
     variables = {name: _plain(value) for name, value in roles.variables.items()}
     facts, work = _facts(target), Work()
+    tasks = walk(roles.playbooks, roles.folders, files, variables, facts)
     names: set[RoleName] = set()
     notes: set[RoleNote] = set()
     for one in tasks.found:
@@ -217,9 +219,8 @@ def _named(value: Value, one: Install) -> Iterator[RoleName | RoleNote]:
         yield RoleNote(one.file, one.line, f"no names of packages: {_shown(value)}")
         return
     for name in filter(None, map(str.strip, value.split(","))):
-        plain = re.split("[=/:]", name)[0].strip()
-        if re.fullmatch(_PACKAGE, plain):
-            yield RoleName(plain, file, line)
+        if match := _WANTED.fullmatch(name):
+            yield RoleName(match[1], file, line)
         else:
             yield RoleNote(file, line, f"no name of a package: {_shown(name)}")
 
