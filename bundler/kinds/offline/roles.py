@@ -9,18 +9,18 @@ counts unless its condition surely does not hold on the target. A name that only
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from bundler.errors import LockError
+from bundler.errors import LockError, UsageError
 from bundler.kinds.offline.expression import Lookup, Work, truth_of, value_of
 from bundler.kinds.offline.playbook_text import Missing, Text, Value
 from bundler.kinds.offline.role_tasks import Install, Untold, walk
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct
-from bundler.model.target import Target
+from bundler.model.target import Target, select, selects
 from bundler.words import ComponentName, PlainPath
 
 _LOCK_CONFIG = ConfigDict(extra="forbid")
@@ -41,6 +41,8 @@ VariableName = Annotated[
     Field(title="the name of a variable", examples=["caddy_enabled"]),
 ]
 VariableText = Annotated[str, StringConstraints(max_length=500), Field(title="a text", examples=["demo"])]
+VariableValue: TypeAlias = bool | int | VariableText | tuple[VariableText, ...] | Mapping[VariableName, VariableText]
+TargetWord = Annotated[str, StringConstraints(max_length=64), Field(title="a target", examples=["debian"])]
 Place = Annotated[str, StringConstraints(max_length=1024)]
 
 
@@ -58,6 +60,21 @@ class LeftOut:
         str,
         StringConstraints(min_length=1, max_length=500),
         Field(title="a sentence", description="Why hosts do without.", examples=["only with texlive enabled"]),
+    ]
+    targets: Annotated[tuple[TargetWord, ...], Field(min_length=1, description="The targets whose hosts do.")] = (
+        "all",
+    )
+
+
+@dataclass(frozen=True)
+class TargetVariables:
+    """What variables are on the hosts of some targets."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
+    targets: Annotated[tuple[TargetWord, ...], Field(min_length=1, description="The targets.")]
+    variables: Annotated[
+        Mapping[VariableName, VariableValue],
+        Field(min_length=1, description="What variables are there, in the place of those for all."),
     ]
 
 
@@ -80,12 +97,32 @@ class Roles:
         AfterValidator(distinct),
     ] = ()
     variables: Annotated[
-        Mapping[
-            VariableName, bool | int | VariableText | tuple[VariableText, ...] | Mapping[VariableName, VariableText]
-        ],
+        Mapping[VariableName, VariableValue],
         Field(description="What variables are on hosts, where only a run could tell; a mapping: its attributes."),
     ] = field(default_factory=dict)
+    overrides: Annotated[
+        tuple[TargetVariables, ...], Field(description="The same for some targets; a later one outdoes an earlier one.")
+    ] = ()
     leave_out: Annotated[tuple[LeftOut, ...], Field(description="What the package lacks on purpose, and why.")] = ()
+
+    def problems(self, targets: Sequence[Target]) -> Iterator[str]:
+        """What is wrong with it that no single value shows."""
+        if not self.playbooks and not self.folders:
+            yield "roles: neither playbooks nor folders"
+        for words in [*(one.targets for one in self.leave_out), *(one.targets for one in self.overrides)]:
+            try:
+                select(targets, words)
+            except UsageError as error:
+                yield f"roles: {error.message}"
+
+    def variables_on(self, target: Target) -> dict[str, Value]:
+        """What variables are on a target's hosts."""
+        chosen = [one.variables for one in self.overrides if selects(one.targets, target)]
+        return {name: _plain(value) for each in (self.variables, *chosen) for name, value in each.items()}
+
+    def left_out(self, target: Target) -> set[str]:
+        """The packages that a target's hosts do without."""
+        return {package for one in self.leave_out if selects(one.targets, target) for package in one.packages}
 
 
 @dataclass(frozen=True, order=True)
@@ -125,7 +162,7 @@ def find_names(roles: Roles, files: Mapping[str, bytes], target: Target) -> Role
 
     `files` are the repository's, by their paths.
     """
-    variables = {name: _plain(value) for name, value in roles.variables.items()}
+    variables = roles.variables_on(target)
     facts, work = _facts(target), Work()
     tasks = walk(roles.playbooks, roles.folders, files, variables, facts)
     names: set[RoleName] = set()
@@ -144,19 +181,17 @@ def find_names(roles: Roles, files: Mapping[str, bytes], target: Target) -> Role
     return RoleNames(tuple(sorted(names)), tuple(sorted(notes)))
 
 
-def missing_packages(roles: Roles, found: RoleNames, there: Set[str]) -> Iterator[str]:
+def missing_packages(roles: Roles, found: RoleNames, there: Set[str], target: Target) -> Iterator[str]:
     """Say which packages the roles install that are not `there`: those bundled, and what they provide."""
-    left_out = {package for one in roles.leave_out for package in one.packages}
-    for package in sorted({name.package for name in found.names} - there - left_out):
+    for package in sorted({name.package for name in found.names} - there - roles.left_out(target)):
         places = [f"{name.file}:{name.line}" for name in found.names if name.package == package]
         more = f" and {len(places) - 1} more" if places[1:] else ""
         yield f"{roles.repository} {places[0]}{more} installs {package}, which is not bundled"
 
 
-def unused_exceptions(roles: Roles, found: RoleNames) -> Iterator[str]:
-    """Say which packages are left out that no role names any more."""
-    named = {name.package for name in found.names}
-    for package in sorted({package for one in roles.leave_out for package in one.packages} - named):
+def unused_exceptions(roles: Roles, found: RoleNames, target: Target) -> Iterator[str]:
+    """Say which packages are left out that no role installs any more."""
+    for package in sorted(roles.left_out(target) - {name.package for name in found.names}):
         yield f"leave-out: {package}: no role of {roles.repository} installs it"
 
 
@@ -176,7 +211,7 @@ def _facts(target: Target) -> dict[str, Value]:
     return {**{f"ansible_{name}": value for name, value in facts.items()}, "ansible_facts": facts}
 
 
-def _plain(value: bool | int | str | tuple[str, ...] | Mapping[str, str]) -> Value:
+def _plain(value: VariableValue) -> Value:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, tuple) else value

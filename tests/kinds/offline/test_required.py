@@ -170,6 +170,7 @@ def test_entries_that_say_nothing_or_name_no_target_are_problems() -> None:
     ]
     assert "unknown target 'debain'" in next(Required("so", packages=("git",), targets=("debain",)).problems(TARGETS))
     assert [problem for one in REAL.required for problem in one.problems(all_targets())] == []
+    assert list(REAL.roles.problems(all_targets())) == []
     assert [problem for one in REAL.agreements for problem in one.problems(all_targets())] == []
 
 

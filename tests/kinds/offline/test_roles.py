@@ -15,6 +15,7 @@ from bundler.kinds.offline.roles import (
     RoleName,
     RoleNames,
     Roles,
+    TargetVariables,
     find_names,
     missing_packages,
     unused_exceptions,
@@ -286,11 +287,43 @@ def test_any_text_is_a_role_or_a_note(text: str) -> None:
 def test_what_the_roles_install_and_is_not_bundled_is_named_with_its_place() -> None:
     names = found({TASKS: "- apt: {name: [curl, yarn, jq]}\n- apt: {name: yarn}\n- apt: {name: texlive}\n"})
     roles = Roles("playbooks", folders=("roles/demo",), leave_out=(LeftOut(("texlive", "gone"), "only if asked for"),))
-    assert list(missing_packages(roles, names, {"curl", "jq"})) == [
+    assert list(missing_packages(roles, names, {"curl", "jq"}, BOOKWORM)) == [
         f"playbooks {TASKS}:1 and 1 more installs yarn, which is not bundled"
     ]
-    assert list(missing_packages(roles, names, {"curl", "jq", "yarn"})) == []
-    assert list(unused_exceptions(roles, names)) == ["leave-out: gone: no role of playbooks installs it"]
+    assert list(missing_packages(roles, names, {"curl", "jq", "yarn"}, BOOKWORM)) == []
+    assert list(unused_exceptions(roles, names, BOOKWORM)) == ["leave-out: gone: no role of playbooks installs it"]
+
+
+def test_what_one_target_does_without_others_may_not() -> None:
+    names = found({TASKS: "- apt: {name: chrome}\n"})
+    roles = Roles("playbooks", folders=("roles/demo",), leave_out=(LeftOut(("chrome",), "not built", ("arm64",)),))
+    assert list(missing_packages(roles, names, set(), NOBLE)) == []
+    assert list(missing_packages(roles, names, set(), BOOKWORM)) != []
+    assert list(unused_exceptions(roles, RoleNames(), NOBLE)) != []
+    assert list(unused_exceptions(roles, RoleNames(), BOOKWORM)) == []
+
+
+def test_variables_may_be_others_on_some_targets() -> None:
+    roles = Roles(
+        "playbooks",
+        folders=("roles/demo",),
+        variables={"detected": "15", "other": "x"},
+        overrides=(TargetVariables(("ubuntu-24.04",), {"detected": "16"}),),
+    )
+    task = "- apt: {name: 'postgresql-{{ detected }}-{{ other }}'}"
+    assert packages(task, roles) == ["postgresql-15-x"]
+    assert packages(task, roles, NOBLE) == ["postgresql-16-x"]
+
+
+def test_roles_that_say_nothing_or_name_no_target_are_problems() -> None:
+    assert list(Roles("playbooks").problems([BOOKWORM])) == ["roles: neither playbooks nor folders"]
+    left_out = (LeftOut(("curl",), "so", ("debain",)),)
+    overrides = (TargetVariables(("ubunut",), {"a": "b"}),)
+    roles = Roles("playbooks", ("site.yml",), leave_out=left_out, overrides=overrides)
+    assert [problem.split(";")[0] for problem in roles.problems([BOOKWORM])] == [
+        "roles: unknown target 'debain'",
+        "roles: unknown target 'ubunut'",
+    ]
 
 
 def test_a_text_remembers_where_it_stands() -> None:
