@@ -21,6 +21,7 @@ from bundler.kinds.offline.playbook_text import Missing, Text, Value
 from bundler.kinds.offline.role_tasks import Install, Untold, walk
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct
 from bundler.model.target import Target, select, selects
+from bundler.terminal import one_line
 from bundler.words import ComponentName, PlainPath
 
 _LOCK_CONFIG = ConfigDict(extra="forbid")
@@ -220,14 +221,14 @@ def _plain(value: VariableValue) -> Value:
 def _found(one: Install | Untold, lookup: Lookup, work: Work) -> Iterator[RoleName | RoleNote]:
     """What a task installs, name for name."""
     if isinstance(one, Untold):
-        yield RoleNote(one.file, one.line, one.text[:500])
+        yield _note(one.file, one.line, one.text)
         return
     if value_of(one.state, lookup, work) in ("absent", "build-dep"):
         return
     for item in _items(one, lookup, work):
         value = value_of(one.name, _with_item(lookup, item), work)
         if isinstance(value, Missing) or (isinstance(value, list) and any(isinstance(v, Missing) for v in value)):
-            yield RoleNote(one.file, one.line, f"what is installed, only a run tells: {_shown(one.name)}")
+            yield _note(one.file, one.line, f"what is installed, only a run tells: {_shown(one.name)}")
             continue
         for text in value if isinstance(value, list) else [value]:
             yield from _named(text, one)
@@ -251,13 +252,17 @@ def _named(value: Value, one: Install) -> Iterator[RoleName | RoleNote]:
     """The names that a text holds, between commas, without version, suite and architecture."""
     file, line = (value.file, value.line) if isinstance(value, Text) else (one.file, one.line)
     if not isinstance(value, str):
-        yield RoleNote(one.file, one.line, f"no names of packages: {_shown(value)}")
+        yield _note(one.file, one.line, f"no names of packages: {_shown(value)}")
         return
     for name in filter(None, map(str.strip, value.split(","))):
         if match := _WANTED.fullmatch(name):
             yield RoleName(match[1], file, line)
         else:
-            yield RoleNote(file, line, f"no name of a package: {_shown(name)}")
+            yield _note(file, line, f"no name of a package: {_shown(name)}")
+
+
+def _note(file: str, line: int, text: str) -> RoleNote:
+    return RoleNote(file, line, one_line(text)[:500])
 
 
 def _shown(value: Value) -> str:

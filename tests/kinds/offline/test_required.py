@@ -15,9 +15,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from bundler.errors import IntegrityError
 from bundler.kinds.offline.agreements import Agreement
 from bundler.kinds.offline.required import Held, Required, findings, is_like, parse_required, required_on, written
-from bundler.kinds.offline.roles import Roles
+from bundler.kinds.offline.roles import LeftOut, Roles, TargetVariables
 from bundler.model.contents import ListedFile
 from bundler.model.document import parse_yaml
+from bundler.model.manifest_schema import Schema
+from bundler.model.manifest_values import adapter_of
 from bundler.model.target import Target
 from bundler.model.validation import validate
 
@@ -213,6 +215,12 @@ def test_a_pattern_of_many_stars_takes_no_time() -> None:
 
 def test_the_sections_are_valid_yaml_without_our_reader_too() -> None:
     assert yaml.safe_load(SECTIONS.read_text(encoding="utf-8")).keys() == {"agreements", "roles", "required"}
+
+
+@pytest.mark.parametrize("model", [Agreement, Roles, LeftOut, TargetVariables, Required])
+def test_the_example_of_each_class_is_one(model: type[object]) -> None:
+    schema = Schema.of(adapter_of(model))
+    adapter_of(model).validate_python(schema.example(schema.root))
 
 
 def test_a_path_that_climbs_is_no_pattern() -> None:

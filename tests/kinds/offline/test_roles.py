@@ -4,9 +4,11 @@ import time
 from collections.abc import Mapping
 
 import pytest
+import tomli_w
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from bundler.errors import LockError
 from bundler.kinds.offline.playbook_text import Missing, Text, UnreadableText, read_yaml
@@ -21,6 +23,7 @@ from bundler.kinds.offline.roles import (
     unused_exceptions,
 )
 from bundler.model.target import Target
+from bundler.model.toml import parse_toml
 
 BOOKWORM = Target("debian", "12", "amd64", 36, None)
 NOBLE = Target("ubuntu", "24.04", "arm64", 39, None)
@@ -324,6 +327,14 @@ def test_roles_that_say_nothing_or_name_no_target_are_problems() -> None:
         "roles: unknown target 'debain'",
         "roles: unknown target 'ubunut'",
     ]
+
+
+def test_what_was_found_comes_back_from_a_lock() -> None:
+    names = found({TASKS: "- apt: {name: curl}\n- apt: {name: \"a\\e[2J\\u202e{{ nobody }}\"}\n- apt: {name: 'é*'}\n"})
+    adapter = TypeAdapter(RoleNames)
+    text = tomli_w.dumps(adapter.dump_python(names, mode="json"))
+    assert adapter.validate_python(parse_toml(text)) == names
+    assert len(names.notes) == 2 and not any("\x1b" in note.text for note in names.notes)
 
 
 def test_a_text_remembers_where_it_stands() -> None:
