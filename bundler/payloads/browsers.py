@@ -155,6 +155,10 @@ class LockedBrowsers:
         """The version of each."""
         return {one.name: one.version for one in self.browser}
 
+    def provides(self) -> frozenset[str]:
+        """Nothing: each thing has one name."""
+        return frozenset()
+
     def sources(self) -> Mapping[str, tuple[str, str]]:
         """Nothing: it holds no repository."""
         return {}

@@ -20,6 +20,9 @@ class Collection(Payload, Protocol):
     def versions(self) -> Mapping[str, str]:
         """What it holds: the version, or commit, of each thing by its name."""
 
+    def provides(self) -> frozenset[str]:
+        """What else can be asked of it: names that things in it stand in for."""
+
     def sources(self) -> Mapping[str, tuple[str, str]]:
         """The repositories that it holds: address and commit by name."""
 

@@ -138,6 +138,10 @@ class LockedFiles:
         """The version of each."""
         return {one.name: one.version for one in self.file}
 
+    def provides(self) -> frozenset[str]:
+        """Nothing: each thing has one name."""
+        return frozenset()
+
     def sources(self) -> Mapping[str, tuple[str, str]]:
         """Nothing: it holds no repository."""
         return {}

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
 from bundler.kinds.kind import RUNNERS, Component, Described, LockFile, Order
+from bundler.kinds.offline.agreements import Agreement
+from bundler.kinds.offline.asking import disagreeing
 from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Offline, Part
 from bundler.kinds.offline.order import OfflineOrder
 from bundler.kinds.offline.recipe import Recipe
+from bundler.kinds.offline.required import Required
 from bundler.model.advice import joined, lock_again
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.known_bad import KnownBad
 from bundler.model.outcome import Outcome
 from bundler.model.target import Target, select, selects
+from bundler.model.wheel_name import parse_wheel_name
 
 
 def _nobody() -> Mapping[str, Component]:
@@ -79,6 +84,17 @@ class OfflineComponent:
         for name, choice in self.manifest.sections.items():
             for problem in choice.problems(targets):
                 yield document.problem((name,), f"{name}: {problem}")
+        rules: Mapping[str, Sequence[Agreement | Required]] = {
+            "agreements": self.manifest.agreements,
+            "required": self.manifest.required,
+        }
+        for key, own in rules.items():
+            for index, rule in enumerate(own):
+                for problem in rule.problems(hosts.targets):
+                    yield document.problem((key, index), f"{key}.{index}: {problem}")
+        if self.manifest.roles:
+            for problem in self.manifest.roles.problems(hosts.targets):
+                yield document.problem(("roles",), problem)
         for name, held in self.manifest.versions.items():
             if held.partition("/")[0] not in self.manifest.sections:
                 text = f"versions.{name}: there is no section {held.partition('/')[0]}"
@@ -147,7 +163,7 @@ class OfflineComponent:
         except LockError as error:
             return stands("stale", detail=error.message), None
         things = sum(len(held) for held in lock.versions().values())
-        if stale := lock.stale(self.manifest.sections, target):
+        if stale := lock.stale(self.manifest, target):
             return stands("stale", packages=things, detail=f"the manifest changed: {', '.join(stale)}"), lock
         return stands("current", packages=things), lock
 
@@ -160,6 +176,31 @@ class OfflineComponent:
             elif state.state == "stale":
                 again = lock_again([target.name], [self.name])
                 yield Problem(f"locks/{self.lock_name(target)}", 0, 0, f"is stale: {state.detail}; {again}")
+        yield from self._disagreeing(hosts, workspace)
+
+    def _disagreeing(self, hosts: Hosts, workspace: Workspace) -> Iterator[Problem]:
+        """Where what is bundled is not what the bundled playbooks ask for, each told once with its targets."""
+        found: dict[str, list[str]] = {}
+        for target in self.targets(hosts, ["all"]):
+            state, lock = self.state_of(workspace, target)
+            if lock is None or state.state != "current":
+                continue
+            versions = {**lock.versions(), "wheels": self._wheels(hosts, workspace, target)}
+            for text in disagreeing(self.manifest, target, lock.asking, versions, dict(lock.sections)):
+                found.setdefault(text, []).append(target.name)
+        for text, names in found.items():
+            yield Problem(f"{self.name}.yaml", 0, 0, f"{text} ({', '.join(names)})")
+
+    def _wheels(self, hosts: Hosts, workspace: Workspace, target: Target) -> Mapping[str, str]:
+        """The version of each project whose wheel the package has; nothing of parts that are not locked."""
+        versions: dict[str, str] = {}
+        for part in self.manifest.parts:
+            if part.contents:
+                with suppress(LockError):
+                    for order in self.others()[part.manifest].orders(hosts, workspace, [target.name], 0):
+                        for closure in order.job().closures():
+                            versions |= {str(p): str(v) for p, v, _, _ in map(parse_wheel_name, closure.wheels)}
+        return versions
 
     def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
         """One line a target."""

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +18,18 @@ from bundler.kinds.kind import Judge
 from bundler.kinds.offline import package
 from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.package import Package, PartFacts, lines_of
-from bundler.kinds.offline.places import COMPONENTS, FILE_LIST, LOCK, MANIFEST, MEMBERS, README, RECORDS, TARGET_ENV
+from bundler.kinds.offline.places import (
+    COMPONENTS,
+    FILE_LIST,
+    LOCK,
+    MANIFEST,
+    MEMBERS,
+    README,
+    RECORDS,
+    REQUIRED,
+    TARGET_ENV,
+)
+from bundler.kinds.offline.required import Held, Required, findings, parse_required, written
 from bundler.kinds.reading import Interest, read_contents
 from bundler.model import bundle
 from bundler.model.closure import prove
@@ -71,15 +83,15 @@ def judge(path: Path, name: str, inner: Judge) -> Verdict:
         try:
             facts = package.parse(contents.texts.get(MANIFEST, b""))
             lock = OfflineLock.parse(contents.texts.get(LOCK, b"").decode("utf-8", "replace"), LOCK)
-            findings = tuple(_told(_Examination(name, facts, lock, contents, Path(folder), inner).findings()))
+            found = tuple(_told(_Examination(name, facts, lock, contents, Path(folder), inner).findings()))
         except BundleError as error:
             return Verdict(name, (Finding(error.message),), tar_sha256=contents.tar_sha256)
     held = tuple(package_name(*parse_wheel_name(wheel.filename)[:2]) for wheel in contents.wheels)
     size = sum(file.size or 0 for file in contents.files.values())
     summary = (
-        "" if findings else f"{len(facts.parts)} parts, {len(contents.files)} files ({size / 1e6:.0f} MB), {facts.host}"
+        "" if found else f"{len(facts.parts)} parts, {len(contents.files)} files ({size / 1e6:.0f} MB), {facts.host}"
     )
-    return Verdict(name, findings, summary, contents.tar_sha256, held)
+    return Verdict(name, found, summary, contents.tar_sha256, held)
 
 
 def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -107,6 +119,18 @@ class _Examination:
         yield from map(Finding, self._placed())
         yield from self._collections()
         yield from self._closed()
+        yield from self._lacking()
+
+    @cached_property
+    def _required(self) -> tuple[Required, ...]:
+        return parse_required(self.contents.texts.get(REQUIRED, b""))
+
+    def _lacking(self) -> Iterator[Finding]:
+        """What consumers would stop without."""
+        packages = self.lock.versions().get("apt", {}).keys() | {
+            n for _, one in self.lock.sections for n in one.provides()
+        }
+        yield from findings(self._required, Held(self.contents.files, self.contents.texts, packages))
 
     def _named(self) -> Iterator[str]:
         if self.facts.name != self.name:
@@ -120,13 +144,14 @@ class _Examination:
 
     def _members(self) -> Iterator[str]:
         """Compare the metadata with what the facts and the lock make of it."""
-        written = {
+        texts = {
             MANIFEST: package.render(self.facts),
             TARGET_ENV: package.target_env(self.facts),
             README: package.readme(self.facts),
             LOCK: self.lock.render().encode(),
+            REQUIRED: written(self._required),
         }
-        for path, content in written.items():
+        for path, content in texts.items():
             if path not in self.contents.texts:
                 yield f"missing: {path}"
             elif self.contents.texts[path] != content:
@@ -171,8 +196,8 @@ class _Examination:
         """Compare what metadata/components tells of a part with its archive."""
         sha256 = self.contents.files[f"{COMPONENTS}/{part.asset}"].sha256 or ""
         release = self.facts.component_releases.get(package.camel(part.component))
-        written = (f"{release.tag}\n" if release else "", f"{sha256}\n", lines_of({part.asset: sha256}).decode())
-        for word, text in zip(_RECORDED, written, strict=True):
+        texts = (f"{release.tag}\n" if release else "", f"{sha256}\n", lines_of({part.asset: sha256}).decode())
+        for word, text in zip(_RECORDED, texts, strict=True):
             path = f"{RECORDS}/{part.component}.{word}"
             if self.contents.texts.get(path) != text.encode():
                 yield f"{path}: does not tell of {part.asset} as it is"

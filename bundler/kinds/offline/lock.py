@@ -16,6 +16,8 @@ import tomli_w
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import LockError
+from bundler.kinds.offline.asking import Asking, choices_of
+from bundler.kinds.offline.manifest import Offline
 from bundler.model.manifest_values import adapter_of
 from bundler.model.pin import Pin
 from bundler.model.target import Target, platform_of
@@ -40,6 +42,7 @@ class LockFacts:
     component: ComponentName
     target: Annotated[str, AfterValidator(_target)]
     choices: dict[str, Sha256] = field(default_factory=dict)
+    asking: Asking = Asking()
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class OfflineLock:
 
     facts: LockFacts
     sections: tuple[tuple[str, Collection], ...] = ()
+
+    @property
+    def asking(self) -> Asking:
+        """What the repositories ask for."""
+        return self.facts.asking
 
     @classmethod
     def parse(cls, text: str, name: str, again: str = "") -> OfflineLock:
@@ -64,15 +72,17 @@ class OfflineLock:
 
     def render(self) -> str:
         """Return the lock's text."""
-        document: dict[str, object] = _facts().dump_python(self.facts, mode="json")
+        document: dict[str, object] = _facts().dump_python(self.facts, exclude_defaults=True, mode="json")
         for name, one in self.sections:
             document[name] = adapter_of(type(one)).dump_python(one, by_alias=True, exclude_defaults=True, mode="json")
         return "# Written by `aiws-bundle lock`; edit the manifests instead.\n" + tomli_w.dumps(document)
 
-    def stale(self, choices: Mapping[str, CollectionChoice], target: Target) -> tuple[str, ...]:
+    def stale(self, manifest: Offline, target: Target) -> tuple[str, ...]:
         """The sections that are not what a manifest now says on `target`."""
-        wanted = {name: digest(choice, target) for name, choice in choices.items()}
+        wanted = {name: digest(choice, target) for name, choice in manifest.sections.items()}
         known = self.facts.choices
+        if choices_of(manifest, target) != self.asking.choices:
+            wanted["agreements"] = ""
         return tuple(sorted(n for n in wanted.keys() | known.keys() if wanted.get(n) != known.get(n)))
 
     def pins(self) -> tuple[Pin, ...]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeAlias
 
+from bundler.adapters.own_folder import private_folder
 from bundler.adapters.workspace import Workspace
+from bundler.bench import Bench
 from bundler.errors import BundleError
 from bundler.kinds.kind import LockOptions
+from bundler.kinds.offline.asking import ask, choices_of
 from bundler.kinds.offline.component import OfflineComponent
 from bundler.kinds.offline.lock import LockFacts, OfflineLock, digest
 from bundler.model.hosts import Hosts
@@ -18,6 +23,8 @@ from bundler.payloads import COLLECTIONS
 from bundler.payloads.collection import Collection
 from bundler.session import Network, Session
 
+# What a lock pins, by sections.
+Sections: TypeAlias = tuple[tuple[str, Collection], ...]
 _SECTIONS = {module.COLLECTION: module for module in COLLECTIONS}
 
 
@@ -35,7 +42,11 @@ def lock_packages(
     """
     workspace, made = session.workspace(), []
     known: Known = {}
-    with session.network() as network:
+    with (
+        session.network() as network,
+        tempfile.TemporaryDirectory(dir=private_folder(session.cache_dir, "tmp")) as spool,
+    ):
+        bench = Bench(session, network, session.store(), Path(spool))
         for one in components:
             for target in one.targets(hosts, selectors):
                 state, before = one.state_of(workspace, target)
@@ -45,7 +56,7 @@ def lock_packages(
                 session.progress.say(f"locking {one.name}: {target.name}")
                 try:
                     kept = None if options.upgrade else before
-                    made.append(_lock(workspace, one, target, kept, session, network, known))
+                    made.append(_lock(workspace, one, target, kept, session, network, known, bench))
                 except BundleError as error:
                     made.append(replace(state, state="failed", error=error))
     return made
@@ -59,10 +70,14 @@ def _lock(
     session: Session,
     network: Network,
     known: Known,
+    bench: Bench,
 ) -> Outcome:
     sections = tuple(_locked(one, target, before, session, network, known))
     choices = {name: digest(choice, target) for name, choice in sorted(one.manifest.sections.items())}
-    lock = OfflineLock(LockFacts(one.component, target.name, choices), sections)
+    kept = before.asking if before and before.asking.choices == choices_of(one.manifest, target) else None
+    if before is None or kept is None or _sources(before.sections) != _sources(sections):
+        kept = ask(one.manifest, target, dict(sections), bench)
+    lock = OfflineLock(LockFacts(one.component, target.name, choices, kept), sections)
     text, name = lock.render(), one.lock_name(target)
     OfflineLock.parse(text, name)  # what came from outside must be fit to stand in a lock
     things = sum(len(held) for held in lock.versions().values())
@@ -71,6 +86,11 @@ def _lock(
         return replace(outcome, state="unchanged")
     workspace.write_lock(name, text)
     return outcome
+
+
+def _sources(sections: Sections) -> Mapping[str, tuple[str, str]]:
+    """The repositories of a package: address and commit by name."""
+    return {name: source for _, one in sections for name, source in one.sources().items()}
 
 
 # What was locked in this run already and is the same on every target: by section, and what the manifest says of it.

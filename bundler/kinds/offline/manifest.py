@@ -9,7 +9,10 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
+from bundler.kinds.offline.agreements import Agreement
 from bundler.kinds.offline.places import MIRROR
+from bundler.kinds.offline.required import Required
+from bundler.kinds.offline.roles import Roles
 from bundler.model.document import Document
 from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
@@ -21,6 +24,7 @@ from bundler.payloads.collection import CollectionChoice
 from bundler.words import PATH_PART, Address, ComponentName, PlainPath, Repository
 
 _MOST_PARTS = 50
+_MOST_RULES = 500
 _NOT_EXPORTED = re.compile("(BASH|LD|PROMPT|SHELL|IFS|ENV|PATH|PS[0-9]|PYTHON[A-Z]*|PERL.*|GIT)(_.*)?")
 
 Selector: TypeAlias = Annotated[str, Field(title="a target or a word for several", examples=["debian-12"])]
@@ -148,6 +152,17 @@ class OfflineKeys:
         dict[Address, Folder],
         Field(default_factory=dict, description="Addresses that git shall not ask: the folder below repos/ for each."),
     ] = field(default_factory=dict)
+    agreements: Annotated[
+        tuple[Agreement, ...],
+        Field(max_length=_MOST_RULES, description="Versions that bundled repositories ask for, which must be bundled."),
+    ] = ()
+    roles: Annotated[
+        Roles | None, Field(description="Where it is found what hosts install with apt, to be compared with `apt`.")
+    ] = None
+    required: Annotated[
+        tuple[Required, ...],
+        Field(max_length=_MOST_RULES, description="What consumers stop without: it is looked for in every package."),
+    ] = ()
     versions: Annotated[
         dict[Told, Held],
         Field(default_factory=dict, description="Versions that manifest.json tells: a name, and what has it."),

@@ -24,8 +24,9 @@ from bundler.kinds.offline.package import (
     collections_of,
     lines_of,
 )
-from bundler.kinds.offline.places import COMPONENTS, FILE_LIST, LOCK, MANIFEST, README, RECORDS, TARGET_ENV
+from bundler.kinds.offline.places import COMPONENTS, FILE_LIST, LOCK, MANIFEST, README, RECORDS, REQUIRED, TARGET_ENV
 from bundler.kinds.offline.recipe import Recipe
+from bundler.kinds.offline.required import required_on, written
 from bundler.model.bundle import Bundle, Entry, File, Link, Slice, text_file
 from bundler.words import ARCHIVE
 
@@ -48,6 +49,7 @@ def plan(recipe: Recipe, lock: OfflineLock, parts: Parts, bench: Bench) -> Bundl
         text_file(TARGET_ENV, package.target_env(facts)),
         text_file(README, package.readme(facts)),
         text_file(LOCK, lock.render().encode()),
+        text_file(REQUIRED, written(required_on(recipe.manifest.required, recipe.host))),
         text_file(MANIFEST, package.render(facts)),
     )
     entries = _distinct((*members, *entries))

@@ -7,10 +7,11 @@ TARGET_ENV = "metadata/target.env"
 FILE_LIST = "metadata/files.sha256"
 LOCK = "metadata/offline.lock.toml"
 README = "README.md"
+REQUIRED = "metadata/required.json"
 COMPONENTS = "packages/components"
 RECORDS = "metadata/components"
 MIRROR = "packages/mirror"
 REPOSITORIES = "repos"
 
 # What every package has, whatever else is in it.
-MEMBERS = (MANIFEST, TARGET_ENV, FILE_LIST, LOCK, README)
+MEMBERS = (MANIFEST, TARGET_ENV, FILE_LIST, LOCK, REQUIRED, README)

@@ -11,6 +11,7 @@ from bundler.errors import LockError
 from bundler.kinds.kind import Order
 from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Offline, Part
+from bundler.kinds.offline.required import Required
 from bundler.model.advice import lock_again
 from bundler.model.manifest_values import adapter_of
 from bundler.model.target import Target
@@ -45,10 +46,18 @@ class Recipe:
         said = {
             name: adapter_of(type(one)).dump_python(one, mode="json") for name, one in self.manifest.sections.items()
         }
-        keys = {name: value for name, value in vars(self.manifest).items() if name not in ("sections", "parts")}
+        manifest = self.manifest
+        required = [adapter_of(Required).dump_python(one, mode="json") for one in manifest.required]
         facts = {
             "format": _FORMAT,
-            "manifest": {**keys, "sections": said},
+            "component": manifest.component,
+            "repository": manifest.repository,
+            "asset": manifest.asset,
+            "exports": manifest.exports,
+            "redirects": manifest.redirects,
+            "versions": manifest.versions,
+            "sections": said,
+            "required": required,
             "target": self.host.name,
             "lock": hashlib.sha256(self.lock_text.encode()).hexdigest(),
             "epoch": self.epoch,
@@ -62,6 +71,6 @@ class Recipe:
         lock = OfflineLock.parse(self.lock_text, self.lock_name, again)
         if lock.facts.target != self.host.name:
             raise LockError(f"{self.lock_name} is stale: it was made for {lock.facts.target}", again)
-        if stale := lock.stale(self.manifest.sections, self.host):
+        if stale := lock.stale(self.manifest, self.host):
             raise LockError(f"{self.lock_name} is stale: the manifest changed ({', '.join(stale)})", again)
         return lock

@@ -115,6 +115,10 @@ class LockedImages:
         """The tag of each."""
         return {one.name: one.tag for one in self.image}
 
+    def provides(self) -> frozenset[str]:
+        """Nothing: each thing has one name."""
+        return frozenset()
+
     def sources(self) -> Mapping[str, tuple[str, str]]:
         """Nothing: it holds no repository."""
         return {}

@@ -9,7 +9,7 @@ from bundler.payloads.repository.pins import LockedRepositories
 from bundler.payloads.repository.places import COPIES, PLACES, REPOSITORIES
 from bundler.session import Network, Session
 
-__all__ = ["CHOICE", "COLLECTION", "LINKS", "PINS", "PLACES", "PROGRAMS", "lock"]
+__all__ = ["CHOICE", "COLLECTION", "LINKS", "PINS", "PLACES", "PROGRAMS", "SAME", "lock"]
 
 COLLECTION = "repositories"
 SAME = True

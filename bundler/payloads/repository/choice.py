@@ -86,7 +86,9 @@ CopyPlace: TypeAlias = Annotated[
     AfterValidator(_copy_place),
     Field(title="a path below scripts/ or packages/bin/", examples=["scripts/install.sh"]),
 ]
-AddedText: TypeAlias = Annotated[str, StringConstraints(max_length=_LONGEST_TEXT), Field(title="a file's text")]
+AddedText: TypeAlias = Annotated[
+    str, StringConstraints(max_length=_LONGEST_TEXT), Field(title="a file's text", examples=["demo: true"])
+]
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,10 @@ class LockedRepositories:
         """The commit of each."""
         return {checkout.name: checkout.commit for checkout in self.checkouts}
 
+    def provides(self) -> frozenset[str]:
+        """Nothing: each thing has one name."""
+        return frozenset()
+
     def sources(self) -> Mapping[str, tuple[str, str]]:
         """The address and the commit of each."""
         return {checkout.name: (checkout.address, checkout.commit) for checkout in self.checkouts}
