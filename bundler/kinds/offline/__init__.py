@@ -106,4 +106,4 @@ def said(content: bytes) -> Said:
     from bundler.kinds.offline.package import parse
 
     facts = parse(content)
-    return Said(facts.component, host=facts.host, inputs=facts.inputs)
+    return Said(facts.name, host=facts.host, inputs=facts.inputs)

@@ -133,13 +133,13 @@ class _Examination:
         yield from findings(self._required, Held(self.contents.files, self.contents.texts, packages))
 
     def _named(self) -> Iterator[str]:
-        if self.facts.name != self.name:
-            yield f"the file's name is not its own\n    expected {self.facts.name}\n    actual   {self.name}"
-        if self.contents.top != self.facts.name.removesuffix(ARCHIVE):
-            yield f"the top folder is {self.contents.top}, not {self.facts.name.removesuffix(ARCHIVE)}"
+        if self.facts.asset != self.name:
+            yield f"the file's name is not its own\n    expected {self.facts.asset}\n    actual   {self.name}"
+        if self.contents.top != self.facts.asset.removesuffix(ARCHIVE):
+            yield f"the top folder is {self.contents.top}, not {self.facts.asset.removesuffix(ARCHIVE)}"
         target = self.facts.target
         host = f"{target.distro}-{target.version}-{target.arch}"
-        if not self.facts.name.endswith(f"-{host}{ARCHIVE}") or self.lock.facts.target != host:
+        if not self.facts.asset.endswith(f"-{host}{ARCHIVE}") or self.lock.facts.target != host:
             yield f"{MANIFEST}, {LOCK} and the name tell of different hosts: {host}, {self.lock.facts.target}"
 
     def _members(self) -> Iterator[str]:

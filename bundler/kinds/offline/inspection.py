@@ -19,7 +19,7 @@ def inspect(path: Path) -> Inspection:
     lock = OfflineLock.parse(contents.texts.get(LOCK, b"").decode("utf-8", "replace"), LOCK)
     held = {name: dict(versions) for name, versions in lock.versions().items()}
     lines = (
-        ("component", facts.component),
+        ("component", facts.name),
         ("inputs", facts.inputs),
         ("host", facts.host),
         *((f"part {part.component}", part.asset) for part in facts.parts),
@@ -33,7 +33,7 @@ def inspect(path: Path) -> Inspection:
         packages=tuple((name, version, 0) for versions in held.values() for name, version in sorted(versions.items())),
         files={name: file.size or 0 for name, file in contents.files.items()},
         document={
-            "component": facts.component,
+            "component": facts.name,
             "inputs": facts.inputs,
             "distro": facts.target.distro,
             "version": facts.target.version,

@@ -112,7 +112,7 @@ def _distinct(entries: Iterable[Entry]) -> list[Entry]:
 def _facts(recipe: Recipe, lock: OfflineLock, parts: Parts, sized: dict[str, tuple[int, str]]) -> Package:
     manifest, host, versions = recipe.manifest, recipe.host, lock.versions()
     return Package(
-        name=recipe.asset,
+        name=manifest.component,
         package_version=recipe.inputs[:12],
         target=PackageTarget(host.distro, host.version, host.arch),
         sources={
@@ -122,7 +122,7 @@ def _facts(recipe: Recipe, lock: OfflineLock, parts: Parts, sized: dict[str, tup
         },
         component_releases={camel(one.called): ReleaseFacts(*one.release) for part, one, _ in parts if part.archive},
         versions={name: _version(versions, held) for name, held in manifest.versions.items()},
-        component=manifest.component,
+        asset=recipe.asset,
         inputs=recipe.inputs,
         exports=dict(manifest.exports),
         redirects=dict(manifest.redirects),

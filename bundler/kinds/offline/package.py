@@ -21,6 +21,7 @@ from bundler.model.interpreter import Interpreter
 from bundler.model.json_text import limited
 from bundler.platforms import PlatformName
 from bundler.words import (
+    ARCHIVE,
     Arch,
     AssetName,
     Commit,
@@ -125,13 +126,13 @@ class Package:
         alias_generator=lambda name: _SPELLED.get(name, name),
         populate_by_name=True,
     )
-    name: AssetName
+    name: ComponentName
     package_version: Text
     target: PackageTarget
     sources: dict[Text, SourceFacts]
     component_releases: dict[Text, ReleaseFacts]
     versions: dict[Text, Text]
-    component: ComponentName
+    asset: AssetName
     inputs: Sha256
     exports: dict[Text, Text]
     redirects: dict[Text, Text]
@@ -193,13 +194,13 @@ def target_env(package: Package) -> bytes:
 
 def readme(package: Package) -> bytes:
     """Return the package's README.md, for who unpacks it by hand."""
-    return f"""# {package.name.removesuffix(".tar.gz")}
+    return f"""# {package.asset.removesuffix(ARCHIVE)}
 
 Everything that an AI Workspace host with {package.host} installs from, with no network.
 
 The bootstrap takes the archive itself:
 
-    AI_WORKSPACE_OFFLINE_MODE=force AI_WORKSPACE_OFFLINE_PACKAGE=/path/to/{package.name} \\
+    AI_WORKSPACE_OFFLINE_MODE=force AI_WORKSPACE_OFFLINE_PACKAGE=/path/to/{package.asset} \\
         bash setup-ai-workspace-all-in-one.sh
 
 Unpacked, it is installed by `sudo bash scripts/ai-workspace-offline-install.sh`.
