@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,7 +33,7 @@ class Asking:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     choices: str = ""
     asked: tuple[Asked, ...] = ()
-    roles: RoleNames = RoleNames()
+    roles: RoleNames = field(default_factory=RoleNames)
 
 
 def choices_of(manifest: Offline, target: Target) -> str:

@@ -42,7 +42,7 @@ class LockFacts:
     component: ComponentName
     target: Annotated[str, AfterValidator(_target)]
     choices: dict[str, Sha256] = field(default_factory=dict)
-    asking: Asking = Asking()
+    asking: Asking = field(default_factory=Asking)
 
 
 @dataclass(frozen=True)
