@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema
 
+from bundler.model.listed import list_schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct
 from bundler.model.paths import path_fault
 from bundler.model.target import Target
@@ -139,9 +140,8 @@ class Repositories:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """In a manifest it is a list."""
-        listed: type[object] = tuple[Repository, ...]
-        return core_schema.no_info_after_validator_function(cls, handler.generate_schema(listed))
+        """Take them from a list."""
+        return list_schema(cls, lambda made: made.repositories, Repository, handler)
 
     def problems(self, targets: Sequence[Target]) -> Iterator[str]:
         """Names and places that two of them share."""
