@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.adapters.archive import Written
+from bundler.adapters.cache_folder import TEMPORARY
 from bundler.adapters.dist import Dist
-from bundler.adapters.own_folder import private_folder
+from bundler.adapters.own_folder import in_use
 from bundler.adapters.store import Store
 from bundler.bench import Bench
 from bundler.errors import BundleError, IntegrityError, from_os
@@ -109,6 +110,6 @@ def _pool(session: Session, threads: int, *, wait: bool) -> Iterator[ThreadPoolE
 
 @contextmanager
 def _folder(cache_dir: Path) -> Iterator[str]:
-    """A temporary folder in the cache."""
-    with tempfile.TemporaryDirectory(dir=private_folder(cache_dir, "tmp")) as name:
+    """A temporary folder in the cache, which nobody sweeps meanwhile."""
+    with in_use(cache_dir, TEMPORARY) as folder, tempfile.TemporaryDirectory(dir=folder) as name:
         yield name

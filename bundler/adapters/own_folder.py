@@ -7,11 +7,13 @@ owns a folder above it can put another one in its place; such a one is refused w
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shlex
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +36,30 @@ def private_folder(root: Path, *below: str) -> Path:
         make_folder(folder, 0o700)
         check_private(folder, link=not part)
     return folder
+
+
+@contextmanager
+def in_use(root: Path, *below: str) -> Iterator[Path]:
+    """Make a private folder as `private_folder` does, which nobody sweeps while the context is open (flock(2))."""
+    while True:
+        folder = private_folder(root, *below)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with suppress(OSError):  # where folders cannot be locked, nobody can lock one to sweep it either
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if not _stands_at(folder, descriptor):  # it was swept while we waited
+                continue
+            yield folder
+            return
+        finally:
+            os.close(descriptor)
+
+
+def _stands_at(folder: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(folder.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def check_private(folder: Path, *, link: bool = False) -> bool:

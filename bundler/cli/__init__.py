@@ -34,6 +34,7 @@ _COMMANDS = {
     "report": "Write the delivery record of a release.",
     "inspect": "Show what is inside an archive.",
     "cache": "Show or tidy the store of downloaded files.",
+    "clean": "Remove what this tool made: folders of archives, the store, unpacked packages; name every path.",
 }
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.adapters.cache_folder import MOUNTPOINT
 from bundler.adapters.digest import sha256_of
-from bundler.adapters.own_folder import private_folder
+from bundler.adapters.own_folder import in_use
 from bundler.errors import UsageError
 from bundler.kinds import kind_of
 from bundler.kinds.manifests import components_at_hand
@@ -43,10 +44,10 @@ def rehearse(session: Session, archive: Path, root: Path | None) -> RehearsalRep
         raise UsageError(f"{archive} is not a file", "give an archive that `build` made")
     place = root or Path("/")
     sha256 = sha256_of(archive)
-    mountpoint = private_folder(session.cache_dir, "rehearsal")
-    verdict, rehearsal = kind_of(archive, archive.name).rehearse(
-        archive, place, mountpoint, lambda: components_at_hand(session), lambda step: _tell(session, step)
-    )
+    with in_use(session.cache_dir, MOUNTPOINT) as mountpoint:
+        verdict, rehearsal = kind_of(archive, archive.name).rehearse(
+            archive, place, mountpoint, lambda: components_at_hand(session), lambda step: _tell(session, step)
+        )
     return RehearsalReport(archive, place, sha256, verdict, rehearsal)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundler.adapters.own_folder import private_folder
+from bundler.adapters.cache_folder import TEMPORARY
+from bundler.adapters.own_folder import in_use
 from bundler.adapters.pip_compile import PipCompile
 from bundler.adapters.process import run
 from bundler.adapters.store import Blob
@@ -131,5 +132,5 @@ class Sources:
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(dir=private_folder(self._session.cache_dir, "tmp")) as folder:
+        with in_use(self._session.cache_dir, TEMPORARY) as place, tempfile.TemporaryDirectory(dir=place) as folder:
             yield Path(folder)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bundler.adapters.own_folder import private_folder
+from bundler.adapters.cache_folder import TEMPORARY
+from bundler.adapters.own_folder import in_use
 from bundler.adapters.regular import open_regular
 from bundler.adapters.sandbox import Finished, sealed
 from bundler.adapters.workshop import host_system
@@ -51,7 +52,7 @@ def check_engines(engines: Mapping[EngineName, Path], target: Target, commit: st
 def _asked(engines: Mapping[EngineName, Path], session: Session) -> dict[EngineName, Finished]:
     """What each engine says of its version; nothing where no sandbox can be made."""
     given = {f"/engines/{name}": path for name, path in engines.items()}
-    with TemporaryDirectory(dir=private_folder(session.cache_dir, "tmp")) as scratch:
+    with in_use(session.cache_dir, TEMPORARY) as place, TemporaryDirectory(dir=place) as scratch:
         places = Path(scratch, "root"), Path(scratch, "outlet")
         try:
             for path in engines.values():
