@@ -6,7 +6,7 @@ The shapes are those of "List releases" and "List release assets" in docs.github
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -144,20 +144,25 @@ def disagreement(name: str, asset: Asset | None, size: int | None, sha256: str) 
     return f"{name}\n    expected {expected}\n    actual   {actual}"
 
 
-def refuse_mixing(published: Release, there: Difference) -> None:
-    """Raise IntegrityError if a published release cannot become the wanted one by adding to it alone."""
+def refuse_mixing(published: Release, there: Difference, all_there: Callable[[], Iterable[Release]]) -> None:
+    """Raise IntegrityError if a published release cannot become the wanted one by adding to it alone.
+
+    `all_there` lists the repository's releases, drafts too.
+    """
     wrong = [disagreement(piece.name, asset, piece.size, piece.sha256) for asset, piece in there.differing]
     wrong += [f"{asset.name}: not in what you publish" for asset in there.surplus]
     if wrong:
         hint = "the same commit has the same bytes: was it built from something else? --replace switches to yours"
         if offline_number(published.tag_name):
-            hint = "hosts keep for ever what they have of this tag: publish under the next number"
+            number = next_offline_tag(all_there())
+            hint = f"hosts keep for ever what they have of this tag: publish under the next number, --tag {number}"
         raise IntegrityError(f"{published.tag_name} is published with other assets:\n  " + "\n  ".join(wrong), hint)
     if published.immutable and not there.same:
         names = ", ".join([piece.name for piece in there.missing] + [asset.name for asset in there.broken])
-        raise IntegrityError(
-            f"{published.tag_name} is immutable and lacks {names}", "publish from another commit, under its tag"
-        )
+        hint = "publish from another commit, under its tag"
+        if offline_number(published.tag_name):
+            hint = f"publish under the next number, --tag {next_offline_tag(all_there())}"
+        raise IntegrityError(f"{published.tag_name} is immutable and lacks {names}", hint)
 
 
 def runtime_commit(tag: str) -> str | None:
@@ -170,6 +175,17 @@ def offline_number(tag: str) -> int | None:
     """The number of an offline release's tag, or None for another tag."""
     match = _OFFLINE_TAG.fullmatch(tag)
     return int(match[1]) if match else None
+
+
+def next_offline_tag(releases: Iterable[Release]) -> str:
+    """The first offline tag after those of all releases, drafts too."""
+    numbers = (offline_number(final_tag(release.tag_name)) or 0 for release in releases)
+    return f"{OFFLINE_PREFIX}{max(numbers, default=0) + 1}"
+
+
+def title_of(tag: str) -> str:
+    """What a release is called: consumers know offline ones by builds."""
+    return f"Build {tag}" if offline_number(tag) else tag
 
 
 def draft_tag(tag: str) -> str:

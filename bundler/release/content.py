@@ -20,6 +20,8 @@ from bundler.release.parts import CUT, Cut, split
 from bundler.sidecars import SIDECARS, facts_of, subjects_of
 
 _CHUNK = 1 << 20
+# The turn of what tells of an archive or of its parts; what tells of all of them comes later.
+_AFTER_ARCHIVES = 1
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Content:
     def pieces(self, place: Place, follows: Held | None = None) -> tuple[Piece, ...]:
         """Every asset of a release: the archives and theirs by name, then what is over all, in the table's order."""
         pieces = sorted(self.archives, key=lambda piece: piece.name)
-        for turn, sidecar in enumerate((one for one in SIDECARS if one.OF == "release"), 1):
+        for turn, sidecar in enumerate((one for one in SIDECARS if one.OF == "release"), _AFTER_ARCHIVES + 1):
             read = partial(_read, {piece.name: piece for piece in pieces}, self.read)
             facts = SidecarFacts(files_of(pieces), read, wholes=self.wholes, place=place, follows=follows)
             made = sidecar.render(facts_of(sidecar, place.tag, facts))
@@ -94,7 +96,7 @@ def content_of(folder: Path, names: Iterable[str], listed: Mapping[str, str], cu
             name = sidecar.name(archive)
             made = sidecar.render(facts_of(sidecar, archive, facts))
             if made is not None:
-                pieces[name] = generated(name, made)
+                pieces[name] = generated(name, made, _AFTER_ARCHIVES)
     return Content(tuple(pieces.values()), wholes, read)
 
 

@@ -22,7 +22,7 @@ from bundler.model.release import (
     TAG_FORMS,
     compare,
     draft_tag,
-    final_tag,
+    next_offline_tag,
     offline_number,
     refuse_mixing,
     runtime_commit,
@@ -281,18 +281,15 @@ class _Remote:
         if published is None:
             return
         if self.order.replace and offline_number(self.order.tag):
+            following = next_offline_tag(self.github.releases())
             message = f"{published.tag_name} is published, and hosts keep for ever what they have of it"
-            raise UsageError(f"{message}: it is never replaced", f"take the next number: --tag {self._next()}")
+            raise UsageError(f"{message}: it is never replaced", f"take the next number: --tag {following}")
         if self.order.replace and published.immutable:
             message = f"{published.tag_name} is immutable, so it cannot be replaced"
             raise WorkError(message, "publish under another tag")
         if self.content and not self.order.replace:
-            refuse_mixing(published, compare(self.github.assets(published), self.content.pieces(self.order.place())))
-
-    def _next(self) -> str:
-        """The first offline tag after all that are there, drafts too."""
-        numbers = [offline_number(final_tag(one.tag_name)) or 0 for one in self.github.releases()]
-        return f"{OFFLINE_PREFIX}{max(numbers, default=0) + 1}"
+            there = compare(self.github.assets(published), self.content.pieces(self.order.place()))
+            refuse_mixing(published, there, self.github.releases)
 
     def channel(self) -> None:
         """Raise if the channel cannot move, or is no channel."""

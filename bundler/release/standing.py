@@ -47,7 +47,7 @@ def survey(github: GitHub, filler: Filler, wanted: Wanted, *, may_replace: bool)
         return Standing("unchanged", published, off_its_tag, there, left, was_latest)
     if may_replace:
         return Standing("replace", published, off_its_tag, begun, left, was_latest)
-    refuse_mixing(published, there)
+    refuse_mixing(published, there, github.releases)
     return Standing("complete", published, off_its_tag, there, left, was_latest)
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from bundler.adapters.github import Field, GitHub
 from bundler.adapters.http import retrying
 from bundler.errors import BundleError, UnreachableError, WorkError
-from bundler.model.release import Piece, Release, draft_tag
+from bundler.model.release import Piece, Release, draft_tag, title_of
 from bundler.release.notes import Mark, Role, mark_of, unmarked
 
 # Whether GitHub is to show a release as the latest; `stays`: a new one, and one in the place of one that was it.
@@ -76,7 +76,7 @@ class Draft:
                 f"another run published {self._wanted.tag} meanwhile", "run again to see what is left to do"
             )
         commit = "" if self._tagged else self._wanted.commit
-        return self._github.create_draft(self._tag, commit, self._wanted.tag, self._mark.render())
+        return self._github.create_draft(self._tag, commit, title_of(self._wanted.tag), self._mark.render())
 
     def check(self) -> None:
         """Raise WorkError if this run has the draft no more."""
@@ -99,7 +99,7 @@ class Draft:
             was_latest = latest is not None and latest.id == published.id
         fields: dict[str, Field] = {
             "tag_name": wanted.tag,
-            "name": wanted.tag,
+            "name": title_of(wanted.tag),
             "body": wanted.body,
             "draft": False,
             "prerelease": False,

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from bundler.commands.publish import publish as publish_folder
+from bundler.progress import Silent
+from bundler.release.parts import Cut
+from bundler.release.preflight import Publication
+from bundler.session import Session
 from tests.cli.releasing import REPO, Releasing
-from tests.github import Fault
+from tests.github import Fault, Seen
 from tests.world import Ran
 
 TAG = "offline-ai-workspace-7"
@@ -52,8 +57,55 @@ def test_other_bytes_are_refused_with_what_to_do(ready: Releasing) -> None:
     done = publish(ready)
     assert done.code == 3
     assert f"{TAG} is published with other assets" in done.err
-    assert "publish under the next number" in done.err
+    assert "publish under the next number, --tag offline-ai-workspace-8" in done.err
     assert "--replace" not in done.err
+
+
+def test_it_is_called_as_a_build_and_a_runtime_release_is_not(ready: Releasing) -> None:
+    names: set[str | None] = set()
+    ready.hub.after = lambda seen: names.update(release.name for release in ready.hub.releases())
+    assert publish(ready).code == 0
+    assert names == {f"Build {TAG}"}
+    assert ready.publish().code == 0
+    assert (ready.release(TAG).name, ready.release(ready.tag).name) == (f"Build {TAG}", ready.tag)
+
+
+def test_parts_are_there_before_their_list_and_all_before_the_sums(ready: Releasing) -> None:
+    settings = Session(
+        manifests=ready.world.root / "manifests",
+        cache_dir=ready.world.root / "cache",
+        env=ready.world.env(**ready.env()),
+        progress=Silent(),
+        jobs=8,
+    )
+    size = (ready.world.dist / ARCHIVE).stat().st_size
+    order = Publication(REPO, TAG, (), "", ready.hub.head, replace=False)
+    wrong: list[str] = []
+
+    def look(seen: Seen) -> None:
+        for release in ready.hub.releases():
+            there = {name for name, asset in release.assets.items() if asset.state == "uploaded"}
+            parts = {name for name in there if ".part-" in name}
+            if f"{ARCHIVE}.parts" in release.assets and not {f"{ARCHIVE}.part-{n:03}" for n in range(4)} <= parts:
+                wrong.append(f"a list before its parts: {sorted(there)}")
+            if "SHA256SUMS" in release.assets and f"{ARCHIVE}.parts" not in there:
+                wrong.append(f"sums before the list: {sorted(there)}")
+            if release.tag == TAG and release.draft:
+                wrong.append("a draft under the final tag")
+
+    ready.hub.after = look
+    publish_folder(settings, ready.world.dist, order, cut=Cut(size // 3 - 9, size // 3 - 9))
+    assert wrong == []
+    assert f"{ARCHIVE}.part-003" in ready.stored(TAG)
+
+
+def test_the_channel_stays_as_it_is(ready: Releasing) -> None:
+    assert ready.publish("--channel", "latest-runtime").code == 0
+    before = ready.release("latest-runtime")
+    ready.another_build()
+    assert publish(ready).code == 0
+    assert ready.release("latest-runtime") == before
+    assert publish(ready, "--channel", "latest-runtime").code == 2
 
 
 def test_one_that_is_published_while_the_run_looks_is_not_replaced(ready: Releasing) -> None:
@@ -68,7 +120,7 @@ def test_one_that_is_published_while_the_run_looks_is_not_replaced(ready: Releas
     ready.hub.after = appear
     done = publish(ready, "--replace")
     assert done.code == 3
-    assert "publish under the next number" in done.err
+    assert "publish under the next number, --tag offline-ai-workspace-8" in done.err
     assert len(ready.writes()) == writes
 
 

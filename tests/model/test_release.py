@@ -16,6 +16,7 @@ from bundler.model.release import (
     Piece,
     Release,
     compare,
+    next_offline_tag,
     parse_address,
     parse_repository,
     parse_tag,
@@ -23,6 +24,7 @@ from bundler.model.release import (
     read_json_list,
     refuse_mixing,
     runtime_commit,
+    title_of,
 )
 from bundler.sidecars import channel
 from bundler.sidecars.channel import Channel
@@ -83,19 +85,50 @@ def test_every_wanted_asset_is_kept_or_missing_and_every_other_surplus(there: li
     assert {a.name for a in found.surplus} == set(there) - set(wanted)
 
 
+def nothing_there() -> tuple[Release, ...]:
+    return ()
+
+
 def test_a_published_release_may_be_completed_but_not_mixed() -> None:
-    refuse_mixing(RELEASE, compare([asset()], [piece(), piece("y")]))
+    refuse_mixing(RELEASE, compare([asset()], [piece(), piece("y")]), nothing_there)
     with pytest.raises(IntegrityError, match=f"expected {A}, 3 bytes\n    actual   {B}"):
-        refuse_mixing(RELEASE, compare([asset(sha256=B)], [piece()]))
+        refuse_mixing(RELEASE, compare([asset(sha256=B)], [piece()]), nothing_there)
     with pytest.raises(IntegrityError, match="y: not in what you publish"):
-        refuse_mixing(RELEASE, compare([asset(), asset("y")], [piece()]))
+        refuse_mixing(RELEASE, compare([asset(), asset("y")], [piece()]), nothing_there)
 
 
 def test_an_immutable_release_cannot_even_be_completed() -> None:
     immutable = replace(RELEASE, immutable=True)
-    refuse_mixing(immutable, compare([asset()], [piece()]))
+    refuse_mixing(immutable, compare([asset()], [piece()]), nothing_there)
     with pytest.raises(IntegrityError, match="immutable and lacks y"):
-        refuse_mixing(immutable, compare([asset()], [piece(), piece("y")]))
+        refuse_mixing(immutable, compare([asset()], [piece(), piece("y")]), nothing_there)
+
+
+def test_an_offline_release_that_may_not_change_tells_the_next_number() -> None:
+    offline = replace(RELEASE, tag_name="offline-ai-workspace-9", immutable=True)
+    there = [offline, *(replace(RELEASE, tag_name=tag) for tag in ("draft-offline-ai-workspace-10", "runtime-11"))]
+    for found in (compare([asset(sha256=B)], [piece()]), compare([asset()], [piece(), piece("y")])):
+        with pytest.raises(IntegrityError) as caught:
+            refuse_mixing(offline, found, lambda: there)
+        assert caught.value.hint.endswith("--tag offline-ai-workspace-11")
+
+
+@pytest.mark.parametrize(
+    ("tags", "following"),
+    [
+        ([], "offline-ai-workspace-1"),
+        (["offline-ai-workspace-007", "offline-ai-workspace-x", "v9"], "offline-ai-workspace-1"),
+        (["offline-ai-workspace-2", "offline-ai-workspace-10"], "offline-ai-workspace-11"),
+    ],
+)
+def test_the_next_number_follows_all_that_were_given(tags: list[str], following: str) -> None:
+    assert next_offline_tag([replace(RELEASE, tag_name=tag) for tag in tags]) == following
+
+
+def test_only_offline_releases_are_called_builds() -> None:
+    assert title_of("offline-ai-workspace-7") == "Build offline-ai-workspace-7"
+    assert title_of("runtime-0123456789ab") == "runtime-0123456789ab"
+    assert title_of("latest-runtime") == "latest-runtime"
 
 
 @pytest.mark.parametrize("digest", [None, "", "md5:abc", "sha256:xyz", f"sha256:{A}0", A])
