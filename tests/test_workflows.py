@@ -31,6 +31,8 @@ ACTION = ROOT / "action.yml"
 _VALUES = {
     "GITHUB_REPOSITORY": "o/r",
     "TAG": "runtime-0123456789ab",
+    "FOLDER": "dist",
+    "TARGET": "debian-12-amd64",
     "GITHUB_SHA": "0123456789ab" + "0" * 28,
     "ASSET": "x.tar.gz",
     "before": "2026-11-20",
@@ -81,8 +83,9 @@ def calls() -> list[tuple[str, str]]:
     return found
 
 
-def test_there_are_the_three_workflows_and_the_action() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "lock-refresh.yml", "release-bundle.yml"]
+def test_there_are_the_four_workflows_and_the_action() -> None:
+    names = ["ci.yml", "lock-refresh.yml", "release-bundle.yml", "release-offline.yml"]
+    assert [path.name for path in WORKFLOWS] == names
     assert load(ACTION)["runs"]["using"] == "composite"
 
 
@@ -98,12 +101,13 @@ def test_nothing_is_allowed_that_a_job_does_not_name(path: Path) -> None:
         assert "timeout-minutes" in job, name
 
 
-def test_only_publish_may_change_a_release() -> None:
-    jobs = load(ROOT / ".github/workflows/release-bundle.yml")["jobs"]
+@pytest.mark.parametrize(("file", "makes"), [("release-bundle.yml", "build"), ("release-offline.yml", "assemble")])
+def test_only_publish_may_change_a_release(file: str, makes: str) -> None:
+    jobs = load(ROOT / ".github/workflows" / file)["jobs"]
     writers = [name for name, job in jobs.items() if job["permissions"].get("contents") == "write"]
     assert writers == ["publish"]
     assert jobs["publish"]["environment"] == "release"
-    assert {"rehearse", "build", "attest"} <= set(jobs["publish"]["needs"])
+    assert {"rehearse", makes, "attest"} <= set(jobs["publish"]["needs"])
 
 
 @pytest.mark.parametrize(
@@ -147,7 +151,7 @@ def test_every_call_parses_with_the_real_command_line(file: str, line: str) -> N
 
 def test_enough_calls_were_found() -> None:
     used = {line.split()[0] for _, line in calls()}
-    assert used >= {"build", "check", "lock", "publish", "rehearse", "report", "targets", "verify"}
+    assert used >= {"assemble", "build", "check", "lock", "publish", "rehearse", "report", "targets", "verify"}
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
@@ -227,7 +231,7 @@ def shell(tmp_path: Path) -> Shell:
 def test_the_tag_is_the_commit_s_unless_one_is_given(shell: Shell, given: str, tag: str) -> None:
     calls = shell.run(script("release-bundle.yml", "Plan"), TAG=given, SELECTORS="debian-12 arm64")
     assert (shell.folder / "output").read_text() == f"tag={tag}\nmatrix={{}}\n"
-    assert calls == [["targets", "--github-matrix", "--", "debian-12", "arm64"]]
+    assert calls == [["targets", "--github-matrix", "--component", "litellm", "--", "debian-12", "arm64"]]
 
 
 @pytest.mark.parametrize("name", ["Plan", "Build"])
@@ -492,8 +496,12 @@ def test_a_build_job_that_told_nothing_is_refused(shell: Shell) -> None:
 
 
 def test_exactly_the_listed_files_are_signed() -> None:
-    (step,) = [s for s in steps() if "attest-build-provenance" in s.data.get("uses", "")]
-    assert step.data["with"] == {"subject-checksums": "dist/SHA256SUMS"}
+    signing = [s for s in steps() if "attest-build-provenance" in s.data.get("uses", "")]
+    assert {s.file: s.data["with"]["subject-checksums"] for s in signing} == {
+        "release-bundle.yml": "dist/SHA256SUMS",
+        "release-offline.yml": "SHA256SUMS",
+    }
+    assert all(s.data["with"].keys() == {"subject-checksums"} for s in signing)
 
 
 def test_no_job_unpacks_a_cache() -> None:
