@@ -21,7 +21,8 @@ def unlike(folder: Path, orders: Sequence[Order]) -> Iterator[BundleError]:
     said = {order.asset: said_of(folder / order.asset) for order in orders}
     others = [order for order in orders if said[order.asset].inputs != order.inputs]
     if others:
-        again = " ".join(order.target for order in others)
+        named = dict.fromkeys(f"--component {order.component}" for order in others)
+        again = " ".join((*dict.fromkeys(order.target for order in others), *named))
         yield IntegrityError(
             f"not made of the manifests and locks here: {', '.join(order.asset for order in others)}",
             f"run `aiws-bundle build {again}`, or publish where they were built (SOURCE_DATE_EPOCH counts too)",
