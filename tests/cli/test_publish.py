@@ -320,7 +320,7 @@ def test_archives_of_other_locks_or_another_time_are_refused_and_named(ready: Re
     assert done.code == 3
     assert f"not made of the manifests and locks here: {ARCHIVE}" in done.err
     assert "debian-13" not in done.err.partition("not made of")[2]
-    assert "run `aiws-bundle build debian-12-amd64`" in done.err
+    assert "run `aiws-bundle build debian-12-amd64 --component litellm`" in done.err
     assert ready.writes() == []
 
 
