@@ -36,6 +36,8 @@ _DISTRUST = re.compile(
     r"(/usr/bin/)?(gpgv|sqv)|Hash Sum mismatch|unexpected size|Conflicting distribution|clearsigned|Weak security",
     re.IGNORECASE,
 )
+# No sandbox of apt's own: it would be a user who cannot read this folder. No delays: with one server away and others
+# there, apt 2.6 never ends. Phased updates are for everybody, else the host's machine-id would decide.
 _CONFIGURATION = """\
 Dir "{folder}";
 Dir::State "{folder}/state";
@@ -51,11 +53,15 @@ APT::Architectures {{ "{arch}"; }};
 APT::Install-Recommends "false";
 APT::Install-Suggests "false";
 APT::Get::Always-Include-Phased-Updates "true";
+APT::Cmd::Pattern-Only "true";
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
 Acquire::Languages "none";
 Acquire::ForceHash "SHA256";
 Acquire::Retries "2";
+Acquire::Retries::Delay "false";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
 Acquire::GzipIndexes "false";
 Acquire::IndexTargets::deb::Translations::DefaultEnabled "false";
 #clear DPkg;

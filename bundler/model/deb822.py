@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-_FIELD = re.compile(r"([!-9;-~][!-9;-~]*):(.*)")
+# Printable but a colon, and neither # nor - at first.
+_FIELD = re.compile(r"([!\"$-,./0-9;-~][!-9;-~]*):(.*)")
 
 
 def parse_stanza(text: str) -> dict[str, str]:

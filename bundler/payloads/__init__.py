@@ -18,7 +18,9 @@ PAYLOADS: tuple[PayloadModule, ...] = (
     prisma,
 )
 
-COLLECTIONS: tuple[CollectionModule, ...] = (apt,)
+COLLECTIONS: tuple[CollectionModule, ...] = (
+    apt,
+)  # fmt: skip
 
 
 def _has_section(module: PayloadModule) -> TypeGuard[SectionModule]:

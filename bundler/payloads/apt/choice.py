@@ -17,7 +17,8 @@ from bundler.payloads.apt.distributions import ARCHIVES, DISTRIBUTIONS
 from bundler.words import Address
 
 _FIELDS = ("codename", "version", "arch")
-PACKAGE_PATTERN = r"[a-z0-9][a-z0-9+.-]+"
+# A name with a hyphen at its end would tell apt to remove a package.
+PACKAGE_PATTERN = r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.]"
 
 
 def _template(value: str) -> str:

@@ -1,4 +1,10 @@
-"""Solve for a target with apt itself, from the archives as they are now."""
+"""Solve for a target with apt itself, from the archives as they are now.
+
+What hosts have is not known, so apt is told that nothing is installed: all that a package needs is locked, down to the
+C library, and what every host has (`priorities`) is part of each set. So a package that wants its library in its own
+version can be installed where the base is older, since the base's other packages of that version are there too. A host
+whose base is newer than the lock cannot be served by any list of packages: lock again.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +101,7 @@ def _solved(apt: Apt, choice: AptChoice, target: Target) -> tuple[tuple[LockedSe
     solved: dict[str, Solved] = {}
     for name, packages in wanted.items():
         try:
-            for one in apt.solve([*base, *packages]) if packages else ():
+            for one in apt.solve(sorted({*packages, *base})) if packages else ():
                 filed = solved.setdefault(f"{one.name}_{one.version}_{one.arch}", one)
                 if filed.sha256 != one.sha256:
                     raise LockError(f"two archives have different files of {one.name} {one.version}", "leave one out")
