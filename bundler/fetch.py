@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from bundler.adapters.index import Index
 from bundler.adapters.store import Blob, Store
 from bundler.errors import BundleError, IntegrityError, UnreachableError
-from bundler.model.pin import OnRegistry, Pin
+from bundler.model.pin import InArchive, OnRegistry, Pin
 
 Fetch = Callable[[Pin], Path]
 
@@ -20,12 +21,16 @@ def blob_of(pin: Pin) -> Blob:
     return Blob(pin.name, pin.sha256, pin.size)
 
 
-def addresses_of(pin: Pin, index: Callable[[], Index], registry: Callable[[], str]) -> Iterator[str]:
+def addresses_of(
+    pin: Pin, index: Callable[[], Index], registry: Callable[[], str], archive: Callable[[str], str]
+) -> Iterator[str]:
     """Yield where a pinned file may be, the quickest way first. Raises UnreachableError."""
     if isinstance(pin.origin, str):
         yield pin.origin
     elif isinstance(pin.origin, OnRegistry):
         yield registry() + pin.origin.path
+    elif isinstance(pin.origin, InArchive):
+        yield archive(pin.origin.archive) + quote(pin.origin.path)
     else:
         yield from index().addresses(pin.origin)
 
@@ -73,6 +78,9 @@ class Fetching:
 
 def hinted(error: UnreachableError, pin: Pin) -> UnreachableError:
     """Tell what helps when a pinned address is out of reach: its digest makes any copy as good."""
+    if isinstance(pin.origin, InArchive):
+        hint = "archives keep the newest versions only: lock again, or name a mirror that keeps old ones"
+        return UnreachableError(error.message, f"{hint} (AIWS_APT_MIRRORS={pin.origin.archive}=ADDRESS)")
     if not isinstance(pin.origin, str):
         return error
     folder, _, name = pin.origin.rpartition("/")

@@ -88,7 +88,7 @@ def _downloads(session: Session, network: Network, store: Store, files: Sequence
     with progress.task(f"fetching {len(missing)} of {len(files)} files", sum(missing.values())) as task:
 
         def fetch(pin: Pin) -> Path:
-            addresses = addresses_of(pin, lambda: network.index, lambda: network.registry)
+            addresses = addresses_of(pin, lambda: network.index, lambda: network.registry, network.archive)
             counted = task if pin.sha256 in missing else Uncounted()
             return store.fetch(blob_of(pin), addresses, network.http, counted)
 

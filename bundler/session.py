@@ -71,7 +71,7 @@ class Session:
 
             http = Http([Mirror.parse(text) for text in self.all_mirrors()], self.jobs)
             try:
-                yield Network(http, where, self._find_registry)
+                yield Network(http, where, self._find_registry, self._find_archives)
             finally:
                 http.close()
 
@@ -104,15 +104,28 @@ class Session:
 
         return find_registry(self.env, run)
 
+    def _find_archives(self) -> Mapping[str, str]:
+        from bundler.adapters.apt_archives import find_archives
+        from bundler.adapters.process import run
+
+        return find_archives(self.env, run)
+
 
 class Network:
     """HTTP, and the indexes once somebody needs them."""
 
-    def __init__(self, http: Http, where: Future[str], find_registry: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        http: Http,
+        where: Future[str],
+        find_registry: Callable[[], str],
+        find_archives: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self.http = http
-        self._where, self._find_registry = where, find_registry
+        self._where, self._find_registry, self._find_archives = where, find_registry, find_archives
         self._index: Index | None = None
         self._registry: str | None = None
+        self._archives: Mapping[str, str] | None = None
         self._lock = threading.Lock()
         self._found: dict[Hashable, Future[object]] = {}
 
@@ -157,6 +170,20 @@ class Network:
         """The npm registry's address, fit to fetch from. Raises UnreachableError if none is known."""
         return self.http.sign_in(self.registry_address)
 
+    def archive_address(self, name: str) -> str:
+        """Where a distribution's archive is, with its credentials if it has any. Raises UnreachableError if unknown."""
+        with self._lock:
+            if self._archives is None:
+                self._archives = self._find_archives()
+        if name not in self._archives:
+            hint = f"set AIWS_APT_MIRRORS={name}=ADDRESS: where packages of {name} are to be had"
+            raise UnreachableError(f"apt on this host knows no archive of {name}", hint)
+        return self._archives[name]
+
+    def archive(self, name: str) -> str:
+        """The same, fit to fetch from. Raises UnreachableError if none is known."""
+        return self.http.sign_in(self.archive_address(name))
+
 
 def fetch_one(pin: Pin, store: Store, network: Network | None) -> Path:
     """Bring one file into the store; without a network it has to be there. Raises UnreachableError, IntegrityError."""
@@ -164,7 +191,7 @@ def fetch_one(pin: Pin, store: Store, network: Network | None) -> Path:
 
     if network is None:
         return from_store(store)(pin)
-    addresses = addresses_of(pin, lambda: network.index, lambda: network.registry)
+    addresses = addresses_of(pin, lambda: network.index, lambda: network.registry, network.archive)
     try:
         with Silent().task("", 0) as task:
             return store.fetch(blob_of(pin), addresses, network.http, task)

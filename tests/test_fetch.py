@@ -17,14 +17,14 @@ from bundler.adapters.http import Http, Mirror
 from bundler.adapters.index import Index
 from bundler.adapters.store import Store
 from bundler.errors import BundleError, IntegrityError, UnreachableError
-from bundler.fetch import Fetch, Fetching, addresses_of, blob_of, distinct, from_store
+from bundler.fetch import Fetch, Fetching, addresses_of, blob_of, distinct, from_store, hinted
 from bundler.kinds.wheelhouse.lock import Lock, facts_for
 from bundler.kinds.wheelhouse.order import WheelhouseJob
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
 from bundler.model.locked_wheel import LockedWheel
-from bundler.model.pin import Pin
+from bundler.model.pin import InArchive, Pin
 from bundler.model.portable_python import PortablePython, PythonPin
 from bundler.model.target import Target
 from bundler.progress import Silent
@@ -58,6 +58,10 @@ def wanted(wheel: LockedWheel) -> Pin:
 
 def no_registry() -> str:
     raise AssertionError("no npm registry was needed")
+
+
+def no_archive(name: str) -> str:
+    raise AssertionError(f"no archive of {name} was needed")
 
 
 def waited(items: list[Pin], fetch: Fetch) -> None:
@@ -117,13 +121,20 @@ def test_a_pinned_address_needs_no_index_and_a_wheel_does(server: Server, http: 
         raise UnreachableError("no package index is known")
 
     pinned = Pin("python", "f" * 64, None, "https://files.test/a/python.tar.gz")
-    assert list(addresses_of(pinned, no_index, no_registry)) == ["https://files.test/a/python.tar.gz"]
+    assert list(addresses_of(pinned, no_index, no_registry, no_archive)) == ["https://files.test/a/python.tar.gz"]
     with pytest.raises(UnreachableError, match="no package index"):
-        list(addresses_of(wanted(WHEELS[0]), no_index, no_registry))
+        list(addresses_of(wanted(WHEELS[0]), no_index, no_registry, no_archive))
     published = SimpleIndex(server)
     wheel = published.add("demo", b"content")
-    found = list(addresses_of(wanted(wheel), lambda: Index(http, published.address), no_registry))
+    found = list(addresses_of(wanted(wheel), lambda: Index(http, published.address), no_registry, no_archive))
     assert found == [f"{server.address}/{wheel.hint}/{wheel.filename}"]
+
+
+def test_a_package_is_asked_for_in_its_distributions_archive_wherever_that_is() -> None:
+    pinned = Pin("g++.deb", "f" * 64, 1, InArchive("debian", "pool/main/g/gcc/g++_1~2_amd64.deb"))
+    found = addresses_of(pinned, lambda: pytest.fail("no index"), no_registry, lambda name: f"https://{name}.test/a/")
+    assert list(found) == ["https://debian.test/a/pool/main/g/gcc/g%2B%2B_1~2_amd64.deb"]
+    assert "lock again" in hinted(UnreachableError("answered 404"), pinned).hint
 
 
 # The store alone
@@ -232,7 +243,7 @@ def downloading(store: Store, http: Http, index: Callable[[], Index]) -> Fetch:
 
     def fetch(one: Pin) -> Path:
         with Silent().task("", 0) as task:
-            return store.fetch(blob_of(one), addresses_of(one, index, no_registry), http, task)
+            return store.fetch(blob_of(one), addresses_of(one, index, no_registry, no_archive), http, task)
 
     return fetch
 

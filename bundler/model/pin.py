@@ -15,8 +15,17 @@ class OnRegistry:
     path: str
 
 
-# An address of its own; a wheel, which an index is asked for, or which is built; a path on the npm registry.
-Origin: TypeAlias = str | LockedWheel | OnRegistry
+@dataclass(frozen=True)
+class InArchive:
+    """A file at a path in a distribution's own archive, such as `debian`, wherever apt finds that."""
+
+    archive: str
+    path: str
+
+
+# An address of its own; a wheel, which an index is asked for, or which is built; a path on the npm registry, or in a
+# distribution's archive.
+Origin: TypeAlias = str | LockedWheel | OnRegistry | InArchive
 
 
 @dataclass(frozen=True)

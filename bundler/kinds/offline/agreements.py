@@ -142,7 +142,7 @@ def disagreements(
         for ask in found:
             if version is None:
                 yield f"{ask}, {one.bundled} has none"
-            elif not one.agrees(ask.wants, version):
+            elif not any(one.agrees(ask.wants, each) for each in version.split(", ")):
                 yield f"{ask}, bundled is {version} ({one.bundled})"
 
 
