@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from bundler.payloads import prisma, python, wheels
+from bundler.payloads import npm, prisma, python, wheels
 from bundler.payloads.collection import CollectionModule
 from bundler.payloads.payload import Parts, Payload, PayloadModule, SectionModule
 
@@ -18,7 +18,7 @@ PAYLOADS: tuple[PayloadModule, ...] = (
     prisma,
 )
 
-COLLECTIONS: tuple[CollectionModule, ...] = ()
+COLLECTIONS: tuple[CollectionModule, ...] = (npm,)
 
 
 def _has_section(module: PayloadModule) -> TypeGuard[SectionModule]:
