@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from bundler.adapters.read_archive import read_member
+from bundler.adapters.npm_package import read_package_json
 from bundler.errors import IntegrityError
 from bundler.model.json_text import parse_json
 from bundler.payloads.npm.choice import NAME_PATTERN, OS
@@ -71,7 +71,7 @@ class PackageJson:
     def of(cls, package: LockedPackage, archive: Path) -> PackageJson:
         """Read the one inside of a package's file. Raises IntegrityError if it is none, or another package's."""
         name = f"npm package {package.name} {package.version}"
-        content = read_member(archive, name, "package.json", _LARGEST)
+        content = read_package_json(archive, name, _LARGEST)
         if content is None:
             raise IntegrityError(f"{name}: its file has no package.json")
         try:
@@ -91,15 +91,20 @@ class PackageJson:
             )
         return found
 
+    @property
+    def optional_peers(self) -> set[str]:
+        """The packages that it works with, but does without."""
+        meta = self.peer_dependencies_meta
+        return {name for name in self.peer_dependencies if _optional(meta.get(name))}
+
     def facts(self, package: LockedPackage, registry: str) -> dict[str, object]:
         """What a packument says of the version."""
         bundled = self.bundle_dependencies or self.bundled_dependencies
-        optional = {name: {"optional": True} for name, said in self.peer_dependencies_meta.items() if _optional(said)}
         found: dict[str, object] = {
             "dependencies": self.dependencies,
             "optionalDependencies": self.optional_dependencies,
             "peerDependencies": self.peer_dependencies,
-            "peerDependenciesMeta": optional,
+            "peerDependenciesMeta": {name: {"optional": True} for name in sorted(self.optional_peers)},
             "bundleDependencies": sorted(self.dependencies) if bundled is True else bundled,
             "bin": self.bin,
             "engines": {name: said for name, said in self.engines.items() if isinstance(said, str)},
@@ -125,9 +130,10 @@ def left_out_facts(package: LeftOut) -> dict[str, object]:
     return {"name": package.name, "version": package.version, "os": [f"!{OS}"]}
 
 
-def packument(name: str, versions: Mapping[str, Mapping[str, object]], latest: str) -> dict[str, object]:
-    """What the registry says of a package whose only versions are these."""
-    return {"name": name, "dist-tags": {"latest": latest}, "versions": dict(versions)}
+def packument(name: str, versions: Mapping[str, Mapping[str, object]], latest: str | None) -> dict[str, object]:
+    """What the registry says of a package whose only versions are these; there may be none."""
+    tags = {"latest": latest} if latest else {}
+    return {"name": name, "dist-tags": tags, "versions": dict(sorted(versions.items()))}
 
 
 def newest(versions: Iterable[str]) -> str:

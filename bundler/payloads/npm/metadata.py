@@ -41,16 +41,20 @@ def read_metadata(path: Path) -> Mapping[str, bytes]:
 def _files(closure: Closure, registry: str, at: PathOf) -> dict[str, str]:
     found: dict[str, bytes] = {}
     versions: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
+    optional: set[str] = set()
     for one in closure.packages:
         path, entry = index_file(registry + one.path, one.integrity, one.size, _BYTES)
         found[path] = entry
-        versions[one.name][one.version] = PackageJson.of(one, at(one.sha256)).facts(one, registry)
-    shipped = {name: newest(known) for name, known in versions.items()}
+        package = PackageJson.of(one, at(one.sha256))
+        versions[one.name][one.version] = package.facts(one, registry)
+        optional |= package.optional_peers
+    latest = {name: newest(known) for name, known in versions.items()} | dict(closure.versions())
     for other in closure.left_out:
         versions[other.name][other.version] = left_out_facts(other)
-    latest = {name: newest(known) for name, known in versions.items()} | shipped | dict(closure.versions())
-    for name, known in versions.items():
-        content = as_json(packument(name, dict(sorted(known.items())), latest[name])).encode()
+        latest.setdefault(other.name, other.version)
+    # npm asks for optional peers as well, though it installs none: without an answer it would ask the network.
+    for name in sorted(versions.keys() | optional):
+        content = as_json(packument(name, versions.get(name, {}), latest.get(name))).encode()
         pinned = integrity(hashlib.sha512(content).digest())
         # As npm spells a scoped package's address (https://github.com/npm/npm-package-arg, `escapedName`).
         path, entry = index_file(registry + name.replace("/", "%2f"), pinned, len(content), _JSON, _ACCEPTED)
