@@ -46,6 +46,10 @@ from bundler.session import Network, Session
 
 # npm at work takes a processor, and a host of its own asks as many questions at once as a registry likes.
 _NPMS_AT_ONCE = 4
+_AS_INSTALLED = (
+    "--include=optional", "--include=peer", "--legacy-peer-deps=false", "--strict-peer-deps=false",
+    "--install-strategy=hoisted", "--global=false", "--engine-strict=false",
+)  # fmt: skip
 _HINT = "lock again later; if it stays so, whoever serves that file changed it"
 _LATER = re.compile(VERSION_PATTERN)
 
@@ -59,7 +63,7 @@ def lock_packages(choice: NpmPackages, target: Target, session: Session, network
     Raises LockError, UnreachableError, IntegrityError.
     """
     roots = tuple(sorted(choice.packages))
-    trees = _trees(roots, session, network)
+    trees = _trees(roots, target, session, network)
     found, left_out = _sorted_out(trees, choice, target)
     store = session.store()
     with TemporaryDirectory(prefix="aiws-bundle-npm-") as folder:
@@ -72,22 +76,26 @@ def lock_packages(choice: NpmPackages, target: Target, session: Session, network
     return locked
 
 
-def _trees(roots: Sequence[str], session: Session, network: Network) -> Mapping[str, Tree]:
+def _trees(roots: Sequence[str], target: Target, session: Session, network: Network) -> Mapping[str, Tree]:
     """What npm resolves each root to, by its name."""
     registry, told = network.registry_address, NPM.of(session.env)
 
     def tree(spec: str) -> Tree:
-        return resolve_tree(*name_and_version(spec), registry, told, run, _AS_INSTALLED)
+        try:
+            return resolve_tree(*name_and_version(spec), registry, told, run, _as_on(target))
+        except UnreachableError as error:
+            if "EBADPLATFORM" in error.message:
+                hint = "does it run on Linux, and on this processor?"
+                raise LockError(f"{spec} is not for {target.name}: {error.message}", hint) from error
+            raise
 
     with ThreadPoolExecutor(_NPMS_AT_ONCE, "npm") as pool:
         return dict(zip([name_and_version(spec)[0] for spec in roots], pool.map(tree, roots), strict=True))
 
 
-# What npm does unless somebody configured it otherwise, on whatever host.
-_AS_INSTALLED = (
-    "--include=optional", "--include=peer", "--legacy-peer-deps=false", "--strict-peer-deps=false",
-    "--install-strategy=hoisted", "--global=false", "--engine-strict=false",
-)  # fmt: skip
+def _as_on(target: Target) -> tuple[str, ...]:
+    """What tells npm to do as it does on a target unless somebody configured it otherwise."""
+    return (*_AS_INSTALLED, f"--os={OS}", f"--cpu={CPUS[target.arch]}", f"--libc={LIBC}")
 
 
 def _sorted_out(
@@ -257,12 +265,11 @@ def _show(locked: LockedNpm, target: Target, session: Session, store: Store, cac
             place.symlink_to(content)
         else:
             place.write_bytes(content)
-    platform = (f"--os={OS}", f"--cpu={CPUS[target.arch]}", f"--libc={LIBC}")
     registry = default_registry(session.env, run)
 
     def show(spec: str) -> None:
         with blank_settings(session.env) as settings:
-            words = (*_AS_INSTALLED, *platform, "--offline", f"--cache={cache}")
+            words = (*_as_on(target), "--offline", f"--cache={cache}")
             try:
                 tree = resolve_tree(*name_and_version(spec), registry, settings, run, words)
             except UnreachableError as error:

@@ -192,8 +192,23 @@ def test_a_package_that_must_be_there_but_is_for_another_system_is_refused(
 ) -> None:
     registry.add("lib", "1.0.0", os=["darwin"])
     registry.add("demo", "1.0.0", dependencies={"lib": "1.0.0"})
-    with pytest.raises(LockError, match=r"lib 1\.0\.0, which demo needs, is not for debian-12-amd64"):
+    with pytest.raises(LockError, match=r"demo@1\.0\.0 is not for debian-12-amd64: .*lib@1\.0\.0"):
         locked(session, ["demo@1.0.0"])
+
+
+def test_a_package_that_must_be_there_for_a_foreign_target_is_locked_there(
+    registry: Registry, session: Session
+) -> None:
+    registry.add("lib", "1.0.0", os=["linux"], cpu=["arm64"])
+    registry.add("demo", "1.0.0", dependencies={"lib": "1.0.0"})
+    assert [one.name for one in locked(session, ["demo@1.0.0"], "arm64").packages] == ["demo", "lib"]
+
+
+def test_what_must_be_there_cannot_be_left_out(registry: Registry, session: Session) -> None:
+    registry.add("lib", "1.0.0")
+    registry.add("demo", "1.0.0", dependencies={"lib": "1.0.0"})
+    with pytest.raises(LockError, match=r"lib 1\.0\.0, which demo needs"):
+        locked(session, ["demo@1.0.0"], without=["lib"])
 
 
 def test_a_version_that_the_registry_does_not_have_cannot_be_locked(registry: Registry, session: Session) -> None:
