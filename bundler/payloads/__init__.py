@@ -18,7 +18,9 @@ PAYLOADS: tuple[PayloadModule, ...] = (
     prisma,
 )
 
-COLLECTIONS: tuple[CollectionModule, ...] = (npm,)
+COLLECTIONS: tuple[CollectionModule, ...] = (
+    npm,
+)  # fmt: skip
 
 
 def _has_section(module: PayloadModule) -> TypeGuard[SectionModule]:

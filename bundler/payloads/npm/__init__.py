@@ -6,7 +6,8 @@ from bundler.errors import UsageError
 from bundler.model.target import Target
 from bundler.payloads.collection import Collection, CollectionChoice
 from bundler.payloads.npm.choice import NpmPackages
-from bundler.payloads.npm.pins import PLACE, LockedNpm
+from bundler.payloads.npm.locked import LockedNpm
+from bundler.payloads.npm.pins import PLACE
 from bundler.session import Network, Session
 
 COLLECTION = "npm"

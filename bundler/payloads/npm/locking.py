@@ -24,24 +24,16 @@ from bundler.adapters.http import TransientError, redact, retrying
 from bundler.adapters.npm import Resolved, Tree, blank_settings, default_registry, resolve_tree
 from bundler.adapters.own_folder import is_plain, private_folder
 from bundler.adapters.process import run
+from bundler.adapters.regular import read_regular
 from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError, LockError, UnreachableError
 from bundler.model.target import Target
 from bundler.payloads.npm.cache import integrity
 from bundler.payloads.npm.choice import CPUS, LIBC, OS, VERSION_PATTERN, NpmPackages, name_and_version
 from bundler.payloads.npm.description import PackageJson
+from bundler.payloads.npm.locked import LockedNpm, Metadata, listing
 from bundler.payloads.npm.metadata import read_metadata, write_metadata
-from bundler.payloads.npm.pins import (
-    LARGEST_PACKAGE,
-    MOST_PACKAGES,
-    PLACE,
-    Closure,
-    LeftOut,
-    LockedNpm,
-    LockedPackage,
-    Metadata,
-    listing,
-)
+from bundler.payloads.npm.pins import LARGEST_PACKAGE, MOST_PACKAGES, PLACE, Closure, LeftOut, LockedPackage
 from bundler.session import Network, Session
 
 # npm at work takes a processor, and a host of its own asks as many questions at once as a registry likes.
@@ -85,7 +77,7 @@ def _trees(roots: Sequence[str], target: Target, session: Session, network: Netw
             return resolve_tree(*name_and_version(spec), registry, told, run, _as_on(target))
         except UnreachableError as error:
             if "EBADPLATFORM" in error.message:
-                hint = "does it run on Linux, and on this processor?"
+                hint = "if it is, lock on a host of that processor: npm refuses what this one needs and cannot run"
                 raise LockError(f"{spec} is not for {target.name}: {error.message}", hint) from error
             raise
 
@@ -191,7 +183,11 @@ class _Fetcher:
 
     def _known(self, one: LockedPackage) -> tuple[str, int] | None:
         note = self._note(one)
-        match = re.fullmatch("([0-9a-f]{64}) ([0-9]{1,12})", note.read_text()) if is_plain(note) else None
+        match = (
+            re.fullmatch("([0-9a-f]{64}) ([0-9]{1,12})", read_regular(note, 100).decode("utf-8", "replace"))
+            if is_plain(note)
+            else None
+        )
         if match and self._store.take(Blob(one.name, match[1], int(match[2]))):
             return match[1], int(match[2])
         return None

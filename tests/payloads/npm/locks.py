@@ -15,7 +15,8 @@ from bundler.bench import Bench
 from bundler.model.bundle import Entry, File, Slice
 from bundler.model.target import Target
 from bundler.payloads import npm
-from bundler.payloads.npm.pins import PLACE, LockedNpm
+from bundler.payloads.npm.locked import LockedNpm
+from bundler.payloads.npm.pins import PLACE
 from bundler.progress import Silent
 from bundler.session import Session
 from bundler.words import Arch
@@ -48,9 +49,10 @@ def locked(session: Session, packages: Sequence[str], arch: Arch = "amd64", with
     choice = TypeAdapter(npm.CHOICE).validate_python({"packages": packages, "without": without})
     with session.network() as network:
         pins = npm.lock(choice, TARGETS[arch], session, network)
-    adapter = TypeAdapter(npm.PINS)
+    assert isinstance(pins, LockedNpm)
+    adapter = TypeAdapter(LockedNpm)
     found = adapter.validate_python(adapter.dump_python(pins, by_alias=True, mode="json"))
-    assert found == pins and isinstance(found, LockedNpm)
+    assert found == pins
     return found
 
 

@@ -15,7 +15,8 @@ from bundler.adapters.process import run
 from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError
 from bundler.model.bundle import File
 from bundler.model.contents import Contents, ListedFile
-from bundler.payloads.npm.pins import PLACE, LockedNpm
+from bundler.payloads.npm.locked import LockedNpm
+from bundler.payloads.npm.pins import PLACE
 from bundler.session import Session
 from bundler.words import Arch
 from tests.payloads.npm.locks import content_of, entries, install, locked, needs_npm, on_disk, session_at
@@ -25,7 +26,7 @@ from tests.server import Reply, serving
 pytestmark = [pytest.mark.slow, needs_npm]
 
 ROOTS = ("@scope/tool@2.0.0", "demo@1.0.0")
-PLATFORMS = {
+PLATFORMS: dict[str, dict[str, Any]] = {
     "demo-linux-x64": {"os": ["linux"], "cpu": ["x64"], "libc": ["glibc"]},
     "demo-linux-x64-musl": {"os": ["linux"], "cpu": ["x64"], "libc": ["musl"]},
     "demo-linux-arm64": {"os": ["linux"], "cpu": ["arm64"], "libc": ["glibc"]},
@@ -194,14 +195,6 @@ def test_a_package_that_must_be_there_but_is_for_another_system_is_refused(
     registry.add("demo", "1.0.0", dependencies={"lib": "1.0.0"})
     with pytest.raises(LockError, match=r"demo@1\.0\.0 is not for debian-12-amd64: .*lib@1\.0\.0"):
         locked(session, ["demo@1.0.0"])
-
-
-def test_a_package_that_must_be_there_for_a_foreign_target_is_locked_there(
-    registry: Registry, session: Session
-) -> None:
-    registry.add("lib", "1.0.0", os=["linux"], cpu=["arm64"])
-    registry.add("demo", "1.0.0", dependencies={"lib": "1.0.0"})
-    assert [one.name for one in locked(session, ["demo@1.0.0"], "arm64").packages] == ["demo", "lib"]
 
 
 def test_what_must_be_there_cannot_be_left_out(registry: Registry, session: Session) -> None:
