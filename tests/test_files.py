@@ -32,6 +32,7 @@ REASONS = {
     "kinds/wheelhouse/build_wheel.py": "a file that this run writes",
     "cli/report.py": "GITHUB_STEP_SUMMARY, to append to it",
     "kinds/wheelhouse/members/installer.py": "a file of this package",
+    "payloads/npm/locking.py": "a file that this run writes",
     "payloads/prisma/__init__.py": "a file of this package",
     "payloads/prisma/locking.py": "a file that this run writes",
     "payloads/prisma/wheel.py": "a file of this package",

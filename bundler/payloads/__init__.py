@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from bundler.payloads import apt, browsers, files, images, prisma, python, repository, wheels
+from bundler.payloads import apt, browsers, files, images, npm, prisma, python, repository, wheels
 from bundler.payloads.collection import CollectionModule
 from bundler.payloads.payload import Parts, Payload, PayloadModule, SectionModule
 
@@ -21,6 +21,7 @@ PAYLOADS: tuple[PayloadModule, ...] = (
 COLLECTIONS: tuple[CollectionModule, ...] = (
     repository,
     apt,
+    npm,
     files,
     browsers,
     images,

@@ -144,4 +144,4 @@ def test_words_of_npm_that_make_no_sense_are_refused_before_anything_is_fetched(
         raise AssertionError("fetched")
 
     with pytest.raises(IntegrityError, match="what is no package"):
-        lock_packages([replace(RESOLVED, **change)], read)
+        lock_packages([replace(RESOLVED, **change)], read)  # type: ignore[arg-type]
