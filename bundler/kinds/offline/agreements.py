@@ -63,7 +63,7 @@ class Agreement:
         Field(
             title="a part of a line, with {version} where the version stands",
             description="What stands around the version in its line, as it is written there; comments do not count.",
-            examples=['demo_version: "{version}"'],
+            examples=["demo_version: {version}"],
         ),
     ]
     bundled: Annotated[ComponentName, Field(description="Which collection has it.", examples=["npm"])]

@@ -77,7 +77,7 @@ class OfflineComponent:
             if part.manifest == self.name or part.manifest not in others:
                 known = ", ".join(sorted(name for name in others if name != self.name))
                 text = (
-                    f"parts.{index}.manifest: there is no {part.manifest}.yaml that it could carry; there are: {known}"
+                    f"parts.{index}.manifest: {part.manifest}.yaml is no component that it could carry; there are: {known}"
                 )
                 yield document.problem(("parts", index, "manifest"), text)
         targets = self.targets(hosts, ["all"])

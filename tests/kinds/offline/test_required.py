@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -22,8 +21,11 @@ from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import adapter_of
 from bundler.model.target import Target
 from bundler.model.validation import validate
+from tests.model.samples import MANIFESTS
 
-SECTIONS = Path(__file__).with_name("offline.yaml")
+MANIFEST = (MANIFESTS / "offline.yaml").read_text(encoding="utf-8")
+# The rules stand last.
+RULES = MANIFEST[MANIFEST.index("\nagreements:\n") :]
 BOOKWORM = Target("debian", "12", "amd64", 36, None)
 RESOLUTE = Target("ubuntu", "26.04", "arm64", 42, None)
 TARGETS = [BOOKWORM, RESOLUTE]
@@ -37,7 +39,7 @@ class Sections:
     required: tuple[Required, ...]
 
 
-REAL = validate(parse_yaml(SECTIONS.read_text(encoding="utf-8"), "offline.yaml"), TypeAdapter(Sections))
+REAL = validate(parse_yaml(RULES, "offline.yaml"), TypeAdapter(Sections))
 
 
 def held(target: Target) -> Held:
@@ -214,7 +216,7 @@ def test_a_pattern_of_many_stars_takes_no_time() -> None:
 
 
 def test_the_sections_are_valid_yaml_without_our_reader_too() -> None:
-    assert yaml.safe_load(SECTIONS.read_text(encoding="utf-8")).keys() == {"agreements", "roles", "required"}
+    assert yaml.safe_load(RULES).keys() == {"agreements", "roles", "required"}
 
 
 @pytest.mark.parametrize("model", [Agreement, Roles, LeftOut, TargetVariables, Required])
