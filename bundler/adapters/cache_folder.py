@@ -5,6 +5,7 @@ partial/<digest>       what of a file is there, with its lock file
 dist/<key>.json        what of an output folder was written by this tool (`dist.Dist`), with its lock file
 tmp/                   folders of runs that are at work; what killed ones left behind
 rehearsal/             where rehearsals mount, each for itself
+npm/<digest>           which whole file is that npm package, by what is left of its SHA-512 (`payloads.npm`)
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from bundler.adapters.own_folder import check_private, own_lock, private_folder
 from bundler.adapters.sweep import Fate, Sweep, is_home, removed_folder, swept, try_alone
 from bundler.words import SHA256_PATTERN
 
-TEMPORARY, MOUNTPOINT, STATES = "tmp", "rehearsal", "dist"
+TEMPORARY, MOUNTPOINT, STATES, NOTES = "tmp", "rehearsal", "dist", "npm"
 _STORE, _PARTIAL = "sha256", "partial"
 _SHELF = re.compile("[0-9a-f]{2}")
 _DIGEST = re.compile(SHA256_PATTERN)
 _DOWNLOAD = re.compile(rf"({SHA256_PATTERN})(\.lock)?")
 _STATE = re.compile(r"([0-9a-f]{32})\.(json|lock|tmp)")
+_NOTE = re.compile("[0-9a-f]{124}")
 _SCRATCH = re.compile(r"tmp[a-z0-9_]{8}")  # what tempfile.mkdtemp calls them
 _NOT_OURS = "this tool keeps nothing of this name here"
 
@@ -54,6 +56,7 @@ def clear_cache(root: Path, *, dry_run: bool, gone: Collection[Path] = ()) -> It
             yield Fate(root, "kept", "a run of this tool is at work with it")
             return
         known = {_STORE: _store, _PARTIAL: _partial, STATES: _states, TEMPORARY: _scratch, MOUNTPOINT: _nothing}
+        known[NOTES] = _notes
         for name in sorted(cache.entries):
             if name not in known:
                 yield cache.keep(name, _NOT_OURS)
@@ -137,6 +140,12 @@ def _locked(folder: Sweep, keys: dict[str, str], told: Collection[str] = ()) -> 
                     yield from (folder.keep(name, "a run of this tool is at work with it") for name in ours)
                     continue
             yield from map(folder.remove, ours)
+
+
+def _notes(folder: Sweep) -> Iterator[Fate]:
+    for name in sorted(folder.entries):
+        ours = _NOTE.fullmatch(name) and folder.is_file(name)
+        yield folder.remove(name) if ours else folder.keep(name, _NOT_OURS)
 
 
 def _scratch(folder: Sweep) -> Iterator[Fate]:

@@ -210,8 +210,22 @@ def test_a_linked_cache_is_not_followed(built: World) -> None:
 
 def test_in_the_cache_only_what_is_ours_by_its_layout_goes(built: World) -> None:
     cache = built.root / "cache"
-    strays = ("notes.txt", "sha256/ab/notes", f"sha256/ab/{'c' * 64}", "sha256/abc/x", "partial/x", "tmp/mine/x")
-    ours = (f"sha256/ab/ab{'c' * 62}", f"partial/{'d' * 64}", f"partial/{'d' * 64}.lock", "tmp/tmpab_de0gh/a/b")
+    strays = (
+        "notes.txt",
+        "sha256/ab/notes",
+        f"sha256/ab/{'c' * 64}",
+        "sha256/abc/x",
+        "partial/x",
+        "tmp/mine/x",
+        "npm/x",
+    )
+    ours = (
+        f"sha256/ab/ab{'c' * 62}",
+        f"partial/{'d' * 64}",
+        f"partial/{'d' * 64}.lock",
+        "tmp/tmpab_de0gh/a/b",
+        f"npm/{'f' * 124}",
+    )
     for name in (*strays, *ours):
         (cache / name).parent.mkdir(parents=True, exist_ok=True)
         (cache / name).touch()

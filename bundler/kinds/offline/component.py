@@ -76,9 +76,7 @@ class OfflineComponent:
         for index, part in enumerate(self.manifest.parts):
             if part.manifest == self.name or part.manifest not in others:
                 known = ", ".join(sorted(name for name in others if name != self.name))
-                text = (
-                    f"parts.{index}.manifest: {part.manifest}.yaml is no component that it could carry; there are: {known}"
-                )
+                text = f"parts.{index}.manifest: {part.manifest}.yaml is no component that it could carry; {known} are"
                 yield document.problem(("parts", index, "manifest"), text)
         targets = self.targets(hosts, ["all"])
         for name, choice in self.manifest.sections.items():

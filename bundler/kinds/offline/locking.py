@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from bundler.adapters.own_folder import private_folder
+from bundler.adapters.cache_folder import TEMPORARY
+from bundler.adapters.own_folder import in_use
 from bundler.adapters.workspace import Workspace
 from bundler.bench import Bench
 from bundler.errors import BundleError
@@ -44,7 +45,8 @@ def lock_packages(
     known: Known = {}
     with (
         session.network() as network,
-        tempfile.TemporaryDirectory(dir=private_folder(session.cache_dir, "tmp")) as spool,
+        in_use(session.cache_dir, TEMPORARY) as place,
+        tempfile.TemporaryDirectory(dir=place) as spool,
     ):
         bench = Bench(session, network, session.store(), Path(spool))
         for one in components:

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from bundler.adapters.cache_folder import NOTES
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.environment import NPM
 from bundler.adapters.http import TransientError, redact, retrying
@@ -166,7 +167,7 @@ class _Fetcher:
 
     def __init__(self, session: Session, network: Network, store: Store, folder: Path) -> None:
         # Which file of the store has a SHA-512 is noted: all targets need nearly the same files.
-        self._notes = private_folder(session.cache_dir, "npm")
+        self._notes = private_folder(session.cache_dir, NOTES)
         self._session, self._network, self._store, self._folder = session, network, store, folder
 
     def locked(self, one: Resolved, roots: tuple[str, ...]) -> LockedPackage:
