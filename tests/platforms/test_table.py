@@ -21,8 +21,9 @@ from tests.modules import MODULES, faults, nodes_of, short
 FOLDER = Path(bundler.platforms.__file__).parent
 ARCHES: tuple[Arch, ...] = get_args(Arch)
 ENTRIES = {platform.__name__.rpartition(".")[2] for platform in PLATFORMS}  # type: ignore[attr-defined]
-# Where a word of the table means something else: wheels are built in a sandbox, which only one system has.
-ELSEWHERE = {"kinds/wheelhouse/build_lock.py"}
+# Where a word of the table means something else: wheels are built in a sandbox, which only one system has; container
+# images and npm have words of their own, which are the same.
+ELSEWHERE = {"kinds/wheelhouse/build_lock.py", "model/oci_image.py", "payloads/npm/choice.py"}
 
 every_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.WORD)
 every_name = pytest.mark.parametrize("name", NAMES)

@@ -21,6 +21,7 @@ from bundler.kinds.offline.playbook_text import Missing, Text, Value
 from bundler.kinds.offline.role_tasks import Install, Untold, walk
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct
 from bundler.model.target import Target, select, selects
+from bundler.platforms import named
 from bundler.terminal import one_line
 from bundler.words import ComponentName, PlainPath
 
@@ -198,12 +199,12 @@ def unused_exceptions(roles: Roles, found: RoleNames, target: Target) -> Iterato
 
 def _facts(target: Target) -> dict[str, Value]:
     """What Ansible finds out of a host, as far as the target tells."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}[target.arch]
+    platform, arch = named(target.platform)
     facts: dict[str, Value] = {
         "os_family": "Debian",
-        "system": "Linux",
+        "system": platform.PLATFORM_SYSTEM,
         "pkg_mgr": "apt",
-        "architecture": machine,
+        "architecture": platform.MACHINES[arch],
         "distribution": target.distro.title(),
         "distribution_major_version": target.version.split(".")[0],
         # Debian's has the point release after it, which no target tells.
