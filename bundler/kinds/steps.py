@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import Attempt, Sandbox
 from bundler.errors import UsageError, WorkError
 from bundler.model.program_log import failure
@@ -19,6 +20,7 @@ FOLDER = "/tmp/rehearsal"  # noqa: S108
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Emulated programs are slow; a step that hangs is ended all the same.
 PATIENCE = 900.0
+_LARGEST_RELEASE = 1 << 16
 
 # What is done in a step; it returns what it found out, and raises StepError.
 Work: TypeAlias = Callable[[], str]
@@ -130,3 +132,16 @@ def machine_for(root: Path, platform: str) -> str:
     if root == Path("/") and way != "native":
         raise UsageError(f"this host is {host.machine}, the archive is for {arch}", f"give --root of {arch}")
     return system.MACHINES[arch]
+
+
+def check_root(root: Path, wanted: str) -> None:
+    """Check that `root` is of the distribution `wanted`, such as `debian 12` (os-release(5)). Raises UsageError."""
+    path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
+    if path is None:
+        raise UsageError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
+    lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
+    release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
+    found = f"{release.get('ID')} {release.get('VERSION_ID')}"
+    if found != wanted:
+        hint = f"give --root with an unpacked root of {wanted}, or rehearse on such a host"
+        raise UsageError(f"{root} is {found}, the archive is for {wanted}", hint)
