@@ -11,15 +11,11 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema
 
-from bundler.adapters.sandbox import Sandbox
-from bundler.kinds.steps import StepError
 from bundler.model.manifest_values import MANIFEST_CONFIG
 
 _LONGEST_ADDRESS, _LONGEST_WORD = 300, 300
 _LARGEST_BODY = 16 << 10
 _LONGEST_ANSWER = 300
-_LONGEST_TOLD = 500
-_PATIENCE = 120.0
 
 
 def _plain_json(body: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
@@ -71,12 +67,3 @@ class Question:
     bearer: Annotated[
         PlainWord | None, Field(description="The token that it is asked with (Authorization: Bearer); no secret.")
     ] = None
-
-
-def ask(sandbox: Sandbox, port: int, question: Question) -> None:
-    """Ask once. Raises StepError for any answer but 200 with the text that is expected."""
-    asked = "" if question.body is None else json.dumps(question.body)
-    status, body = sandbox.ask(port, question.path, asked, _PATIENCE, question.bearer or "")
-    if status != 200 or question.answer not in body:
-        said = f"{question.path} answers {status or 'nothing'}, without {question.answer!r}"
-        raise StepError(f"{said}: {body[:_LONGEST_TOLD]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TypeAlias
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import Attempt, Sandbox
 from bundler.errors import UsageError, WorkError
+from bundler.kinds.question import Question
 from bundler.model.program_log import failure
 from bundler.platforms import named, runner
 
@@ -21,6 +23,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Emulated programs are slow; a step that hangs is ended all the same.
 PATIENCE = 900.0
 _LARGEST_RELEASE = 1 << 16
+_ANSWER_PATIENCE, _LONGEST_ANSWER = 120.0, 500
 
 # What is done in a step; it returns what it found out, and raises StepError.
 Work: TypeAlias = Callable[[], str]
@@ -117,6 +120,15 @@ def run(sandbox: Sandbox, argv: Sequence[str], env: Mapping[str, str], folder: s
     if done.code:
         raise StepError(failure(" ".join(argv), f"ended with {done.code}", done.output), done.output)
     return done.output
+
+
+def ask(sandbox: Sandbox, port: int, question: Question) -> None:
+    """Ask a server in the sandbox once. Raises StepError for any answer but 200 with the text that is expected."""
+    asked = "" if question.body is None else json.dumps(question.body)
+    status, body = sandbox.ask(port, question.path, asked, _ANSWER_PATIENCE, question.bearer or "")
+    if status != 200 or question.answer not in body:
+        said = f"{question.path} answers {status or 'nothing'}, without {question.answer!r}"
+        raise StepError(f"{said}: {body[:_LONGEST_ANSWER]}")
 
 
 def machine_for(root: Path, platform: str) -> str:

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from bundler.adapters.sandbox import Sandbox
-from bundler.kinds.question import ask
-from bundler.kinds.steps import StepError
+from bundler.kinds.steps import StepError, ask
 from bundler.kinds.wheelhouse.program import RehearsalPlan
 from bundler.model.program_log import failure
 

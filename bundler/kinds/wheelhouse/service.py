@@ -11,8 +11,7 @@ import time
 from collections.abc import Mapping
 
 from bundler.adapters.sandbox import Finished, Sandbox
-from bundler.kinds.question import ask
-from bundler.kinds.steps import SYSTEM_PATH, SkippedError, StepError, run
+from bundler.kinds.steps import SYSTEM_PATH, SkippedError, StepError, ask, run
 from bundler.kinds.wheelhouse.program import Description, PostgresPlan
 from bundler.kinds.wheelhouse.serve import PORT, ready
 from bundler.model.program_log import failure
