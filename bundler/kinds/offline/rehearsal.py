@@ -91,7 +91,8 @@ def steps(host: Host, plan: PackageRehearsal) -> Iterator[tuple[str, Work]]:
 
 def _installed(host: Host) -> Iterator[tuple[str, Callable[[Host], str]]]:
     """What is done whatever is in the package."""
-    yield "bootstrap: unpack, and find the installer", unpacking.unpack
+    yield "bootstrap: unpack", unpacking.unpack
+    yield "bootstrap: find the installer", unpacking.find_installer
     yield "bootstrap: the package is for this host", unpacking.match_target
     yield "installer: read the variables", unpacking.export
     yield "apt: the package's repository is all that it sees", debs.configure

@@ -26,8 +26,13 @@ _SPEC = "PACKAGE_SPEC"
 
 
 def unpack(host: Host) -> str:
-    """Unpack it below a folder; the package is where the installer is found, two or three levels down."""
+    """Unpack it below a folder."""
     host.machine.extract(FOLDER)
+    return f"{host.machine.look(FOLDER).size / 1e6:.0f} MB"
+
+
+def find_installer(host: Host) -> str:
+    """Find the installer, two or three levels down: what it stands in is the package's root."""
     found = host.found(FOLDER, "-mindepth", "2", "-maxdepth", "3", "-type", "f", "-path", f"*/{INSTALLER}")
     if not found:
         raise lacking("the package", [INSTALLER], "")
