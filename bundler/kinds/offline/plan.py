@@ -64,6 +64,9 @@ HostPath: TypeAlias = Annotated[
     AfterValidator(_absolute),
     Field(title="a path of the host", examples=["/root/.demo"]),
 ]
+HostText: TypeAlias = Annotated[
+    str, StringConstraints(max_length=_LONGEST_FILE), Field(title="a file's text", examples=["a token"])
+]
 Variable: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=NAME_PATTERN, max_length=64),
@@ -134,7 +137,7 @@ class PackageRehearsal:
         ),
     ] = field(default_factory=dict)
     files: Annotated[
-        dict[HostPath, Annotated[str, StringConstraints(max_length=_LONGEST_FILE), Field(title="a file's text")]],
+        dict[HostPath, HostText],
         Field(
             default_factory=dict,
             max_length=_MOST_FILES,

@@ -23,13 +23,13 @@ from bundler.model.verdict import Finding, Verdict
 
 CLOSURE = ClosureFacts(("demo==1", "pip>=25.1"), "3.11.2", "linux-amd64", 36, ("demo-1-py3-none-any.whl",))
 FACTS = Package(
-    name="demo-offline-debian-12-amd64.tar.gz",
+    name="demo-offline",
     package_version="0" * 12,
     target=PackageTarget("debian", "12", "amd64"),
     sources={},
     component_releases={},
     versions={},
-    component="demo-offline",
+    asset="demo-offline-debian-12-amd64.tar.gz",
     inputs="0" * 64,
     exports={},
     redirects={"https://example.org/demo": "demo"},
