@@ -45,6 +45,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parent.parent.parent
 VERSIONS = ("12", "13")
+PLATFORM = "debian-openssl-3.0.x"
 PRICES = "raw.githubusercontent.com"  # LiteLLM asks for them when it starts, and takes those that it carries
 OFFLINE = """\
 kind: offline
@@ -120,10 +121,10 @@ class World:
         assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def assembled(self, target: str) -> Path:
-        """The package of a target, locked where it is not, verified."""
+    def assembled(self, target: str, *, database: bool = True) -> Path:
+        """The package of a target, locked where it is not; with stand-ins for engines of a `database` that it lacks."""
         locked = (self.folder / "manifests" / "locks" / f"pylock.litellm-{target}.toml").read_text()
-        if "query-engine" not in locked:
+        if database and "query-engine" not in locked:
             self.aiws("lock", target, "--component", "litellm")
         self.aiws("lock", target, "--component", "offline")
         started = time.monotonic()
@@ -142,13 +143,11 @@ def server() -> Iterator[Server]:
     with serving() as made:
         for machine, arch in (("x86_64", "amd64"), ("aarch64", "arm64")):
             made.script(f"/ttyd.{machine}", Reply(elf(f"ttyd {arch}\n", "arm64" if arch == "arm64" else "amd64")))
-        for platform in ("debian-openssl-3.0.x", "linux-arm64-openssl-3.0.x"):
-            for engine in ENGINES:
-                program = elf(f"{engine} {chosen.engines.commit}\n", "arm64" if "arm64" in platform else "amd64")
-                content = gzip.compress(program, mtime=0)
-                path = chosen.engines.address_of(platform, engine).removeprefix("https://binaries.prisma.sh")
-                made.script(path, Reply(content))
-                made.script(f"{path}.sha256", Reply(f"{hashlib.sha256(content).hexdigest()}  {engine}.gz\n".encode()))
+        for engine in ENGINES:
+            content = gzip.compress(elf(f"{engine} {chosen.engines.commit}\n"), mtime=0)
+            path = chosen.engines.address_of(PLATFORM, engine).removeprefix("https://binaries.prisma.sh")
+            made.script(path, Reply(content))
+            made.script(f"{path}.sha256", Reply(f"{hashlib.sha256(content).hexdigest()}  {engine}.gz\n".encode()))
         yield made
 
 
@@ -156,7 +155,7 @@ def server() -> Iterator[Server]:
 def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("world")
     shutil.copytree(ROOT / "manifests", folder / "manifests")
-    for name in ("bridge", "console", "qmd", "offline"):
+    for name in ("bridge", "console", "qmd", "hermes"):
         (folder / "manifests" / f"{name}.yaml").unlink(missing_ok=True)
     locks = (folder / "manifests" / "locks").glob("pylock.litellm-debian-1[23]-amd64.toml")
     real = all("query-engine" in lock.read_text() for lock in locks)
@@ -236,7 +235,7 @@ def test_the_services_run_before_and_after_a_restart(world: World, report: dict[
 
 @pytest.mark.parametrize("target", ["debian-12-arm64"])
 def test_a_package_for_a_processor_that_this_host_has_not_is_assembled_and_verified(world: World, target: str) -> None:
-    archive = world.assembled(target)
+    archive = world.assembled(target, database=False)
     assert "ok " in world.aiws("verify", str(archive))
     world.aiws("rehearse", str(archive), "--root", str(fresh_machine("12")), code=2)
 
