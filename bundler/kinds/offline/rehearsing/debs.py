@@ -13,7 +13,8 @@ LISTS = "metadata/apt"
 # What the installer asks apt for before anything else.
 PREREQUISITES = ("git", "curl", "ansible", "ca-certificates", "unzip")
 BROWSERS, BROWSER_LIST = "packages/playwright-browsers", f"{LISTS}/browser-deb-packages.txt"
-_DOCKER = ("docker-ce", "docker-ce-cli", "containerd.io")
+# The first of these that apt sees, the installer asks for as well.
+_DOCKER = (("docker-ce", "docker-ce-cli", "containerd.io"), ("docker.io",))
 
 _SOURCE = "/etc/apt/sources.list.d/ai-workspace-offline.list"
 _CONFIG = "/etc/apt/apt.conf.d/99ai-workspace-offline"
@@ -64,11 +65,13 @@ def prerequisites(host: Host) -> str:
     names = list(PREREQUISITES)
     if host.has(BROWSERS):
         names += listed(host, BROWSER_LIST)
+    # Docker's daemon is not started in a machine like this: that it could be installed with the others is enough.
+    if docker := next((group for group in _DOCKER if visible(host, group[0])), ()):
+        fetch(host, *names, *docker)
     install(host, *names)
-    if visible(host, _DOCKER[0]):
-        fetch(host, *_DOCKER)
-        names += _DOCKER
-    return ", ".join(names[: len(PREREQUISITES)]) + (f" and {more} more" if (more := len(names) - 5) else "")
+    browsers = len(names) - len(PREREQUISITES)
+    told = (*PREREQUISITES, *([f"{browsers} of {BROWSER_LIST}"] if browsers else []))
+    return ", ".join(told) + (f"; {docker[0]} can be" if docker else "")
 
 
 def listed(host: Host, path: str) -> list[str]:

@@ -119,13 +119,17 @@ def test_an_installation_that_fails_for_another_reason_is_told_with_its_end() ->
         debs.install(host(machine), "git")
 
 
-def test_docker_is_asked_for_where_apt_sees_it() -> None:
-    machine = Machine({"test -e": said("", 1)})
+@pytest.mark.parametrize(
+    ("hidden", "asked"),
+    [((), "docker-ce docker-ce-cli containerd.io"), (("docker-ce",), "docker.io"), (("docker-ce", "docker.io"), "")],
+)
+def test_docker_is_asked_for_where_apt_sees_it(hidden: tuple[str, ...], asked: str) -> None:
+    unseen = {f"show --no-all-versions {name}": said("", 100) for name in hidden}
+    machine = Machine({"test -e": said("", 1), **unseen})
     debs.prerequisites(host(machine))
-    assert any("--download-only docker-ce docker-ce-cli containerd.io" in words for words in machine.ran)
-    machine = Machine({"test -e": said("", 1), "show --no-all-versions docker-ce": said("", 100)})
-    debs.prerequisites(host(machine))
-    assert not any("--download-only" in words for words in machine.ran)
+    fetched = [words for words in machine.ran if "--download-only" in words]
+    assert [words.partition("unzip ")[2] for words in fetched] == ([asked] if asked else [])
+    assert machine.ran[-1].endswith("--no-install-recommends git curl ansible ca-certificates unzip")
 
 
 def test_browsers_without_the_list_of_their_packages_are_refused() -> None:
