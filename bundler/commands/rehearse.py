@@ -12,6 +12,7 @@ from bundler.errors import UsageError
 from bundler.kinds import kind_of
 from bundler.kinds.manifests import components_at_hand
 from bundler.kinds.steps import Rehearsal, Step
+from bundler.kinds.verify import judge_any
 from bundler.model.verdict import Verdict
 from bundler.session import Session
 
@@ -46,7 +47,12 @@ def rehearse(session: Session, archive: Path, root: Path | None) -> RehearsalRep
     sha256 = sha256_of(archive)
     with in_use(session.cache_dir, MOUNTPOINT) as mountpoint:
         verdict, rehearsal = kind_of(archive, archive.name).rehearse(
-            archive, place, mountpoint, lambda: components_at_hand(session), lambda step: _tell(session, step)
+            archive,
+            place,
+            mountpoint,
+            judge_any,
+            lambda: components_at_hand(session),
+            lambda step: _tell(session, step),
         )
     return RehearsalReport(archive, place, sha256, verdict, rehearsal)
 

@@ -291,13 +291,15 @@ class Kind(Protocol):
         archive: Path,
         root: Path,
         mountpoint: Path,
+        inner: Judge,
         components: Callable[[], Sequence[Component] | None],
         told: Callable[[Step], None],
     ) -> tuple[Verdict, Rehearsal | None]:
         """Judge an archive; if it is good, try it in a sandbox around `root`, whose mounts are below `mountpoint`.
 
-        `components` loads those at hand, None if no manifests are; `told` hears of every step. Raises UnreachableError
-        or UsageError if the root is none for the archive, WorkError if no sandbox can be made.
+        `inner` judges the archives in it; `components` loads those at hand, None if no manifests are; `told` hears of
+        every step. Raises UnreachableError or UsageError if the root is none for the archive, WorkError if no sandbox
+        can be made.
         """
 
     def inspect(self, path: Path) -> Inspection:

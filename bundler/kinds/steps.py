@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import Attempt, Sandbox
 from bundler.errors import UsageError, WorkError
+from bundler.kinds.question import Question
 from bundler.model.program_log import failure
 from bundler.platforms import named, runner
 
@@ -19,6 +22,8 @@ FOLDER = "/tmp/rehearsal"  # noqa: S108
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Emulated programs are slow; a step that hangs is ended all the same.
 PATIENCE = 900.0
+_LARGEST_RELEASE = 1 << 16
+_ANSWER_PATIENCE, _LONGEST_ANSWER = 120.0, 500
 
 # What is done in a step; it returns what it found out, and raises StepError.
 Work: TypeAlias = Callable[[], str]
@@ -117,6 +122,15 @@ def run(sandbox: Sandbox, argv: Sequence[str], env: Mapping[str, str], folder: s
     return done.output
 
 
+def ask(sandbox: Sandbox, port: int, question: Question) -> None:
+    """Ask a server in the sandbox once. Raises StepError for any answer but 200 with the text that is expected."""
+    asked = "" if question.body is None else json.dumps(question.body)
+    status, body = sandbox.ask(port, question.path, asked, _ANSWER_PATIENCE, question.bearer or "")
+    if status != 200 or question.answer not in body:
+        said = f"{question.path} answers {status or 'nothing'}, without {question.answer!r}"
+        raise StepError(f"{said}: {body[:_LONGEST_ANSWER]}")
+
+
 def machine_for(root: Path, platform: str) -> str:
     """The machine that programs for `platform` need, as uname(2) calls it. Raises UsageError if this host has none.
 
@@ -130,3 +144,16 @@ def machine_for(root: Path, platform: str) -> str:
     if root == Path("/") and way != "native":
         raise UsageError(f"this host is {host.machine}, the archive is for {arch}", f"give --root of {arch}")
     return system.MACHINES[arch]
+
+
+def check_root(root: Path, wanted: str) -> None:
+    """Check that `root` is of the distribution `wanted`, such as `debian 12` (os-release(5)). Raises UsageError."""
+    path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
+    if path is None:
+        raise UsageError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
+    lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
+    release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
+    found = f"{release.get('ID')} {release.get('VERSION_ID')}"
+    if found != wanted:
+        hint = f"give --root with an unpacked root of {wanted}, or rehearse on such a host"
+        raise UsageError(f"{root} is {found}, the archive is for {wanted}", hint)

@@ -30,14 +30,14 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress, bad: KnownBa
         pool.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for an archive's end
 
 
-def _any(path: Path, name: str) -> Verdict:
-    """Judge an archive of any kind."""
-    return kind_of(path, name).judge(path, name, _any)
+def judge_any(path: Path, name: str) -> Verdict:
+    """Judge an archive of any kind, called `name`. Raises OSError if it cannot be read."""
+    return kind_of(path, name).judge(path, name, judge_any)
 
 
 def _judge(path: Path, name: str, bad: KnownBad) -> Verdict:
     """Verify one archive, as what it says it is."""
-    verdict = _any(path, name)
+    verdict = judge_any(path, name)
     if fault := bad_among(verdict.holds, bad):
         return replace(verdict, findings=(*verdict.findings, Finding(fault)))
     return verdict

@@ -19,6 +19,8 @@ _MACHINE = (
     "systemd,systemd-sysv,dbus,iproute2,sudo,acl,ca-certificates,libstdc++6,python3,python3-venv",
     "ansible-core,python3-apt,postgresql",
 )
+# A host as its maker hands it over: it boots, has a Python, and nothing that an installation brings.
+_FRESH = "systemd,systemd-sysv,dbus,iproute2,sudo,python3"
 _UNUSED = ("doc", "man", "locale")
 _REPOSITORY = """
 chroot "$1" sh -euc '
@@ -46,6 +48,12 @@ def debian_machine(version: str) -> Path:
     return _kept(_CACHE / f"{suite}-machine", lambda root: _installed(root, suite))
 
 
+def fresh_machine(version: str) -> Path:
+    """Return a root of this Debian that boots and has nothing beside, no Ansible, git or pip; skip visibly if none."""
+    suite = _SUITES[version]
+    return _kept(_CACHE / f"{suite}-fresh", lambda root: _bare(root, suite))
+
+
 def _kept(root: Path, make: Callable[[Path], None]) -> Path:
     if (root / "etc" / "os-release").is_file():
         return root
@@ -71,6 +79,12 @@ def _unpacked(root: Path, suite: str, arch: str) -> None:
 
 def _installed(root: Path, suite: str) -> None:
     words = ["--variant=apt", *(f"--include={words}" for words in _MACHINE), f"--customize-hook={_REPOSITORY}"]
+    words += ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _UNUSED)]
+    _mmdebstrap(*words, suite, str(root))
+
+
+def _bare(root: Path, suite: str) -> None:
+    words = ["--variant=minbase", f"--include={_FRESH}", '--customize-hook=chroot "$1" apt-get clean']
     words += ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _UNUSED)]
     _mmdebstrap(*words, suite, str(root))
 

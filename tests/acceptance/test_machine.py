@@ -18,8 +18,9 @@ import pytest
 from bundler.adapters.machine import booted, lacking
 from bundler.adapters.sandbox import Sandbox
 from bundler.errors import WorkError
+from bundler.kinds.question import Question
 from bundler.kinds.steps import SYSTEM_PATH, StepError
-from bundler.kinds.wheelhouse.program import Description, PostgresPlan, Question, RehearsalPlan
+from bundler.kinds.wheelhouse.program import Description, PostgresPlan, RehearsalPlan
 from bundler.kinds.wheelhouse.service import Service
 from tests.acceptance.roots import debian_machine
 from tests.acceptance.test_rehearse import REHEARSAL, SERVER, built, tree

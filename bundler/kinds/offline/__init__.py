@@ -85,13 +85,14 @@ def rehearse(
     archive: Path,
     root: Path,
     mountpoint: Path,
+    inner: Judge,
     components: Callable[[], Sequence[Component] | None],
     told: Callable[[Step], None],
 ) -> tuple[Verdict, Rehearsal | None]:
     """Judge a package; if it is good, try it in a sandbox around `root`. See `Kind`."""
     from bundler.kinds.offline.rehearsal import rehearse  # large
 
-    return rehearse(archive, root, mountpoint, components, told)
+    return rehearse(archive, root, mountpoint, inner, components, told)
 
 
 def inspect(path: Path) -> Inspection:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from bundler.kinds.offline.agreements import Agreement
 from bundler.kinds.offline.places import MIRROR
+from bundler.kinds.offline.plan import PackageRehearsal
 from bundler.kinds.offline.required import Required
 from bundler.kinds.offline.roles import Roles
 from bundler.model.document import Document
@@ -167,6 +168,9 @@ class OfflineKeys:
         dict[Told, Held],
         Field(default_factory=dict, description="Versions that manifest.json tells: a name, and what has it."),
     ] = field(default_factory=dict)
+    rehearsal: Annotated[
+        PackageRehearsal | None, Field(description="What `rehearse` runs of a package beyond what each is tried with.")
+    ] = None
 
 
 @dataclass(frozen=True)

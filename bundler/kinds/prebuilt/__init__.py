@@ -91,6 +91,7 @@ def rehearse(
     archive: Path,
     root: Path,
     mountpoint: Path,
+    inner: Judge,
     components: Callable[[], Sequence[Component] | None],
     told: Callable[[Step], None],
 ) -> tuple[Verdict, Rehearsal | None]:

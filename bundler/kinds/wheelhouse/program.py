@@ -16,20 +16,18 @@ They say how an archive is tried, not what is in it: no lock and no archive depe
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
+from bundler.kinds.question import HttpPath, PlainWord, Question
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct
 from bundler.words import PlainPath
 
 _MOST_FILES, _LONGEST_FILE = 10, 4096
 _MOST_WORDS, _LONGEST_WORD = 50, 300
-_MOST_ADDRESSES, _LONGEST_ADDRESS = 10, 300
-_LARGEST_BODY = 16 << 10
-_LONGEST_ANSWER = 300
+_MOST_ADDRESSES = 10
 _PORT, _FOLDER = "{port}", "{folder}"
 
 
@@ -53,16 +51,6 @@ def _apart(files: dict[str, str]) -> dict[str, str]:
     return files
 
 
-def _plain_json(body: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
-    try:
-        size = len(json.dumps(body, allow_nan=False).encode())
-    except ValueError as error:
-        raise ValueError("JSON has no numbers that are infinite or none at all") from error
-    if size > _LARGEST_BODY:
-        raise ValueError(f"a body of at most {_LARGEST_BODY} bytes is wanted; here are {size}")
-    return body
-
-
 ProgramName: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100),
@@ -77,17 +65,6 @@ Argument: TypeAlias = Annotated[
     AfterValidator(_word),
     Field(title="an argument", examples=["--port={port}"]),
 ]
-# The path and query of RFC 3986, 3.3 and 3.4.
-HttpPath: TypeAlias = Annotated[
-    str,
-    StringConstraints(pattern=r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$", max_length=_LONGEST_ADDRESS),
-    Field(title="a path on the server, a slash first", examples=["/health"]),
-]
-AnswerText: TypeAlias = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=_LONGEST_ANSWER),
-    Field(title="some text that the answer holds", examples=["hello"]),
-]
 
 
 # What systemd's EnvironmentFile= takes as it stands (systemd.exec(5)).
@@ -96,34 +73,6 @@ VariableName: TypeAlias = Annotated[
     StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=100),
     Field(title="a variable's name in capitals", examples=["DATABASE_URL"]),
 ]
-PlainWord: TypeAlias = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+=-]*$", max_length=_LONGEST_WORD),
-    Field(title="letters, digits and ._+=-, a letter or digit first", examples=["a-token"]),
-]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a program is asked once it is ready: the answer must have status 200 and hold a certain text."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
-    path: Annotated[HttpPath, Field(description="Where on the server it is asked.")]
-    answer: Annotated[AnswerText, Field(description="The answer must have status 200 and hold this text.")]
-    body: Annotated[
-        dict[str, JsonValue] | None,
-        AfterValidator(_plain_json),
-        WithJsonSchema(
-            {
-                "type": "object",
-                "description": "What is sent, as JSON, by POST; without it, it is asked by GET.",
-                "examples": [{"name": "a"}],
-            }
-        ),
-    ] = None
-    bearer: Annotated[
-        PlainWord | None, Field(description="The token that it is asked with (Authorization: Bearer); no secret.")
-    ] = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import Sandbox, opened
-from bundler.errors import UsageError
 from bundler.kinds.kind import Component
 from bundler.kinds.steps import (
     FOLDER,
@@ -18,6 +16,7 @@ from bundler.kinds.steps import (
     Step,
     StepError,
     Work,
+    check_root,
     machine_for,
     run,
     take,
@@ -38,7 +37,6 @@ _COPY = f"{FOLDER}/python"
 _PREFIX = f"{FOLDER}/installed"
 _WORKING = f"{FOLDER}/working"
 _LONGEST_VERSION = 100
-_LARGEST_RELEASE = 1 << 16
 
 
 def describe(components: Sequence[Component] | None, component: str) -> Description:
@@ -71,7 +69,7 @@ def rehearse(
     facts, contents = judged.facts, judged.contents
     if not judged.verdict.good or facts is None or contents is None:
         return judged.verdict, None
-    _check_root(root, facts)
+    check_root(root, f"{facts.distro} {facts.version}")
     machine = machine_for(root, facts.interpreter.platform)
     description = describe(components(), facts.component)
     with opened(root, machine, mountpoint, archive) as sandbox:
@@ -80,20 +78,6 @@ def rehearse(
         host = role.Host(root, machine, mountpoint, archive)
         done = replace(done, steps=(*done.steps, *role.rehearse(host, contents.top, facts, description, told)))
     return judged.verdict, done
-
-
-def _check_root(root: Path, facts: ArchiveManifest) -> None:
-    """Check that `root` is what the archive is for (os-release(5))."""
-    wanted = f"{facts.distro} {facts.version}"
-    path = next((p for p in (root / "etc/os-release", root / "usr/lib/os-release") if p.is_file()), None)
-    if path is None:
-        raise UsageError(f"{root} is no root of a distribution: it has no os-release", f"unpack one of {wanted}")
-    lines = read_regular(path, _LARGEST_RELEASE).decode("utf-8", "replace").splitlines()
-    release = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
-    found = f"{release.get('ID')} {release.get('VERSION_ID')}"
-    if found != wanted:
-        hint = f"give --root with an unpacked root of {wanted}, or rehearse on such a host"
-        raise UsageError(f"{root} is {found}, the archive is for {wanted}", hint)
 
 
 class Rehearsing:

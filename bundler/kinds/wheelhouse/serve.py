@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 
 from bundler.adapters.sandbox import Sandbox
-from bundler.kinds.steps import StepError
-from bundler.kinds.wheelhouse.program import Question, RehearsalPlan
+from bundler.kinds.steps import StepError, ask
+from bundler.kinds.wheelhouse.program import RehearsalPlan
 from bundler.model.program_log import failure
 
 # The sandbox's own: nothing else listens there.
 PORT = 4000
-_PATIENCE, _ANSWER_PATIENCE = 300.0, 120.0
+_PATIENCE = 300.0
 _LOOK_SECONDS = 0.2
 _LONGEST_ANSWER = 500
 
@@ -32,7 +31,7 @@ def serve(sandbox: Sandbox, program: str, plan: RehearsalPlan, env: Mapping[str,
         ready(sandbox, plan, lambda: sandbox.running(number))
         seconds = time.monotonic() - started
         if plan.ask:
-            ask(sandbox, plan.ask)
+            ask(sandbox, PORT, plan.ask)
     except StepError as error:
         log, ended = sandbox.output(number), not sandbox.running(number)
         code = sandbox.stop(number)
@@ -58,12 +57,3 @@ def _await(sandbox: Sandbox, running: Callable[[], bool], path: str, deadline: f
         if time.monotonic() > deadline or not running():
             raise StepError(f"{path} answers {status or 'nothing'}: {body[:_LONGEST_ANSWER]}")
         time.sleep(_LOOK_SECONDS)
-
-
-def ask(sandbox: Sandbox, question: Question) -> None:
-    """Ask once. Raises StepError for any answer but 200 with the text that is expected."""
-    asked = "" if question.body is None else json.dumps(question.body)
-    status, body = sandbox.ask(PORT, question.path, asked, _ANSWER_PATIENCE, question.bearer or "")
-    if status != 200 or question.answer not in body:
-        said = f"{question.path} answers {status or 'nothing'}, without {question.answer!r}"
-        raise StepError(f"{said}: {body[:_LONGEST_ANSWER]}")

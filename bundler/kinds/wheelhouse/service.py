@@ -11,9 +11,9 @@ import time
 from collections.abc import Mapping
 
 from bundler.adapters.sandbox import Finished, Sandbox
-from bundler.kinds.steps import SYSTEM_PATH, SkippedError, StepError, run
+from bundler.kinds.steps import SYSTEM_PATH, SkippedError, StepError, ask, run
 from bundler.kinds.wheelhouse.program import Description, PostgresPlan
-from bundler.kinds.wheelhouse.serve import PORT, ask, ready
+from bundler.kinds.wheelhouse.serve import PORT, ready
 from bundler.model.program_log import failure
 
 _ENV = {"PATH": SYSTEM_PATH, "HOME": "/root", "LANG": "C.UTF-8"}
@@ -111,7 +111,7 @@ class Service:
             seconds = time.monotonic() - started
             questions = self._postgres.ask if self._postgres else filter(None, [plan.ask])
             for question in questions:
-                ask(self._machine, question)
+                ask(self._machine, PORT, question)
         except StepError as error:
             log = self._journal()
             told = failure(f"systemctl start {self._unit}", f"{self._state()}: {error}", log)

@@ -10,9 +10,10 @@ from typing import cast
 import pytest
 
 from bundler.adapters.sandbox import Sandbox
+from bundler.kinds.question import Question
 from bundler.kinds.steps import StepError
 from bundler.kinds.wheelhouse import serve as serving
-from bundler.kinds.wheelhouse.program import Question, RehearsalPlan
+from bundler.kinds.wheelhouse.program import RehearsalPlan
 from bundler.kinds.wheelhouse.serve import serve
 
 PLAN = RehearsalPlan(
