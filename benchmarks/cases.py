@@ -152,6 +152,51 @@ def _gzip_size(archive: Path) -> int:
         return size
 
 
+# Parts that are locked here, and packages of the distribution's own: what needs a package index and a mirror only.
+_PACKAGE = """\
+kind: offline
+component: measured
+repository: OWNER/REPO
+asset: measured-{distro}-{version}-{arch}.tar.gz
+parts:
+  - {manifest: litellm, contents: true}
+  - {manifest: hermes, archive: false, contents: true}
+apt:
+  sets:
+    base:
+      - names: [ansible, git, curl, build-essential, golang-go, nodejs, npm, postgresql, xfce4, ffmpeg, fonts-noto-cjk]
+"""
+
+
+def assemble(lab: Lab) -> Iterator[Row]:
+    """An all-in-one package from a warm store, against tar and sha256sum of its files; and one that is finished."""
+    folder = lab.folder / "package"
+    shutil.copytree(PROJECT / "manifests", folder / "manifests")
+    (folder / "manifests" / "offline.yaml").write_text(_PACKAGE, encoding="utf-8")
+    words = ("--manifests", folder / "manifests", "--cache-dir", folder / "cache")
+    lab.run(*words, "lock", REFERENCE, "--component", "offline")
+
+    def once(*options: str) -> Cost:
+        return lab.run(*words, "assemble", REFERENCE, "--out", folder / "dist", *options)
+
+    once()
+    archive = folder / "dist" / f"measured-{REFERENCE}.tar.gz"
+    (folder / "tree").mkdir()
+    cost(["tar", "-xzf", archive, "-C", folder / "tree"], PROJECT)
+    ours = median(lambda: once("--force", "--offline"), lab.runs)
+
+    def plain() -> Cost:
+        tar = folder / "tree.tar"
+        return cost(["tar", "-cf", tar, "-C", folder / "tree", "."], PROJECT) + cost(["sha256sum", tar], PROJECT)
+
+    theirs = median(plain, lab.runs)
+    what = f"assemble {archive.stat().st_size / 1e9:.2f} GB from the store"
+    yield Row(what, ours.seconds, "s", "tar -cf + sha256sum", theirs.seconds, ours.peak)
+    done = median(once, lab.runs)
+    yield Row("assemble what is finished", done.seconds, "s", peak=done.peak)
+    shutil.rmtree(folder)
+
+
 def upload(lab: Lab) -> Iterator[Row]:
     """2 GB to the tests' release server, from memory if TMPDIR is there: disks that write back late tell little."""
     found = uploads.measure(lab)
@@ -169,5 +214,6 @@ CASES: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "nothing": nothing,
     "read": read,
     "size": size,
+    "assemble": assemble,
     "upload": upload,
 }

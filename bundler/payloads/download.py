@@ -11,8 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from bundler.adapters.http import redact
-from bundler.adapters.store import Blob, Store
 from bundler.errors import IntegrityError, ManifestError, Problem
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct, filled
 from bundler.model.pin import Pin
@@ -181,7 +179,10 @@ def fetch_now(choice: Download, target: Target, session: Session, network: Netwo
 
 
 def _fetch(name: str, address: str, sums: str, said: str, session: Session, network: Network) -> Fetched:
-    store: Store = session.store()
+    from bundler.adapters.http import redact  # large: loaded when something is fetched
+    from bundler.adapters.store import Blob
+
+    store = session.store()
     listed = _listed(sums, _last_part(address), network) if sums else ""
     if listed and said and listed != said:
         raise IntegrityError(
@@ -204,6 +205,8 @@ def _last_part(address: str) -> str:
 
 def _listed(address: str, name: str, network: Network) -> str:
     """The SHA-256 that a list has for a file. Raises IntegrityError if it has none, or two that differ."""
+    from bundler.adapters.http import redact  # large: loaded when something is fetched
+
     text = network.http.read(address, _LARGEST_SUMS, _ATTEMPTS).decode("utf-8", "replace")
     found = {
         match[1].lower()

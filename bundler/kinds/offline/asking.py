@@ -7,11 +7,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict
 
-from bundler.bench import Bench
 from bundler.kinds.offline.agreements import Agreement, Asked, disagreements, find_asked
 from bundler.kinds.offline.manifest import Offline
 from bundler.kinds.offline.places import REPOSITORIES
@@ -20,6 +19,9 @@ from bundler.model.bundle import File, Slice
 from bundler.model.manifest_values import adapter_of
 from bundler.model.target import Target
 from bundler.payloads.collection import Collection
+
+if TYPE_CHECKING:  # large: loaded by who makes something
+    from bundler.bench import Bench
 
 _LARGEST = 1 << 20
 # The collection whose packages roles install by name.

@@ -21,8 +21,9 @@ from bundler.model.oci_image import (
     parse_manifest,
 )
 from bundler.model.target import Target
+from bundler.payloads.images.blobs import fetch_blobs
 from bundler.payloads.images.choice import ImageChoice
-from bundler.payloads.images.pins import LockedBlob, LockedImage, LockedLayer, fetch_blobs
+from bundler.payloads.images.pins import LockedBlob, LockedImage, LockedLayer
 from bundler.session import Network, Session
 
 _ACCEPT = ", ".join((*INDEXES, *MANIFESTS))

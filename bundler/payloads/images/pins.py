@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, BinaryIO, ClassVar, Literal, Protocol
+from typing import Annotated, BinaryIO, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from bundler.adapters.image_tar import Part, write_image
-from bundler.adapters.registry import Registry
-from bundler.fetch import blob_of, from_store
 from bundler.model.bundle import Entry, File, Slice
 from bundler.model.contents import Contents
 from bundler.model.manifest_values import distinct
@@ -21,7 +18,6 @@ from bundler.model.verdict import Finding
 from bundler.payloads.download import LOCK_CONFIG
 from bundler.payloads.images.choice import PLACE, ImageTag, Reference, RegistryAddress, RepositoryPath, TokenAddress
 from bundler.payloads.payload import Made, PathOf, Workbench
-from bundler.session import Session
 from bundler.words import Sha256, Word
 
 _LARGEST_TAR = 20 << 30
@@ -84,6 +80,10 @@ class LockedImage:
 
     def write(self, bench: Workbench, out: BinaryIO) -> None:
         """Write the tar. Raises UnreachableError, IntegrityError."""
+        from bundler.adapters.image_tar import write_image  # large: loaded when an image is made
+        from bundler.adapters.registry import Registry
+        from bundler.payloads.images.blobs import fetch_blobs
+
         network = bench.network
         registry = Registry(network.http, self.registry, self.repository, self.tokens) if network else None
         what, blobs = f"{self.reference}:{self.tag}", (self.config, *self.layers)
@@ -143,36 +143,3 @@ class LockedImages:
                 yield Finding(told)
         for path in sorted(set(contents.below(PLACE)) - {one.path for one in self.image}):
             yield Finding(f"surplus: {path}; the lock has no such image")
-
-
-class BlobPin(Protocol):
-    """A blob by its digest, with and without the algorithm, and its size in bytes."""
-
-    @property
-    def digest(self) -> str:
-        """The digest, `sha256:` and 64 hexadecimal digits."""
-
-    @property
-    def sha256(self) -> str:
-        """The hexadecimal digits alone."""
-
-    @property
-    def size(self) -> int:
-        """The size in bytes."""
-
-
-def fetch_blobs(blobs: Sequence[BlobPin], what: str, registry: Registry | None, session: Session) -> list[Part]:
-    """Bring the blobs of an image, which errors call `what`, into the store; without a registry they have to be there.
-
-    Raises UnreachableError, IntegrityError.
-    """
-    store, parts = session.store(), []
-    with session.progress.task(what, sum(blob.size for blob in blobs), brief=True) as task:
-        for blob in blobs:
-            pin = Pin(f"{what}, {blob.digest}", blob.sha256, blob.size, "")
-            if registry is None:
-                path = from_store(store)(pin)
-            else:
-                path = store.fetch(blob_of(pin), iter([registry.blob_address(blob.digest)]), registry, task)
-            parts.append(Part(blob.sha256, blob.size, path))
-    return parts
