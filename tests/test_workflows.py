@@ -344,6 +344,7 @@ def test_the_action_fails_as_the_tool_does(shell: Shell) -> None:
     assert not (shell.folder / "output").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "env",
     [{}, {"XDG_CACHE_HOME": "{0}/xdg"}, {"XDG_CACHE_HOME": "{0}/xdg", "AIWS_CACHE_DIR": "{0}/own"}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from bundler.adapters.archive import write_archive
 from bundler.model.bundle import Bundle, Entry, File, Folder, Link, Slice, text_file
-from tests.world import World, make_wheel
+from tests.world import World, make_wheel, world
 
 OFFLINE = """\
 kind: offline
@@ -43,9 +43,21 @@ ASSET = "demo-offline-debian-12-amd64.tar.gz"
 TOP = ASSET.removesuffix(".tar.gz")
 
 
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world whose package is assembled, for tests that only read its manifests."""
+    with world(tmp_path_factory.mktemp("package")) as made:
+        yield assembled(made)
+
+
 @pytest.fixture
-def package(unlocked: World) -> World:
-    """A world whose package is locked and assembled; its agent wants another aiohttp than litellm."""
+def own(unlocked: World) -> World:
+    """A world of a test's own, whose package is assembled."""
+    return assembled(unlocked)
+
+
+def assembled(unlocked: World) -> World:
+    """Lock and assemble a world's package; its agent wants another aiohttp than litellm."""
     make_wheel(unlocked.index.folder, "agent", "0.1", ["aiohttp==4.0"])
     make_wheel(unlocked.index.folder, "aiohttp", "4.0")
     litellm = (unlocked.root / "manifests" / "litellm.yaml").read_text()
@@ -195,25 +207,25 @@ def test_a_package_under_another_name_is_refused(package: World) -> None:
     assert package.run("verify", str(other)).code == 3
 
 
-def test_what_is_not_locked_is_told_with_the_commands_that_lock_it(package: World) -> None:
-    done = package.run("assemble", "debian-13-amd64")
+def test_what_is_not_locked_is_told_with_the_commands_that_lock_it(own: World) -> None:
+    done = own.run("assemble", "debian-13-amd64")
     assert done.code == 2
     assert "aiws-bundle lock debian-13-amd64 --component offline" in done.err
-    package.write("agent.yaml", AGENT.replace("agent==0.1", "agent==0.2"))
-    done = package.run("assemble", "debian-12-amd64")
+    own.write("agent.yaml", AGENT.replace("agent==0.1", "agent==0.2"))
+    done = own.run("assemble", "debian-12-amd64")
     assert done.code == 2
     assert "agent" in done.err
 
 
-def test_a_part_that_there_is_not_is_told_with_its_line(package: World) -> None:
-    package.write("offline.yaml", OFFLINE.replace("manifest: agent", "manifest: agnt"))
-    done = package.run("check")
+def test_a_part_that_there_is_not_is_told_with_its_line(own: World) -> None:
+    own.write("offline.yaml", OFFLINE.replace("manifest: agent", "manifest: agnt"))
+    done = own.run("check")
     assert done.code == 2
     assert "offline.yaml:10" in done.out + done.err
 
 
-def test_two_things_at_one_place_are_refused(package: World) -> None:
-    package.write("offline.yaml", OFFLINE.replace("metadata/litellm-runtime.env", "metadata/target.env"))
-    done = package.run("assemble", "debian-12-amd64")
+def test_two_things_at_one_place_are_refused(own: World) -> None:
+    own.write("offline.yaml", OFFLINE.replace("metadata/litellm-runtime.env", "metadata/target.env"))
+    done = own.run("assemble", "debian-12-amd64")
     assert done.code in (2, 3)
     assert "metadata/target.env" in done.err
