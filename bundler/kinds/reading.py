@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from bundler.adapters.own_archive import OwnReader, open_own
 from bundler.adapters.tar_reader import Member
@@ -18,6 +17,8 @@ from bundler.model.contents import Contents, ListedFile
 from bundler.model.paths import link_fault
 
 _LARGEST_TEXT = 8 << 20
+# Of all texts together: they are kept until the archive is judged.
+_LARGEST_TEXTS = 32 << 20
 _LARGEST_FILE = 1 << 31
 _LARGEST_NOTED = 1 << 20
 
@@ -30,13 +31,13 @@ def _nothing(path: str) -> None:
 class Interest:
     """What is kept of an archive's files beside their digests; each is asked with a path below the top folder.
 
-    `text`: whether all of its bytes are kept; `note`: what is made of the bytes of a small file; `copy`: where its
-    bytes are written too.
+    `text`: whether all of its bytes are kept; `note`: what is made of the bytes of a small file; `copy`: what
+    takes its bytes too, piece by piece.
     """
 
     text: Callable[[str], bool]
     note: Callable[[str], Callable[[bytes], object] | None] = _nothing
-    copy: Callable[[str], BinaryIO | None] = _nothing
+    copy: Callable[[str], Callable[[bytes], object] | None] = _nothing
 
 
 @dataclass
@@ -45,6 +46,7 @@ class _Reading:
     files: dict[str, ListedFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)
+    text_left: int = _LARGEST_TEXTS
     noted: dict[str, object] = field(default_factory=dict)
 
 
@@ -88,6 +90,9 @@ def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str,
     text, note, copy = interest.text(inner), interest.note(inner), interest.copy(inner)
     if member.size > (_LARGEST_TEXT if text else _LARGEST_FILE):
         raise IntegrityError(f"refused member {member.path!r}: {member.size} bytes are too many for it")
+    reading.text_left -= member.size if text else 0
+    if reading.text_left < 0:
+        raise IntegrityError(f"refused member {member.path!r}: the texts before it have {_LARGEST_TEXTS} bytes already")
     digest = hashlib.sha256()
     kept: list[bytes] = []
     for data in reader.read():
@@ -95,7 +100,7 @@ def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str,
         if text or (note and member.size <= _LARGEST_NOTED):
             kept.append(data)
         if copy:
-            copy.write(data)
+            copy(data)
     if text:
         reading.texts[inner] = b"".join(kept)
     elif note:

@@ -32,7 +32,17 @@ def judge(archives: Sequence[tuple[Path, str]], progress: Progress, bad: KnownBa
 
 def judge_any(path: Path, name: str) -> Verdict:
     """Judge an archive of any kind, called `name`. Raises OSError if it cannot be read."""
-    return kind_of(path, name).judge(path, name, judge_any)
+    return kind_of(path, name).judge(path, name, _inside)
+
+
+def _inside(path: Path, name: str) -> Verdict:
+    """Judge an archive that stands in another."""
+    return kind_of(path, name).judge(path, name, _too_deep)
+
+
+def _too_deep(path: Path, name: str) -> Verdict:
+    """Nothing of ours is an archive in an archive in an archive, and the work would be without end."""
+    return Verdict(name, (Finding("an archive in an archive that is in another itself"),))
 
 
 def _judge(path: Path, name: str, bad: KnownBad) -> Verdict:

@@ -61,6 +61,11 @@ def name_fault(name: str, component: str, more: Mapping[str, str]) -> str:
     return f"{shown!r} is no variable that runtime.env may export (a switch is called {prefix}_…); README, manifests"
 
 
+def is_of_others(prefix: str) -> bool:
+    """Say whether variables that begin with this word, in capitals, belong to a well-known program."""
+    return _NOT_ITS_OWN.fullmatch(prefix) is not None
+
+
 def fault_of(name: str, value: str, component: str, more: Mapping[str, str]) -> str:
     """Say why runtime.env may not export `name` with `value` for `component`; "" if it may."""
     if fault := name_fault(name, component, more):

@@ -12,6 +12,7 @@ from bundler.errors import LockError, Problem, UsageError
 from bundler.kinds.kind import RUNNERS, Component, Described, LockFile, Order
 from bundler.kinds.offline.agreements import Agreement
 from bundler.kinds.offline.asking import disagreeing
+from bundler.kinds.offline.exports import export_fault
 from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Offline, Part
 from bundler.kinds.offline.order import OfflineOrder
@@ -78,6 +79,11 @@ class OfflineComponent:
                 known = ", ".join(sorted(name for name in others if name != self.name))
                 text = f"parts.{index}.manifest: {part.manifest}.yaml is no component that it could carry; {known} are"
                 yield document.problem(("parts", index, "manifest"), text)
+            if not part.archive and (part.copies or part.links):
+                text = f"parts.{index}: copies and links are of its archive, which is left out"
+                yield document.problem(("parts", index, "archive"), text)
+        if fault := export_fault(self.manifest.exports, self.component, self.manifest.redirects.values()):
+            yield document.problem(("exports",), f"exports: {fault}")
         targets = self.targets(hosts, ["all"])
         for name, choice in self.manifest.sections.items():
             for problem in choice.problems(targets):

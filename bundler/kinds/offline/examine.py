@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain, islice
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bundler.adapters.read_archive import read_member
-from bundler.errors import BundleError
+from bundler.errors import BundleError, IntegrityError
 from bundler.kinds.kind import Judge
 from bundler.kinds.offline import package
+from bundler.kinds.offline.exports import sourced_fault
 from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.package import Package, PartFacts, lines_of
 from bundler.kinds.offline.places import (
@@ -42,6 +43,8 @@ from bundler.words import ARCHIVE
 
 _MOST_FINDINGS = 1000
 _LARGEST_COPY, _LARGEST_LIST = 128 << 20, 8 << 20
+# What is an archive already does not shrink in another.
+_FREE_GROWTH, _MOST_GROWTH = 4 << 20, 2
 _RECORDED = ("tag", "sha256", "SHA256SUMS")
 
 
@@ -55,25 +58,35 @@ class _Aside:
     """The archives of a package's parts, copied out while it is read, so that they can be judged by themselves."""
 
     folder: Path
-    open: dict[str, BinaryIO] = field(default_factory=dict)
+    left: int
+    file: BinaryIO | None = None
 
-    def __call__(self, path: str) -> BinaryIO | None:
+    def __call__(self, path: str) -> Callable[[bytes], object] | None:
         name = path.removeprefix(f"{COMPONENTS}/")
         if name == path or "/" in name or not name.endswith(ARCHIVE):
             return None
-        self.open[name] = file = (self.folder / name).open("xb")
-        return file
+        self.close()
+        self.file = (self.folder / name).open("xb")
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        """Write to the last of them. Raises IntegrityError if they are larger than the package could be."""
+        self.left -= len(data)
+        if self.left < 0:
+            raise IntegrityError(f"the archives in {COMPONENTS} are larger than the package itself")
+        if self.file:
+            self.file.write(data)
 
     def close(self) -> None:
-        """Write them out."""
-        for file in self.open.values():
-            file.close()
+        """Write it out."""
+        if self.file:
+            self.file.close()
 
 
 def judge(path: Path, name: str, inner: Judge) -> Verdict:
     """Judge one package, called `name`; `inner` judges the archives in it. Raises OSError if it cannot be read."""
     with tempfile.TemporaryDirectory(prefix="aiws-bundle-verify-") as folder:
-        aside = _Aside(Path(folder))
+        aside = _Aside(Path(folder), _FREE_GROWTH + _MOST_GROWTH * path.stat().st_size)
         try:
             contents = read_contents(path, name, Interest(is_text, copy=aside))
         except BundleError as error:
@@ -210,6 +223,8 @@ class _Examination:
                 yield f"{path}: is not {inner} of {part.asset}"
             elif there.executable != path.startswith("packages/bin/"):
                 yield f"{path}: it is {'' if there.executable else 'not '}executable"
+            elif path.endswith(".env") and (fault := sourced_fault(content, part.component)):
+                yield f"{path}: {fault}"
 
     def _linked(self, part: PartFacts) -> Iterator[str]:
         for link in part.links:

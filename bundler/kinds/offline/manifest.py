@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from bundler.kinds.offline.agreements import Agreement
-from bundler.kinds.offline.places import MIRROR
+from bundler.kinds.offline.exports import Copy, Exported, Folder, Link, Redirected, Variable
 from bundler.kinds.offline.plan import PackageRehearsal
 from bundler.kinds.offline.required import Required
 from bundler.kinds.offline.roles import Roles
@@ -19,64 +18,16 @@ from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
 from bundler.model.target import Target
 from bundler.model.validation import validate
-from bundler.model.variables import NAME_PATTERN
 from bundler.payloads import COLLECTIONS
 from bundler.payloads.collection import CollectionChoice
-from bundler.words import PATH_PART, Address, ComponentName, PlainPath, Repository
+from bundler.words import ComponentName, PlainPath, Repository
 
 _MOST_PARTS = 50
 _MOST_RULES = 500
-_NOT_EXPORTED = re.compile("(BASH|LD|PROMPT|SHELL|IFS|ENV|PATH|PS[0-9]|PYTHON[A-Z]*|PERL.*|GIT)(_.*)?")
 
 Selector: TypeAlias = Annotated[str, Field(title="a target or a word for several", examples=["debian-12"])]
 
 
-def _place(*folders: str) -> AfterValidator:
-    """A path below one of these folders, in which {arch} may stand."""
-
-    def check(value: str) -> str:
-        plain = value.replace("{arch}", "amd64").replace("{asset}", "asset")
-        if not re.fullmatch(rf"({'|'.join(folders)})(/({PATH_PART}|https:))+", plain):
-            raise ValueError(f"a path below {' or '.join(folders)}; {{arch}} may stand in it")
-        return value
-
-    return AfterValidator(check)
-
-
-def _exported(values: dict[str, str]) -> dict[str, str]:
-    """Variables none of which makes a shell or a program do something else."""
-    if bad := next(filter(_NOT_EXPORTED.fullmatch, values), None):
-        raise ValueError(f"{bad} is not to be set for everything that an installation runs")
-    return values
-
-
-Copy: TypeAlias = Annotated[
-    str,
-    StringConstraints(max_length=300),
-    _place("metadata", "packages/bin"),
-    Field(title="a path below metadata/ or packages/bin/", examples=["packages/bin/demo.{arch}"]),
-]
-Link: TypeAlias = Annotated[
-    str,
-    StringConstraints(max_length=300),
-    _place(MIRROR),
-    Field(title=f"a path below {MIRROR}/", examples=[f"{MIRROR}/https:/example.org/latest/{{asset}}"]),
-]
-Exported: TypeAlias = Annotated[
-    str,
-    StringConstraints(max_length=300, pattern=r"^(?:[A-Za-z0-9._:/@+=,-]|\$\{ROOT\})+$"),
-    Field(title="a value of letters, digits and ._:/@+=,- in which ${ROOT} may stand", examples=["${ROOT}/repos/demo"]),
-]
-Variable: TypeAlias = Annotated[
-    str,
-    StringConstraints(pattern=NAME_PATTERN, max_length=64),
-    Field(title="a variable of capital letters, digits and underscores", examples=["DEMO_FOLDER"]),
-]
-Folder: TypeAlias = Annotated[
-    str,
-    StringConstraints(pattern=rf"^{PATH_PART}$", max_length=100),
-    Field(title="a folder's name", examples=["demo"]),
-]
 Held: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z]+/\S+$", max_length=200),
@@ -146,11 +97,10 @@ class OfflineKeys:
     ] = None
     exports: Annotated[
         dict[Variable, Exported],
-        AfterValidator(_exported),
         Field(default_factory=dict, description="Variables that target.env exports; ${ROOT} is the unpacked package."),
     ] = field(default_factory=dict)
     redirects: Annotated[
-        dict[Address, Folder],
+        dict[Redirected, Folder],
         Field(default_factory=dict, description="Addresses that git shall not ask: the folder below repos/ for each."),
     ] = field(default_factory=dict)
     agreements: Annotated[

@@ -16,6 +16,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
+from bundler.kinds.offline.exports import Copy, Exported, Folder, Link, Redirected, Variable, export_fault
 from bundler.model.closure import Closure
 from bundler.model.interpreter import Interpreter
 from bundler.model.json_text import limited
@@ -28,6 +29,7 @@ from bundler.words import (
     ComponentName,
     DistroName,
     DistroVersion,
+    PlainPath,
     PythonVersion,
     Repository,
     Sha256,
@@ -38,6 +40,8 @@ from bundler.words import (
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _CAMEL = ConfigDict(extra="forbid")
 _MOST = 5000
+# Each costs whoever verifies a package a look into an archive; the real one has five parts, two copies, two closures.
+_MOST_PARTS, _MOST_CLOSURES, _MOST_COPIES = 50, 20, 20
 _SPELLED = {"package_version": "packageVersion", "component_releases": "componentReleases"}
 Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
@@ -80,8 +84,8 @@ class PartFacts:
     inputs: Sha256
     archive: bool
     contents: bool
-    copies: dict[Text, Text] = field(default_factory=dict)
-    links: tuple[Text, ...] = ()
+    copies: Annotated[dict[PlainPath, Copy], Field(max_length=_MOST_COPIES)] = field(default_factory=dict)
+    links: Annotated[tuple[Link, ...], Field(max_length=_MOST_COPIES)] = ()
 
 
 @dataclass(frozen=True)
@@ -134,11 +138,20 @@ class Package:
     versions: dict[Text, Text]
     asset: AssetName
     inputs: Sha256
-    exports: dict[Text, Text]
-    redirects: dict[Text, Text]
-    parts: Annotated[tuple[PartFacts, ...], Field(max_length=_MOST)]
-    closures: Annotated[tuple[ClosureFacts, ...], Field(max_length=_MOST)]
+    exports: dict[Variable, Exported]
+    redirects: dict[Redirected, Folder]
+    parts: Annotated[tuple[PartFacts, ...], Field(max_length=_MOST_PARTS)]
+    closures: Annotated[tuple[ClosureFacts, ...], Field(max_length=_MOST_CLOSURES)]
     collections: dict[Text, CollectionFacts]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for variables that it may not export, parts named twice, and copies of what is not there."""
+        if fault := export_fault(self.exports, self.name, self.redirects.values()):
+            raise ValueError(f"exports: {fault}")
+        if len({part.asset for part in self.parts}) < len(self.parts):
+            raise ValueError("parts: two have the same archive")
+        if any(not part.archive and (part.copies or part.links) for part in self.parts):
+            raise ValueError("parts: copies and links are of an archive that is left out")
 
     @property
     def host(self) -> str:

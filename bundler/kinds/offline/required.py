@@ -172,7 +172,7 @@ def parse_required(content: bytes) -> tuple[Required, ...]:
 
 def findings(required: Iterable[Required], held: Held) -> Iterator[Finding]:
     """What consumers stop without that is not there: one finding for each thing that is required."""
-    paths = tuple(held.files)
+    paths = sorted(held.files)
     for one in required:
         if _applies(one, held, paths) and (fault := _fault(one, held, paths)):
             yield Finding(f"{fault}: {one.why}", "closure")

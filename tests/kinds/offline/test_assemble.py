@@ -8,11 +8,18 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from bundler.adapters.archive import write_archive
+from bundler.kinds import verify
+from bundler.kinds.kind import Judge
+from bundler.kinds.offline.package import Package, target_env
 from bundler.model.bundle import Bundle, Entry, File, Folder, Link, Slice, text_file
+from bundler.model.verdict import Verdict
+from bundler.progress import Silent
 from tests.world import World, make_wheel, world
 
 OFFLINE = """\
@@ -229,3 +236,101 @@ def test_two_things_at_one_place_are_refused(own: World) -> None:
     done = own.run("assemble", "debian-12-amd64")
     assert done.code in (2, 3)
     assert "metadata/target.env" in done.err
+
+
+def refacted(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the package's facts, and all that must agree with them, as who made the whole package would."""
+    path = folder / "metadata/manifest.json"
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    facts = SimpleNamespace(**document)
+    facts.target = SimpleNamespace(**document["target"])
+    (folder / "metadata/target.env").write_bytes(target_env(cast(Package, facts)))
+    relisted(folder)
+
+
+def _unkept(document: dict[str, Any]) -> None:
+    document["parts"][1]["copies"] = {"x": "metadata/more.env"}
+
+
+FACTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a value that runs something": lambda facts: facts["exports"].update(DEMO_SOURCE="$(touch /tmp/x)"),
+    "a value that ends": lambda facts: facts["exports"].update(DEMO_SOURCE='a"; touch /tmp/x; "'),
+    "a name that runs something": lambda facts: facts["exports"].update({"DEMO_A=1; touch /tmp/x; DEMO_B": "1"}),
+    "a variable of the shell": lambda facts: facts["exports"].update(LD_PRELOAD="${ROOT}/x.so"),
+    "a variable of Node.js": lambda facts: facts["exports"].update(NODE_OPTIONS="--require=${ROOT}/x.js"),
+    "a variable of pip": lambda facts: facts["exports"].update(PIP_CONFIG_FILE="${ROOT}/x"),
+    "an address that runs something": lambda facts: facts["redirects"].update({"https://x.org/`touch`": "skills"}),
+    "a folder that runs something": lambda facts: facts["redirects"].update({"https://x.org/y": "$(touch)"}),
+    "a copy of what is left out": _unkept,
+    "a copy with a field": lambda facts: facts["parts"][0].update(copies={"metadata/runtime.env": "metadata/{x.y}"}),
+    "a part twice": lambda facts: facts["parts"].append(facts["parts"][0]),
+    "a package of Node.js": lambda facts: facts.update(name="node-x", exports={"NODE_OPTIONS": "--require=x"}),
+}
+
+
+@pytest.mark.parametrize("change", FACTS)
+def test_facts_that_agree_with_each_other_and_are_not_as_a_manifest_may_have_them(package: World, change: str) -> None:
+    folder = unpacked(package)
+    refacted(folder, lambda document: None)
+    assert package.run("verify", str(packed(package, folder))).code == 0, "written again it is the same"
+    refacted(folder, FACTS[change])
+    (folder / "metadata/more.env").write_text("touch /tmp/x\n")
+    relisted(folder)
+    done = package.run("verify", str(packed(package, folder)))
+    assert done.code == 3, done.out
+    assert "metadata/manifest.json: " in done.out + done.err
+    assert "this is a bug" not in done.err.lower()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("DEMO_SOURCE:", "NODE_OPTIONS:", "NODE_OPTIONS is not to be set"),
+        ("https://example.org/demo/skills.git:", '"https://example.org/`id`":', "redirects"),
+        ("archive: false, contents: true}", "archive: false, contents: true, copies: {x: metadata/y}}", "left out"),
+    ],
+)
+def test_what_a_manifest_may_not_say_either(package: World, before: str, after: str, told: str) -> None:
+    package.write("offline.yaml", OFFLINE.replace(before, after))
+    done = package.run("check")
+    assert done.code == 2
+    assert told in done.out + done.err
+
+
+def test_texts_are_not_kept_without_end(package: World) -> None:
+    folder = unpacked(package)
+    for number in range(6):
+        (folder / f"metadata/{number}").write_bytes(bytes(8 << 20))
+    relisted(folder)
+    done = package.run("verify", str(packed(package, folder)))
+    assert done.code == 3
+    assert "bytes already" in done.out
+
+
+def test_archives_in_it_cannot_be_larger_than_it_is(package: World) -> None:
+    folder = unpacked(package)
+    (folder / "packages/components/x.tar.gz").write_bytes(bytes(8 << 20))
+    relisted(folder)
+    done = package.run("verify", str(packed(package, folder)))
+    assert done.code == 3
+    assert "larger than the package itself" in done.out
+
+
+def test_an_archive_in_an_archive_in_a_package_is_not_looked_into(
+    package: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deepest: list[str] = []
+
+    class Nested:
+        """A kind whose every archive holds another."""
+
+        def judge(self, path: Path, name: str, inner: Judge) -> Verdict:
+            deepest.append(name)
+            return inner(path, f"{name}/x")
+
+    monkeypatch.setattr(verify, "kind_of", lambda path, name: Nested())
+    [verdict] = verify.judge([(package.dist / ASSET, "a")], Silent(), {})
+    assert deepest == ["a", "a/x"]
+    assert not verdict.good
