@@ -16,6 +16,7 @@ from bundler.adapters.github_answer import checked
 from bundler.adapters.http import Answer
 from bundler.adapters.simple_page import read_page
 from bundler.adapters.source_archive import unpack_source
+from bundler.kinds import runtime_env
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.prebuilt.asset_lock import AssetLock
@@ -23,7 +24,7 @@ from bundler.kinds.prebuilt.examine import judge
 from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.lock import Lock
-from bundler.kinds.wheelhouse.members import archive_manifest, runtime_env
+from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.model.closure import prove
 from bundler.model.interpreter import Interpreter
 from bundler.model.metadata import parse_metadata, read_wheel

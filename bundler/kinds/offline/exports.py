@@ -14,8 +14,8 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, Field, StringConstraints
 
 from bundler.errors import IntegrityError
+from bundler.kinds import runtime_env
 from bundler.kinds.offline.places import MIRROR
-from bundler.kinds.wheelhouse.members import runtime_env
 from bundler.model.variables import NAME_PATTERN, is_of_others
 from bundler.words import PATH_PART
 

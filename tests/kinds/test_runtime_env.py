@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
+from bundler.kinds.runtime_env import parse, render
 from bundler.kinds.wheelhouse.manifest import VariableName, VariableValue
-from bundler.kinds.wheelhouse.members.runtime_env import parse, render
 from bundler.model.variables import VALUE_PATTERN, fault_of, name_fault
 from bundler.payloads import VARIABLES
 from bundler.words import SPEC_PATTERN, Spec
