@@ -50,6 +50,8 @@ PLACES = PROGRAMS = (_PLACE,)
 LINKS: tuple[str, ...] = ()
 # A Chromium has 300 files and 600 MB.
 _MOST_FILES, _LARGEST_TREE = 50_000, 2 << 30
+# `verify` looks through all files of a package for each.
+_MOST_BROWSERS = 100
 
 FolderName: TypeAlias = Annotated[
     str,
@@ -144,7 +146,7 @@ class LockedBrowsers:
     """What a lock pins: each browser, by its folder."""
 
     __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
-    browser: tuple[LockedBrowser, ...]
+    browser: Annotated[tuple[LockedBrowser, ...], Field(max_length=_MOST_BROWSERS)]
 
     def __post_init__(self) -> None:
         """Raise ValueError if two share a folder."""

@@ -24,6 +24,8 @@ from bundler.model.target import Target, select, selects
 from bundler.model.verdict import Finding
 
 LARGEST = 1 << 20
+# The list comes with the archive. A real one has some hundred patterns for 4,000 files, and texts of a few kB.
+_MOST_LOOKS, _MOST_CHARACTERS = 10_000_000, 16 << 20
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
@@ -170,10 +172,22 @@ def parse_required(content: bytes) -> tuple[Required, ...]:
     raise IntegrityError(f"what the archive says is required of it cannot be read: {reason}")
 
 
-def findings(required: Iterable[Required], held: Held) -> Iterator[Finding]:
+def findings(required: Sequence[Required], held: Held) -> Iterator[Finding]:
     """What consumers stop without that is not there: one finding for each thing that is required."""
     paths = sorted(held.files)
+    patterns = [pattern for one in required for pattern in (*one.files, one.if_there or "") if "*" in pattern]
+    if len(patterns) * len(paths) > _MOST_LOOKS:
+        yield Finding(
+            f"{len(patterns)} patterns of what the archive says is required are too many for {len(paths)} files"
+        )
+        return
+    left = _MOST_CHARACTERS
     for one in required:
+        if one.first_lines or one.lines or one.names:
+            left -= sum(len(held.texts.get(path, b"")) for path in _matching(one.files, paths)) * (1 + len(one.lines))
+        if left < 0:
+            yield Finding("what the archive says is required of texts takes too long to be looked for")
+            return
         if _applies(one, held, paths) and (fault := _fault(one, held, paths)):
             yield Finding(f"{fault}: {one.why}", "closure")
 

@@ -34,6 +34,8 @@ from bundler.words import Commit, Sha256
 
 _CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _MOST_FILES = 400_000
+# `verify` looks through all files of a package for each.
+_MOST_CHECKOUTS = 100
 _Size: TypeAlias = Annotated[int, Field(gt=0, le=LARGEST_PACK)]
 
 
@@ -173,7 +175,7 @@ class LockedRepositories:
     """The `repositories` table of a lock."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
-    checkouts: tuple[LockedRepository, ...]
+    checkouts: Annotated[tuple[LockedRepository, ...], Field(max_length=_MOST_CHECKOUTS)]
 
     def __post_init__(self) -> None:
         """Raise ValueError if two have a name or a place in common."""

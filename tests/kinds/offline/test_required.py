@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -229,3 +230,21 @@ def test_a_path_that_climbs_is_no_pattern() -> None:
     for path in ("../x", "/x", "a//b", "", "a\nb"):
         with pytest.raises(ValidationError):
             TypeAdapter(Required).validate_python({"why": "so", "files": [path]})
+
+
+@pytest.mark.parametrize(
+    "required",
+    [
+        [Required("w", tuple(f"p*{'a*' * 80}{rule}x{file}" for file in range(10))) for rule in range(400)],
+        [Required("w", ("metadata/*",), lines=tuple(f"x{line}" for line in range(20)))] * 400,
+    ],
+    ids=["patterns", "lines"],
+)
+def test_a_list_that_keeps_verify_busy_is_given_up(required: list[Required]) -> None:
+    files = {f"packages/{'a' * 120}{number}": ListedFile(f"x{number}") for number in range(20_000)}
+    files["metadata/long"] = ListedFile("metadata/long")
+    held = Held(files, {"metadata/long": b"\n" * (1 << 20)}, set())
+    started = time.process_time()
+    found = list(findings(required, held))
+    assert time.process_time() - started < 5
+    assert re.search("takes too long|too many", found[-1].message)

@@ -211,3 +211,11 @@ def test_an_empty_commit_can_be_locked(tmp_path: Path) -> None:
     with (tmp_path / "spool").open("wb") as spool:
         made = entries_of(choice, commit, pack.path, spool)
     assert LockedFiles.of_entries(made, "repos/demo").number == 8
+
+
+def test_a_lock_of_more_repositories_than_anybody_bundles_is_refused() -> None:
+    digests = {"commit": "0" * 40, "tree": "0" * 40, "pack": {"size": 1, "sha256": "0" * 64}}
+    files = {"number": 1, "sha256": "0" * 64}
+    one = {"address": "https://example.org/demo", "ref": "main", **digests, "files": files}
+    with pytest.raises(ValidationError, match="at most 100"):
+        TypeAdapter(LockedRepositories).validate_python({"checkouts": [{"name": f"r{n}", **one} for n in range(101)]})
