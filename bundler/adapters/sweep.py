@@ -213,11 +213,23 @@ def _said(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def _mount(descriptor: int) -> tuple[int, str]:
+    """What an open folder is mounted by: its device and, where the kernel tells, the mount's number.
+
+    A folder that is mounted a second time (`mount --bind`) has the device of the first. Source: proc_pid_fdinfo(5).
+    """
+    try:
+        lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+    except OSError:
+        lines = []
+    return os.fstat(descriptor).st_dev, next((line for line in lines if line.startswith("mnt_id:")), "")
+
+
 def _size(descriptor: int) -> int | None:
     """How many bytes the files of a folder have; None if another file system is mounted in it. Raises OSError."""
-    device, size = os.fstat(descriptor).st_dev, 0
+    mount, size = _mount(descriptor), 0
     for _, _, files, folder in os.fwalk(".", dir_fd=descriptor, onerror=_raised):
-        if os.fstat(folder).st_dev != device:
+        if _mount(folder) != mount:
             return None
         size += sum(os.stat(name, dir_fd=folder, follow_symlinks=False).st_size for name in files)
     return size

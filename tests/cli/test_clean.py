@@ -359,6 +359,21 @@ def test_what_a_package_s_links_lead_to_stays(built: World, tmp_path: Path) -> N
     assert (tmp_path / "outside" / "mine").is_file()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_what_is_mounted_in_a_package_stays_though_it_is_of_the_same_file_system(built: World, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "mine").write_text("mine")
+    folder = unpacked(built.root / PACKAGE)
+    (folder / "mounted").mkdir()
+    if subprocess.run(["mount", "--bind", tmp_path / "outside", folder / "mounted"], check=False).returncode:
+        pytest.skip("cannot mount")
+    try:
+        assert states(built.run("--json", "clean"))[PACKAGE] == ("kept", "a file system is mounted in it")
+    finally:
+        subprocess.run(["umount", folder / "mounted"], check=True)
+    assert (tmp_path / "outside" / "mine").is_file()
+
+
 def test_names_that_are_not_utf_8_are_removed_and_told(built: World) -> None:
     folder = os.fsencode(unpacked(built.root / PACKAGE))
     Path(os.fsdecode(folder + b"/\xff\xfe")).write_text("x")

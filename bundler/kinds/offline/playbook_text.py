@@ -25,6 +25,8 @@ class Missing(Enum):
     UNDEFINED = "undefined"
 
 
+# In bits. Python refuses to write much longer ones, which are no number of anything.
+_LARGEST_INTEGER = 256
 Value: TypeAlias = "str | int | float | bool | Missing | list[Value] | dict[str, Value] | None"
 
 
@@ -120,6 +122,8 @@ class _Builder:
             value = self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):
             value = node.value
+        if isinstance(value, int) and value.bit_length() > _LARGEST_INTEGER:
+            return Text.at(str(node.value), self.file, line)
         if value is None or isinstance(value, (int, float)):
             return value
         return Text.at(str(node.value), self.file, line)

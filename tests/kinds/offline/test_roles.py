@@ -342,3 +342,10 @@ def test_a_text_remembers_where_it_stands() -> None:
     assert isinstance(value, dict) and isinstance(value["a"], list)
     [text] = value["a"]
     assert isinstance(text, Text) and (text, text.file, text.line) == ("b", "x.yml", 3)
+
+
+@pytest.mark.parametrize("number", ["9" * 6000, f"0x{'f' * 6000}"], ids=["decimal", "hexadecimal"])
+def test_a_number_too_long_for_python_to_write_is_told(number: str) -> None:
+    names = found({TASKS: f"- apt: {{name: {number}}}\n"})
+    assert names.names == ()
+    assert [note.text.partition(":")[0] for note in names.notes] == ["no name of a package"]
