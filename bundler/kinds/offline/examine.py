@@ -195,6 +195,8 @@ class _Examination:
         for part in self.facts.parts:
             if not part.archive:
                 continue
+            if not self._is_for_host(part):
+                yield Finding(f"{COMPONENTS}/{part.asset}: is not for {self.facts.host}")
             archive = self.folder / part.asset
             if not archive.is_file():
                 yield Finding(f"missing: {COMPONENTS}/{part.asset}")
@@ -204,6 +206,12 @@ class _Examination:
             yield from map(Finding, chain(self._recorded(part), self._copied(part, archive), self._linked(part)))
             if part.contents:
                 yield from map(Finding, self._same(part, archive))
+
+    def _is_for_host(self, part: PartFacts) -> bool:
+        """Say whether an archive's name is one for the package's host; that it is what it is called, `inner` proves."""
+        target = self.facts.target
+        hosts = (f"{target.distro}-{target.version}-{target.arch}", f"linux-{target.arch}")
+        return part.asset.endswith(tuple(f"-{host}{ARCHIVE}" for host in hosts))
 
     def _recorded(self, part: PartFacts) -> Iterator[str]:
         """Compare what metadata/components tells of a part with its archive."""

@@ -299,6 +299,19 @@ def test_what_a_manifest_may_not_say_either(package: World, before: str, after: 
     assert told in done.out + done.err
 
 
+def test_a_part_for_another_host_is_refused(package: World) -> None:
+    for words in (("lock", "--component", "litellm"), ("build", "--out", "other")):
+        assert package.run(words[0], "debian-13-amd64", *words[1:]).code == 0
+    folder = unpacked(package)
+    [mine], other = (folder / "packages/components").iterdir(), "litellm-runtime-debian-13-amd64.tar.gz"
+    mine.unlink()
+    shutil.copy(package.root / "other" / other, mine.parent)
+    refacted(folder, lambda document: document["parts"][0].update(asset=other))
+    done = package.run("verify", str(packed(package, folder)))
+    assert done.code == 3
+    assert f"packages/components/{other}: is not for debian 12 amd64" in done.out
+
+
 def test_texts_are_not_kept_without_end(package: World) -> None:
     folder = unpacked(package)
     for number in range(6):
