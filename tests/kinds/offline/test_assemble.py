@@ -292,22 +292,22 @@ def test_facts_that_agree_with_each_other_and_are_not_as_a_manifest_may_have_the
         ("archive: false, contents: true}", "archive: false, contents: true, copies: {x: metadata/y}}", "left out"),
     ],
 )
-def test_what_a_manifest_may_not_say_either(package: World, before: str, after: str, told: str) -> None:
-    package.write("offline.yaml", OFFLINE.replace(before, after))
-    done = package.run("check")
+def test_what_a_manifest_may_not_say_either(own: World, before: str, after: str, told: str) -> None:
+    own.write("offline.yaml", OFFLINE.replace(before, after))
+    done = own.run("check")
     assert done.code == 2
     assert told in done.out + done.err
 
 
-def test_a_part_for_another_host_is_refused(package: World) -> None:
+def test_a_part_for_another_host_is_refused(own: World) -> None:
     for words in (("lock", "--component", "litellm"), ("build", "--out", "other")):
-        assert package.run(words[0], "debian-13-amd64", *words[1:]).code == 0
-    folder = unpacked(package)
+        assert own.run(words[0], "debian-13-amd64", *words[1:]).code == 0
+    folder = unpacked(own)
     [mine], other = (folder / "packages/components").iterdir(), "litellm-runtime-debian-13-amd64.tar.gz"
     mine.unlink()
-    shutil.copy(package.root / "other" / other, mine.parent)
+    shutil.copy(own.root / "other" / other, mine.parent)
     refacted(folder, lambda document: document["parts"][0].update(asset=other))
-    done = package.run("verify", str(packed(package, folder)))
+    done = own.run("verify", str(packed(own, folder)))
     assert done.code == 3
     assert f"packages/components/{other}: is not for debian 12 amd64" in done.out
 
