@@ -44,7 +44,7 @@ def held(target: Target) -> Held:
     """What satisfies all that is required on a target, made of the list itself."""
     files: dict[str, ListedFile] = {}
     texts: dict[str, bytes] = {}
-    packages = {"docker-ce", "libnss3"}
+    packages = {"docker-ce", "docker.io", "libnss3"}
     for one in required_on(REAL.required, target):
         packages.update(one.packages)
         for pattern in one.files[:1]:
@@ -136,12 +136,24 @@ def test_a_text_that_nobody_read_is_not_taken_for_a_good_one() -> None:
     assert fault.startswith("metadata/target.env is not read: ")
 
 
-def test_docker_needs_its_parts_only_where_it_is_there() -> None:
+def test_docker_needs_all_that_the_installer_asks_for_and_only_where_it_is_there() -> None:
     required = required_on(REAL.required, BOOKWORM)
     content = held(BOOKWORM)
     parts = {"docker-ce-cli", "containerd.io"}
-    assert faults(replace(content, packages=content.packages - parts - {"docker-ce"}), required) == []
-    assert "docker-ce-cli, containerd.io" in faults(replace(content, packages=content.packages - parts), required)[0]
+    plug_ins = {"docker-buildx-plugin", "docker-compose-plugin"}
+    none = content.packages - parts - plug_ins - {"docker-ce", "docker.io"}
+    assert faults(replace(content, packages=none), required) == []
+    assert faults(replace(content, packages=none | parts | plug_ins | {"docker-ce"}), required) == []
+    for lacking in (parts, plug_ins):
+        found = faults(replace(content, packages=none | (parts | plug_ins | {"docker-ce"}) - lacking), required)
+        assert [all(name in fault for name in lacking) for fault in found] == [True]
+
+
+def test_dockers_other_package_alone_is_refused_for_apt_shows_what_it_conflicts_with() -> None:
+    names = {"docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin"}
+    content = held(BOOKWORM)
+    [fault] = faults(replace(content, packages=content.packages - names), required_on(REAL.required, BOOKWORM))
+    assert fault.startswith("no package docker-ce, docker-ce-cli, containerd.io can be installed from the archive: ")
 
 
 def test_an_archives_own_list_says_the_same_as_the_manifests() -> None:
