@@ -52,7 +52,7 @@ def held(target: Target) -> Held:
             files[path] = ListedFile(path, 1, executable=one.executable or (path in files and files[path].executable))
             names = ["libnss3"] if one.names else []
             if lines := [*one.first_lines, *one.lines, *names]:
-                texts[path] = ("\n".join(lines) + "\n").encode()
+                texts[path] = texts.get(path, b"") + ("\n".join(lines) + "\n").encode()
         if one.if_there:
             path = one.if_there.replace("**", "some/folder").replace("*", "1.0")
             files.setdefault(path, ListedFile(path, 1))
@@ -126,7 +126,8 @@ def test_what_is_required_of_one_target_is_not_required_of_others() -> None:
 
 
 def test_another_targets_first_lines_are_named() -> None:
-    texts = {**held(BOOKWORM).texts, "metadata/target.env": b"DISTRO_ID=debian\nDISTRO_VERSION=13\nARCH=amd64\n"}
+    texts = dict(held(BOOKWORM).texts)
+    texts["metadata/target.env"] = texts["metadata/target.env"].replace(b"DISTRO_VERSION=12", b"DISTRO_VERSION=13")
     [fault] = faults(replace(held(BOOKWORM), texts=texts), required_on(REAL.required, BOOKWORM))
     assert fault.startswith("metadata/target.env has no line 'DISTRO_VERSION=12' where it is wanted: ")
 
