@@ -19,8 +19,8 @@ from bundler.kinds.offline.places import MIRROR
 from bundler.model.variables import NAME_PATTERN, is_of_others
 from bundler.words import PATH_PART
 
-# What the consumers ask for by another name: where downloads from GitHub are asked for.
-_OTHERS = ("GITHUB_PROXY",)
+# What the consumers ask for by another name: where downloads from GitHub, and npm's cache, are asked for.
+_OTHERS = ("GITHUB_PROXY", "NPM_CONFIG_CACHE", "NPM_CONFIG_PREFER_OFFLINE")
 
 
 def _place(*folders: str) -> AfterValidator:

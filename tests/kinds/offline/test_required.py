@@ -47,7 +47,7 @@ def held(target: Target) -> Held:
     """What satisfies all that is required on a target, made of the list itself."""
     files: dict[str, ListedFile] = {}
     texts: dict[str, bytes] = {}
-    packages = {"docker-ce", "libnss3"}
+    packages = {"docker-ce", "docker.io", "libnss3"}
     for one in required_on(REAL.required, target):
         packages.update(one.packages)
         for pattern in one.files[:1]:
@@ -55,7 +55,7 @@ def held(target: Target) -> Held:
             files[path] = ListedFile(path, 1, executable=one.executable or (path in files and files[path].executable))
             names = ["libnss3"] if one.names else []
             if lines := [*one.first_lines, *one.lines, *names]:
-                texts[path] = ("\n".join(lines) + "\n").encode()
+                texts[path] = texts.get(path, b"") + ("\n".join(lines) + "\n").encode()
         if one.if_there:
             path = one.if_there.replace("**", "some/folder").replace("*", "1.0")
             files.setdefault(path, ListedFile(path, 1))
@@ -129,7 +129,8 @@ def test_what_is_required_of_one_target_is_not_required_of_others() -> None:
 
 
 def test_another_targets_first_lines_are_named() -> None:
-    texts = {**held(BOOKWORM).texts, "metadata/target.env": b"DISTRO_ID=debian\nDISTRO_VERSION=13\nARCH=amd64\n"}
+    texts = dict(held(BOOKWORM).texts)
+    texts["metadata/target.env"] = texts["metadata/target.env"].replace(b"DISTRO_VERSION=12", b"DISTRO_VERSION=13")
     [fault] = faults(replace(held(BOOKWORM), texts=texts), required_on(REAL.required, BOOKWORM))
     assert fault.startswith("metadata/target.env has no line 'DISTRO_VERSION=12' where it is wanted: ")
 
@@ -139,12 +140,24 @@ def test_a_text_that_nobody_read_is_not_taken_for_a_good_one() -> None:
     assert fault.startswith("metadata/target.env is not read: ")
 
 
-def test_docker_needs_its_parts_only_where_it_is_there() -> None:
+def test_docker_needs_all_that_the_installer_asks_for_and_only_where_it_is_there() -> None:
     required = required_on(REAL.required, BOOKWORM)
     content = held(BOOKWORM)
     parts = {"docker-ce-cli", "containerd.io"}
-    assert faults(replace(content, packages=content.packages - parts - {"docker-ce"}), required) == []
-    assert "docker-ce-cli, containerd.io" in faults(replace(content, packages=content.packages - parts), required)[0]
+    plug_ins = {"docker-buildx-plugin", "docker-compose-plugin"}
+    none = content.packages - parts - plug_ins - {"docker-ce", "docker.io"}
+    assert faults(replace(content, packages=none), required) == []
+    assert faults(replace(content, packages=none | parts | plug_ins | {"docker-ce"}), required) == []
+    for lacking in (parts, plug_ins):
+        found = faults(replace(content, packages=none | (parts | plug_ins | {"docker-ce"}) - lacking), required)
+        assert [all(name in fault for name in lacking) for fault in found] == [True]
+
+
+def test_dockers_other_package_alone_is_refused_for_apt_shows_what_it_conflicts_with() -> None:
+    names = {"docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin"}
+    content = held(BOOKWORM)
+    [fault] = faults(replace(content, packages=content.packages - names), required_on(REAL.required, BOOKWORM))
+    assert fault.startswith("no package docker-ce, docker-ce-cli, containerd.io can be installed from the archive: ")
 
 
 def test_an_archives_own_list_says_the_same_as_the_manifests() -> None:
