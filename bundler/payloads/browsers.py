@@ -48,6 +48,7 @@ SAME = False
 _PLACE = "packages/playwright-browsers/"
 PLACES = PROGRAMS = (_PLACE,)
 LINKS: tuple[str, ...] = ()
+TEXTS: tuple[str, ...] = ()
 # A Chromium has 300 files and 600 MB.
 _MOST_FILES, _LARGEST_TREE = 50_000, 2 << 30
 # `verify` looks through all files of a package for each.

@@ -61,6 +61,10 @@ class CollectionModule(Protocol):
         """Those of its folders that may hold links, which lead nowhere else."""
 
     @property
+    def TEXTS(self) -> tuple[str, ...]:
+        """Those of its files that are judged by their bytes."""
+
+    @property
     def CHOICE(self) -> type[CollectionChoice]:
         """The class that the manifest's section is validated with."""
 

@@ -48,6 +48,7 @@ PLACES = ("packages/bin/", "packages/plugins/")
 PROGRAMS = PLACES[:1]
 _TOLD = " or ".join(PLACES)
 LINKS: tuple[str, ...] = ()
+TEXTS: tuple[str, ...] = ()
 
 
 def _in_place(path: str) -> str:

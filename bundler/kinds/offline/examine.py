@@ -46,11 +46,12 @@ _LARGEST_COPY, _LARGEST_LIST = 128 << 20, 8 << 20
 # What is an archive already does not shrink in another.
 _FREE_GROWTH, _MOST_GROWTH = 4 << 20, 2
 _RECORDED = ("tag", "sha256", "SHA256SUMS")
+_TEXTS = frozenset(text for one in COLLECTIONS for text in one.TEXTS)
 
 
 def is_text(path: str) -> bool:
-    """Say whether a file of a package is judged by its bytes: a small one of metadata/, or the README."""
-    return path.startswith("metadata/") or path == README
+    """Say whether a file of a package is judged by its bytes: a small one of metadata/, the README, a collection's."""
+    return path.startswith("metadata/") or path == README or path in _TEXTS
 
 
 @dataclass

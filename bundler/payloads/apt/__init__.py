@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bundler.model.target import Target
 from bundler.payloads.apt.choice import AptChoice
-from bundler.payloads.apt.pins import METADATA, PACKAGES, LockedPackages
+from bundler.payloads.apt.pins import INDEX, METADATA, PACKAGES, LockedPackages
 from bundler.payloads.collection import CollectionChoice
 from bundler.session import Network, Session
 
@@ -16,6 +16,7 @@ SAME = False
 PLACES = (f"{PACKAGES}/", f"{METADATA}/")
 PROGRAMS: tuple[str, ...] = ()
 LINKS: tuple[str, ...] = ()
+TEXTS = (INDEX,)
 CHOICE = AptChoice
 PINS = LockedPackages
 

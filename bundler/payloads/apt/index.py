@@ -20,6 +20,7 @@ _FIELDS = (
 )  # fmt: skip
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LARGEST_BLOCK = 0xFFFF
+_LARGEST_INDEX = 64 << 20
 
 
 def stanza_of(fields: Mapping[str, str], name: str, size: int, sha256: str) -> str:
@@ -41,6 +42,19 @@ def provided(fields: Mapping[str, str]) -> tuple[str, ...]:
 def digest_of(stanza: str) -> str:
     """The SHA-256 (hex) of a stanza."""
     return hashlib.sha256(stanza.encode()).hexdigest()
+
+
+def stanzas_in(content: bytes) -> list[str]:
+    """The stanzas of an index as `packages_gz` writes one. Raises ValueError for another one, or more than 64 MiB."""
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        text = stream.decompress(content, _LARGEST_INDEX).decode("utf-8")
+    except zlib.error as error:
+        raise ValueError("not gzip") from error
+    stanzas = [f"{part}\n" for part in text.removesuffix("\n").split("\n\n")] if text else []
+    if packages_gz(stanzas) != content:
+        raise ValueError("not as aiws-bundle writes one")
+    return stanzas
 
 
 def packages_gz(stanzas: Iterable[str]) -> bytes:

@@ -20,7 +20,7 @@ from bundler.model.pin import InArchive, Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.apt.choice import PACKAGE_PATTERN
 from bundler.payloads.apt.distributions import ARCHIVES
-from bundler.payloads.apt.index import digest_of, packages_gz, provided, stanza_of
+from bundler.payloads.apt.index import digest_of, packages_gz, provided, stanza_of, stanzas_in
 from bundler.payloads.payload import Made, PathOf
 from bundler.words import Sha256
 
@@ -143,7 +143,12 @@ class LockedPackages:
         }
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
-        """Whether exactly the locked files are there."""
+        """Whether exactly the locked files are there, and the index is what it should be."""
+        if (index := contents.texts.get(INDEX)) is not None:
+            yield from self._of_index(index)
+        names = {deb.name for deb in self.debs} | self.provides()
+        for name in sorted({name for one in self.sets for name in one.packages} - names):
+            yield Finding(f"{METADATA}: {name} is listed, and no package of the lock inside is it")
         wanted = {f"{PACKAGES}/{deb.filename}": (deb.size, deb.sha256) for deb in self.debs}
         wanted[INDEX] = (self.index.size, self.index.sha256)
         wanted |= {path: (len(text), hashlib.sha256(text).hexdigest()) for path, text in self._texts().items()}
@@ -157,6 +162,28 @@ class LockedPackages:
                 yield Finding(f"{path}: is a link or executable, and should be a plain file")
             elif (there[path].size, there[path].sha256) != wanted[path]:
                 yield Finding(f"{path}: the lock inside says {wanted[path][1]}, the file is {there[path].sha256}")
+
+    def _of_index(self, content: bytes) -> Iterator[Finding]:
+        """Whether the index has exactly the locked packages, each as the lock knows it."""
+        try:
+            told = stanzas_in(content)
+            names = [parse_stanza(stanza).get("Filename", "") for stanza in told]
+        except ValueError as error:
+            yield Finding(f"{INDEX}: {error}")
+            return
+        if names != [f"./{deb.filename}" for deb in self.debs]:
+            yield Finding(f"{INDEX}: names other files than the lock inside")
+            return
+        for deb, stanza in zip(self.debs, told, strict=True):
+            fields = parse_stanza(stanza)
+            if (fields.get("Size"), fields.get("SHA256"), provided(fields)) != (
+                str(deb.size),
+                deb.sha256,
+                deb.provides,
+            ):
+                yield Finding(f"{INDEX}: tells of another {deb.filename} than the lock inside")
+            elif digest_of(stanza) != deb.control:
+                yield Finding(f"{INDEX}: says other things of {deb.filename} than the lock inside")
 
     def provides(self) -> frozenset[str]:
         """The names that its packages stand in for."""

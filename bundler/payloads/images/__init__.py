@@ -16,6 +16,7 @@ SAME = False
 PLACES = (PLACE,)
 PROGRAMS: tuple[str, ...] = ()
 LINKS: tuple[str, ...] = ()
+TEXTS: tuple[str, ...] = ()
 CHOICE = Images
 PINS = LockedImages
 

@@ -15,6 +15,7 @@ SAME = False
 PLACES = (PLACE,)
 PROGRAMS: tuple[str, ...] = ()
 LINKS: tuple[str, ...] = ()
+TEXTS: tuple[str, ...] = ()
 CHOICE = NpmPackages
 PINS = LockedNpm
 

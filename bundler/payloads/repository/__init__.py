@@ -9,12 +9,13 @@ from bundler.payloads.repository.pins import LockedRepositories
 from bundler.payloads.repository.places import COPIES, PLACES, REPOSITORIES
 from bundler.session import Network, Session
 
-__all__ = ["CHOICE", "COLLECTION", "LINKS", "PINS", "PLACES", "PROGRAMS", "SAME", "lock"]
+__all__ = ["CHOICE", "COLLECTION", "LINKS", "PINS", "PLACES", "PROGRAMS", "SAME", "TEXTS", "lock"]
 
 COLLECTION = "repositories"
 SAME = True
 PROGRAMS = (REPOSITORIES, COPIES[0])
 LINKS = (REPOSITORIES,)
+TEXTS: tuple[str, ...] = ()
 CHOICE = Repositories
 PINS = LockedRepositories
 

@@ -19,7 +19,7 @@ from bundler.model.deb822 import parse_stanza, stanzas
 from bundler.model.pin import InArchive
 from bundler.payloads.apt import PINS
 from bundler.payloads.apt.index import digest_of, packages_gz, stanza_of
-from bundler.payloads.apt.pins import LockedArchive, LockedDeb, LockedIndex, LockedPackages, LockedSet
+from bundler.payloads.apt.pins import INDEX, LockedArchive, LockedDeb, LockedIndex, LockedPackages, LockedSet
 from tests.debs import control, deb, sha256
 
 TEXTS = {
@@ -238,3 +238,36 @@ def test_two_packages_in_one_file_are_refused() -> None:
 
 def test_digests_are_of_the_stanza_alone() -> None:
     assert digest_of("x") == hashlib.sha256(b"x").hexdigest()
+
+
+def index_of(*texts: str) -> Contents:
+    content = packages_gz(texts)
+    return replace(contents({}), texts={INDEX: content})
+
+
+def told(payload: LockedPackages, there: Contents) -> list[str]:
+    return [one.message for one in payload.findings(there) if not one.message.startswith("missing")]
+
+
+def test_an_index_that_leads_elsewhere_is_found_though_its_digest_is_the_locked_one() -> None:
+    payload = locked()
+    good = [stanza(text, one) for text, one in zip(TEXTS.values(), payload.debs, strict=True)]
+    assert told(payload, index_of(*good)) == []
+    evil = good[1].replace("./bb_1.0_amd64.deb", "../../../tmp/evil.deb")
+    assert told(payload, index_of(good[0], evil)) == [f"{INDEX}: names other files than the lock inside"]
+    assert told(payload, index_of(good[0])) == [f"{INDEX}: names other files than the lock inside"]
+    other = good[1].replace(payload.debs[1].sha256, "0" * 64)
+    assert told(payload, index_of(good[0], other)) == [
+        f"{INDEX}: tells of another bb_1.0_amd64.deb than the lock inside"
+    ]
+    more = good[1].replace("Filename:", "Depends: evil\nFilename:")
+    assert "says other things" in told(payload, index_of(good[0], more))[0]
+    assert told(payload, replace(contents({}), texts={INDEX: gzip.compress(b"x", mtime=0)})) == [
+        f"{INDEX}: not as aiws-bundle writes one"
+    ]
+
+
+def test_a_set_of_packages_that_are_not_there_is_found() -> None:
+    empty = packages_gz([])
+    payload = LockedPackages(LockedIndex(len(empty), sha256(empty)), (LockedSet("base", ("aa",)),), ())
+    assert told(payload, index_of()) == ["metadata/apt: aa is listed, and no package of the lock inside is it"]
