@@ -13,6 +13,10 @@ import json
 from collections.abc import Iterable, Mapping
 
 _ROOT = "_cacache"
+# npm writes there before it moves files to their places, and asks the registry if it may not. The consumers' installer
+# gives every folder of the cache to a group; one that root's npm had to make would be root's alone.
+TEMPORARY = "/".join((_ROOT, "tmp", "README"))
+KEPT = b"This folder is here so that everybody who may write to the cache may write to it.\n"
 # When the entries claim to have been made (ms since 1970): 1980-01-01, as an archive's files do. npm takes entries of
 # any age with --offline and --prefer-offline, and else asks the registry whether there is something newer.
 _MOMENT = 315_532_800_000

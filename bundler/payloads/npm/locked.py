@@ -14,6 +14,7 @@ from bundler.model.bundle import Entry, File, Slice, text_file
 from bundler.model.contents import Contents
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
+from bundler.payloads.npm.cache import KEPT, TEMPORARY
 from bundler.payloads.npm.metadata import read_metadata, write_metadata
 from bundler.payloads.npm.pins import CONFIG, PLACE, Closure
 from bundler.payloads.payload import Made, PathOf, Workbench
@@ -51,10 +52,14 @@ class LockedNpm(Closure):
             yield File(one.place, one.size, one.sha256, Slice(str(at(one.sha256)), 0, one.size))
         for path, content in read_metadata(at(self.metadata.sha256)).items():
             yield text_file(PLACE + path, content)
+        yield text_file(PLACE + TEMPORARY, KEPT)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether exactly the locked files are there."""
         there = {path: contents.files[path] for path in contents.below(PLACE)}
+        kept = there.get(PLACE + TEMPORARY)
+        if kept is None or kept.sha256 != hashlib.sha256(KEPT).hexdigest():
+            yield Finding(f"{PLACE + TEMPORARY}: missing or different; without it only root has a cache")
         for one in self.packages:
             found = there.get(one.place)
             if found is None:
@@ -63,7 +68,7 @@ class LockedNpm(Closure):
                 yield Finding(f"{one.place}: the lock inside says {one.sha256}, the file is {found.sha256}")
         for path in sorted(path for path, file in there.items() if file.executable or file.link is not None):
             yield Finding(f"{path}: a file of an npm cache is neither executable nor a link")
-        own = there.keys() - {one.place for one in self.packages}
+        own = there.keys() - {one.place for one in self.packages} - {PLACE + TEMPORARY}
         if listing((path, str(there[path].sha256)) for path in own) != self.metadata.listing:
             yield Finding(
                 f"{PLACE}: {len(own)} files are no package's; they are not the index and the packages' descriptions "
