@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bundler.adapters.cache_folder import STATES, clear_cache
+from bundler.adapters.digest import sha256_of
 from bundler.adapters.dist import Dist
+from bundler.adapters.regular import read_regular
 from bundler.adapters.sweep import Fate, swept
-from bundler.errors import BundleError, from_os
+from bundler.errors import BundleError, UsageError, from_os
 from bundler.kinds import inputs_of
 from bundler.session import Session
 
 # How the consumers' bootstrap leaves a package that it unpacked: a folder of this name, with these files.
 _PACKAGE = "ai-workspace-all-in-one-offline-"
 _INSTALLER, _TARGET = "scripts/ai-workspace-offline-install.sh", "metadata/target.env"
+# What it was made of, as `sha256sum -c` reads it.
+_LIST = "metadata/files.sha256"
+_LARGEST_LIST = 32 << 20
+# Git writes it anew when it is asked how a checkout stands.
+_GITS_OWN = re.compile(r"repos/[^/]+/\.git/index")
 # It unpacks in a folder of a work folder of a mount.
 _DEEPEST = 4
 
@@ -66,8 +74,10 @@ def _packages(folder: Path, *, dry_run: bool) -> Iterator[Fate]:
                 yield around.keep(place.name, "it is a link, and none is followed")
             elif not _is_package(place):
                 yield around.keep(place.name, f"it is no unpacked package: it has no {_TARGET} or no {_INSTALLER}")
+            elif why := _not_ours(place):
+                yield around.keep(place.name, why)
             else:
-                yield around.remove_tree(place.name, (_INSTALLER, _TARGET))
+                yield around.remove_tree(place.name, (_LIST, _INSTALLER, _TARGET))
 
 
 def _found(folder: Path, device: int, depth: int) -> Iterator[Path]:
@@ -91,6 +101,29 @@ def _is_package(folder: Path) -> bool:
     files = [Path(path, name).relative_to(folder) for path, _, names in os.walk(folder) for name in names]
     folders = {Path(path, name).relative_to(folder) for path, names, _ in os.walk(folder) for name in names}
     return files in ([], [Path(_TARGET)]) and folders <= {Path(_TARGET).parent, Path(_INSTALLER).parent}
+
+
+def _not_ours(folder: Path) -> str:
+    """Why a package is not, or no longer, only what was unpacked; "" if it is. What is missing was removed before."""
+    files = [Path(path, name) for path, _, names in os.walk(folder) for name in names]
+    paths = {str(path.relative_to(folder)): path for path in files if not path.is_symlink()}
+    if paths.keys() <= {_INSTALLER, _TARGET}:
+        return ""
+    if _LIST not in paths:
+        return f"it has no {_LIST}, so nothing tells what of it is a package's"
+    try:
+        lines = read_regular(paths.pop(_LIST), _LARGEST_LIST).decode("utf-8", "replace").splitlines()
+    except UsageError as error:
+        return error.message
+    listed = {path: sha256 for sha256, _, path in (line.partition("  ") for line in lines)}
+    for path, place in sorted(paths.items()):
+        if _GITS_OWN.fullmatch(path):
+            continue
+        if path not in listed:
+            return f"{path} in it is not the package's: move it away"
+        if not place.is_file() or sha256_of(place) != listed[path]:
+            return f"{path} in it was changed: move it away"
+    return ""
 
 
 def _is_file(folder: Path, path: str) -> bool:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,16 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() and not p.is_symlink() else b"" for p in found}
 
 
+INDEX, HEAD = "packages/apt/Packages.gz", "repos/playbooks/.git/HEAD"
+
+
 def unpacked(folder: Path) -> Path:
     """A package as the bootstrap leaves it."""
-    for name in (INSTALLER, TARGET, "packages/apt/Packages.gz", "repos/playbooks/.git/HEAD"):
+    for name in (INSTALLER, TARGET, INDEX, HEAD):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("x")
+    lines = [f"{sha256(b'x').hexdigest()}  {name}\n" for name in (INSTALLER, TARGET, INDEX, HEAD)]
+    (folder / "metadata" / "files.sha256").write_text("".join(lines))
     (folder / "link").symlink_to("packages")
     (folder / "gone").symlink_to("/nonexistent")
     return folder
@@ -353,7 +359,6 @@ def test_what_a_package_s_links_lead_to_stays(built: World, tmp_path: Path) -> N
     (tmp_path / "outside" / "mine").write_text("mine")
     folder = unpacked(built.root / PACKAGE)
     (folder / "metadata" / "out").symlink_to(tmp_path / "outside")
-    os.mkfifo(folder / "pipe")
     built.run("clean")
     assert not folder.exists()
     assert (tmp_path / "outside" / "mine").is_file()
@@ -362,16 +367,16 @@ def test_what_a_package_s_links_lead_to_stays(built: World, tmp_path: Path) -> N
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
 def test_what_is_mounted_in_a_package_stays_though_it_is_of_the_same_file_system(built: World, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "mine").write_text("mine")
+    (tmp_path / "outside" / "HEAD").write_text("x")
     folder = unpacked(built.root / PACKAGE)
-    (folder / "mounted").mkdir()
-    if subprocess.run(["mount", "--bind", tmp_path / "outside", folder / "mounted"], check=False).returncode:
+    mounted = (folder / HEAD).parent
+    if subprocess.run(["mount", "--bind", tmp_path / "outside", mounted], check=False).returncode:
         pytest.skip("cannot mount")
     try:
         assert states(built.run("--json", "clean"))[PACKAGE] == ("kept", "a file system is mounted in it")
     finally:
-        subprocess.run(["umount", folder / "mounted"], check=True)
-    assert (tmp_path / "outside" / "mine").is_file()
+        subprocess.run(["umount", mounted], check=True)
+    assert (tmp_path / "outside" / "HEAD").is_file()
 
 
 def test_names_that_are_not_utf_8_are_removed_and_told(built: World) -> None:
@@ -452,3 +457,26 @@ def test_what_a_killed_build_left_in_dist_goes(built: World) -> None:
     (built.dist / ".aiws-bundle-mine").write_bytes(b"mine")
     built.run("clean")
     assert [path.name for path in built.dist.iterdir()] == [".aiws-bundle-mine"]
+
+
+@pytest.mark.parametrize("name", ["mine.yml", "repos/playbooks/mine.yml", HEAD, INDEX])
+def test_a_package_with_somebodys_own_files_or_changes_is_kept(built: World, name: str) -> None:
+    package = unpacked(built.root / PACKAGE)
+    (package / name).write_text("mine")
+    assert states(built.run("--json", "clean"))[PACKAGE][0] == "kept"
+    assert (package / name).read_text() == "mine"
+    assert len(tree(package)) == len(tree(unpacked(built.root / "other"))) + (name.endswith("mine.yml"))
+
+
+def test_what_git_wrote_when_it_was_asked_keeps_no_package(built: World) -> None:
+    package = unpacked(built.root / PACKAGE)
+    (package / "repos/playbooks/.git/index").write_text("anew")
+    built.run("clean")
+    assert not package.exists()
+
+
+def test_a_package_without_a_list_is_kept(built: World) -> None:
+    package = unpacked(built.root / PACKAGE)
+    (package / "metadata" / "files.sha256").unlink()
+    state, why = states(built.run("--json", "clean"))[PACKAGE]
+    assert state == "kept" and "files.sha256" in why
