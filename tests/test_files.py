@@ -20,6 +20,7 @@ REASONS = {
     "adapters/jail_files.py": "inside a sandbox, without following links",
     "adapters/jail_rights.py": "the kernel's files",
     "adapters/jail_start.py": "the system's /etc/subuid and the kernel's files",
+    "adapters/sweep.py": "the kernel's files",
     "adapters/make_wheel.py": "inside a sandbox",
     "adapters/loopback.py": "the kernel's files",
     "adapters/resolver.py": "what uv wrote in a folder of this run",
