@@ -18,6 +18,9 @@ from bundler.errors import BundleError
 from tests.raw_server import Peer, RawServer, Script, raw_serving, tunnel
 from tests.server import Reply, serving
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 LIMIT = 1 << 20
 Ask = Callable[[Http, str], bytes]
 # An exchange has this long, and a trickling peer sends something well within each wait's time.

@@ -14,6 +14,9 @@ from tests.archives import Entries, repack
 from tests.limits import Limited, limited
 from tests.world import World, make_wheel
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 LOCK = "manifests/locks/pylock.litellm-debian-12-amd64.toml"
 Place = Callable[[Path], object]
 

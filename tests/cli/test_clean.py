@@ -24,6 +24,9 @@ from bundler.progress import Silent
 from tests.cli.releasing import fill
 from tests.world import Ran, World
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
 PACKAGE = "ai-workspace-all-in-one-offline-debian-12-amd64"
 INSTALLER, TARGET = "scripts/ai-workspace-offline-install.sh", "metadata/target.env"

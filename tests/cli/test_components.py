@@ -20,6 +20,9 @@ from bundler.adapters.store import Store
 from tests.github import Fault, GitHub, github
 from tests.world import Ran, World
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 REPO = "example/console"
 MANIFEST = """\
 kind: release-asset

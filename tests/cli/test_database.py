@@ -32,6 +32,9 @@ from tests.programs import elf
 from tests.server import Reply, Server, serving
 from tests.world import TARGETS, WHEELHOUSE, Ran, World, make_wheel, world
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 ASSET = "litellm-runtime-debian-12-arm64.tar.gz"
 COMMIT = "c" * 40
 MADE = "prisma-0.15.0+aiws.1-py3-none-linux_aarch64.whl"

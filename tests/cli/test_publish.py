@@ -11,6 +11,9 @@ from tests.cli.releasing import FIRST, REPO, Releasing, releasing
 from tests.github import Fault
 from tests.world import World
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 OFFLINE = "offline-ai-workspace-7"
 NO_TAGS = (
     "v1",

@@ -8,6 +8,9 @@ from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault, Seen
 from tests.world import WHEELHOUSE, Ran
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 CHANNEL = "latest-runtime"
 OFFLINE = "offline-ai-workspace-7"
 PATCH_RELEASE = r"/releases/\d+$"

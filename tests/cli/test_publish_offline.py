@@ -13,6 +13,9 @@ from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault, Seen
 from tests.world import Ran
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 TAG = "offline-ai-workspace-7"
 ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
 

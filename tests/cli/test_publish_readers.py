@@ -11,6 +11,9 @@ from bundler.release.notes import Mark, Role
 from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault, Seen
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 CHANNEL = "latest-runtime"
 OFFLINE = "offline-ai-workspace-7"
 # What consumers look for, some at the beginning of a tag.

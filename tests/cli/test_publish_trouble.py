@@ -23,6 +23,9 @@ from bundler.release.switch import Draft, Wanted
 from tests.cli.releasing import FIRST, REPO, Releasing
 from tests.github import Fault, Seen
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 PATCH_RELEASE = r"/releases/\d+$"
 ARCHIVE = "litellm-runtime-debian-13-amd64.tar.gz"
 CHANNEL = ("--channel", "latest-runtime")

@@ -12,6 +12,9 @@ import pytest
 from bundler.kinds.wheelhouse.lock import Lock
 from tests.world import WHEELHOUSE, Ran, World, make_wheel, world
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 # Its file is edge.yaml.
 GATEWAY = """\
 kind: wheelhouse

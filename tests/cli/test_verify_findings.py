@@ -19,6 +19,9 @@ from tests.cli.test_verify_release import ARCHIVE, IN_PARTS, downloads, in_parts
 from tests.github import Fault
 from tests.world import Ran
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 PART = f"{ARCHIVE}.part-000"
 LIST = f"{ARCHIVE}.parts"
 

@@ -39,6 +39,7 @@ from bundler.model.known_bad import package as package_name
 from bundler.model.verdict import Finding, Verdict
 from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads import COLLECTIONS
+from bundler.platforms import name_for
 from bundler.words import ARCHIVE
 
 _MOST_FINDINGS = 1000
@@ -211,7 +212,7 @@ class _Examination:
     def _is_for_host(self, part: PartFacts) -> bool:
         """Say whether an archive's name is one for the package's host; that it is what it is called, `inner` proves."""
         target = self.facts.target
-        hosts = (f"{target.distro}-{target.version}-{target.arch}", f"linux-{target.arch}")
+        hosts = (f"{target.distro}-{target.version}-{target.arch}", name_for(target.distro, target.arch))
         return part.asset.endswith(tuple(f"-{host}{ARCHIVE}" for host in hosts))
 
     def _recorded(self, part: PartFacts) -> Iterator[str]:

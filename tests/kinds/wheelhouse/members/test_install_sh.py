@@ -20,6 +20,9 @@ from _pytest.mark import ParameterSet
 
 from tests.installing import Install, archive, copied, relist, tree
 
+# Whole commands, or waits: with all others in a minute there is no room for them.
+pytestmark = pytest.mark.slow
+
 HOME = ".aiws-litellm"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 
