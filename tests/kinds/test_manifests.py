@@ -398,7 +398,13 @@ def test_the_real_manifests_with_a_line_changed_parse_or_are_told(data: st.DataO
     try:
         Manifests.parse(texts | {name: "\n".join(lines)})
     except ManifestError as error:
-        assert {problem.file for problem in error.problems} <= {name, "litellm.yaml", "offline.yaml", "python.yaml"}
+        assert {problem.file for problem in error.problems} <= {
+            name,
+            "hermes.yaml",
+            "litellm.yaml",
+            "offline.yaml",
+            "python.yaml",
+        }
 
 
 # What only several values together show.
