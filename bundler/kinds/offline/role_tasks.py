@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from bundler.errors import LockError
-from bundler.kinds.offline.expression import Lookup, Work, value_of
+from bundler.kinds.offline.expression import Work, value_of
+from bundler.kinds.offline.parser import Lookup
 from bundler.kinds.offline.playbook_text import Missing, Text, UnreadableText, Value, read_yaml
 
 Mapped: TypeAlias = Mapping[str, Value]

@@ -16,7 +16,8 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from bundler.errors import LockError, UsageError
-from bundler.kinds.offline.expression import Lookup, Work, truth_of, value_of
+from bundler.kinds.offline.expression import Work, truth_of, value_of
+from bundler.kinds.offline.parser import Lookup
 from bundler.kinds.offline.playbook_text import Missing, Text, Value
 from bundler.kinds.offline.role_tasks import Install, Untold, walk
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct

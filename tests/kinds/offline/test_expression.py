@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.kinds.offline.expression import UNDEFINED, UNKNOWN, Work, truth_of, value_of
+from bundler.kinds.offline.expression import Work, truth_of, value_of
+from bundler.kinds.offline.operations import UNDEFINED, UNKNOWN
 from bundler.kinds.offline.playbook_text import Missing, Value
 
 NAMES: dict[str, Value] = {
