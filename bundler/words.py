@@ -51,6 +51,7 @@ def _ref(value: str) -> str:
 
 
 Arch: TypeAlias = Literal["amd64", "arm64"]
+Selector: TypeAlias = Annotated[str, Field(title="a target or a word for several", examples=["debian-12"])]
 Word: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bundler.adapters.archive import write_archive
-from bundler.kinds.wheelhouse.members import file_list
+from bundler.kinds import file_list
 from bundler.model.bundle import FILE_LIST, MANIFEST, Bundle, Entry, File, Folder, Link, Slice, text_file
 
 Entries = dict[str, Entry]

@@ -12,7 +12,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.kinds.wheelhouse.members import file_list
+from bundler.kinds import file_list
 from bundler.kinds.wheelhouse.members.installer import render
 from bundler.model.bundle import FILE_LIST, INSTALLER, REQUIREMENTS, RUNTIME_ENV, WHEELS
 from bundler.model.interpreter import Interpreter

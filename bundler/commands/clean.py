@@ -14,7 +14,7 @@ from bundler.adapters.dist import Dist
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sweep import Fate, swept
 from bundler.errors import BundleError, UsageError, from_os
-from bundler.kinds import inputs_of
+from bundler.kinds import file_list, inputs_of
 from bundler.session import Session
 
 # How the consumers' bootstrap leaves a package that it unpacked: a folder of this name, with these files.
@@ -112,10 +112,9 @@ def _not_ours(folder: Path) -> str:
     if _LIST not in paths:
         return f"it has no {_LIST}, so nothing tells what of it is a package's"
     try:
-        lines = read_regular(paths.pop(_LIST), _LARGEST_LIST).decode("utf-8", "replace").splitlines()
+        listed = file_list.parse(read_regular(paths.pop(_LIST), _LARGEST_LIST))
     except UsageError as error:
         return error.message
-    listed = {path: sha256 for sha256, _, path in (line.partition("  ") for line in lines)}
     for path, place in sorted(paths.items()):
         if _GITS_OWN.fullmatch(path):
             continue

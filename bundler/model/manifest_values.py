@@ -11,6 +11,8 @@ from pydantic import AfterValidator, ConfigDict, TypeAdapter
 
 from bundler.words import ASSET_PATTERN
 
+# Of what locks and our own archives say: keys with hyphens for names with underscores, and no others.
+LOCK_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 MANIFEST_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
 
 

@@ -21,14 +21,13 @@ from bundler.errors import IntegrityError, LockError
 from bundler.model.bundle import Entry, text_file
 from bundler.model.contents import Contents
 from bundler.model.listed import list_schema
-from bundler.model.manifest_values import distinct
+from bundler.model.manifest_values import LOCK_CONFIG, distinct
 from bundler.model.pin import Pin
 from bundler.model.target import Target
 from bundler.model.verdict import Finding
 from bundler.model.zip_file import ZipReader
 from bundler.payloads.collection import CollectionChoice
 from bundler.payloads.download import (
-    LOCK_CONFIG,
     Download,
     LockedDownload,
     chosen,

@@ -12,18 +12,17 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError, ManifestError, Problem
-from bundler.model.manifest_values import MANIFEST_CONFIG, distinct, filled
+from bundler.model.manifest_values import LOCK_CONFIG, MANIFEST_CONFIG, distinct, filled
 from bundler.model.pin import Pin
 from bundler.model.target import Target, selects
 from bundler.model.zip_file import find_clash
 from bundler.platforms import HEAD, named
 from bundler.progress import Silent
 from bundler.session import Network, Session
-from bundler.words import Address, Arch, Sha256, Word
+from bundler.words import Address, Arch, Selector, Sha256, Word
 
 FIELDS = ("version", "arch", "machine", "distro", "distro-version")
 LARGEST = 1 << 30
-LOCK_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _LARGEST_SUMS = 4 << 20
 # A host that cannot be reached is given up sooner than one in the middle of a download.
 _ATTEMPTS = 2
@@ -37,7 +36,6 @@ Version: TypeAlias = Annotated[
     Field(title="a version of letters, digits and .+_-", examples=["1.2.3"]),
 ]
 Size: TypeAlias = Annotated[int, Field(gt=0, le=LARGEST)]
-Selector: TypeAlias = Annotated[str, Field(title="a target or a word for several", examples=["arm64"])]
 
 
 def _no_login(value: str) -> str:

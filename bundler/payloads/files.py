@@ -17,7 +17,7 @@ from bundler.errors import IntegrityError, LockError, ManifestError
 from bundler.model.bundle import Entry, File, Slice
 from bundler.model.contents import Contents
 from bundler.model.listed import list_schema
-from bundler.model.manifest_values import filled
+from bundler.model.manifest_values import LOCK_CONFIG, filled
 from bundler.model.pin import Pin
 from bundler.model.target import Target
 from bundler.model.verdict import Finding
@@ -25,7 +25,6 @@ from bundler.model.zip_file import ZipReader
 from bundler.payloads.collection import CollectionChoice
 from bundler.payloads.download import (
     FIELDS,
-    LOCK_CONFIG,
     Download,
     Fetched,
     LockedDownload,

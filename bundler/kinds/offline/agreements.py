@@ -45,6 +45,9 @@ ThingName = Annotated[
 ]
 
 
+TargetWord = Annotated[str, StringConstraints(max_length=64), Field(title="a target", examples=["debian"])]
+
+
 @dataclass(frozen=True)
 class Agreement:
     """A version that a file of a bundled repository asks for, which must be the bundled one."""
@@ -76,7 +79,7 @@ class Agreement:
         ),
     ] = "exact"
     targets: Annotated[
-        tuple[Annotated[str, StringConstraints(max_length=64), Field(title="a target", examples=["debian"])], ...],
+        tuple[TargetWord, ...],
         Field(min_length=1, description="On which targets it is asked for."),
     ] = ("all",)
 

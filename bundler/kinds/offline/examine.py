@@ -6,7 +6,6 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import BinaryIO
 
 from bundler.adapters.read_archive import read_member
 from bundler.errors import BundleError, IntegrityError
+from bundler.kinds import file_list
 from bundler.kinds.kind import Judge
 from bundler.kinds.offline import package
 from bundler.kinds.offline.exports import sourced_fault
 from bundler.kinds.offline.lock import OfflineLock
-from bundler.kinds.offline.package import Package, PartFacts, lines_of
+from bundler.kinds.offline.package import Package, PartFacts
 from bundler.kinds.offline.places import (
     COMPONENTS,
     FILE_LIST,
@@ -30,7 +30,7 @@ from bundler.kinds.offline.places import (
     REQUIRED,
     TARGET_ENV,
 )
-from bundler.kinds.offline.required import Held, Required, findings, parse_required, written
+from bundler.kinds.offline.required import Held, Required, findings, is_like, parse_required, written
 from bundler.kinds.reading import Interest, read_contents
 from bundler.model import bundle
 from bundler.model.closure import prove
@@ -176,8 +176,8 @@ class _Examination:
         """Compare the files with the package's own list, and each folder with its digest."""
         files = self.contents.files
         digests = {p: f.sha256 for p, f in files.items() if f.sha256 and p != FILE_LIST}
-        if self.contents.texts.get(FILE_LIST) != lines_of(digests):
-            listed = _parsed(self.contents.texts.get(FILE_LIST, b""))
+        if self.contents.texts.get(FILE_LIST) != file_list.render(digests):
+            listed = file_list.parse(self.contents.texts.get(FILE_LIST, b""))
             different = (
                 path for path in sorted(listed.keys() | digests.keys()) if listed.get(path) != digests.get(path)
             )
@@ -219,7 +219,7 @@ class _Examination:
         """Compare what metadata/components tells of a part with its archive."""
         sha256 = self.contents.files[f"{COMPONENTS}/{part.asset}"].sha256 or ""
         release = self.facts.component_releases.get(package.camel(part.component))
-        texts = (f"{release.tag}\n" if release else "", f"{sha256}\n", lines_of({part.asset: sha256}).decode())
+        texts = (f"{release.tag}\n" if release else "", f"{sha256}\n", file_list.render({part.asset: sha256}).decode())
         for word, text in zip(_RECORDED, texts, strict=True):
             path = f"{RECORDS}/{part.component}.{word}"
             if self.contents.texts.get(path) != text.encode():
@@ -245,7 +245,7 @@ class _Examination:
 
     def _same(self, part: PartFacts, archive: Path) -> Iterator[str]:
         """Compare what a part's archive lists below packages/ with what stands there."""
-        listed = _parsed(read_member(archive, part.asset, bundle.FILE_LIST, _LARGEST_LIST) or b"")
+        listed = file_list.parse(read_member(archive, part.asset, bundle.FILE_LIST, _LARGEST_LIST) or b"")
         for path, sha256 in listed.items():
             there = self.contents.files.get(path)
             if path.startswith("packages/") and (there is None or there.sha256 != sha256):
@@ -308,15 +308,4 @@ class _Examination:
 
 def _within(path: str, places: list[str]) -> bool:
     """Say whether a path is one of `places`, or below one that ends with a slash; a `*` stands for a part of a name."""
-    return any(
-        path.startswith(place)
-        if place.endswith("/")
-        else fnmatchcase(path, place) and path.count("/") == place.count("/")
-        for place in places
-    )
-
-
-def _parsed(content: bytes) -> dict[str, str]:
-    """Path -> SHA-256 of a list that `sha256sum -c` reads."""
-    lines = (line.partition("  ") for line in content.decode("utf-8", "replace").splitlines())
-    return {path: sha256 for sha256, _, path in lines}
+    return any(path.startswith(place) if place.endswith("/") else is_like(path, place) for place in places)

@@ -1,8 +1,8 @@
 """The value of an Ansible template, as far as it can be told without a run: `{{ (base + extra) | unique }}`.
 
 A part of Jinja's expressions (https://jinja.palletsprojects.com/templates/#expressions): literals, names, attributes,
-lists, operators, conditions (`parser`), and the filters and tests of `operations`. Whatever else stands in one makes its value unknown; so
-does what takes too long. Logic has three values: `unknown or true` is true.
+lists, operators, conditions (`parser`), and the filters and tests of `operations`. Whatever else stands in one makes
+its value unknown; so does what takes too long.
 """
 
 from __future__ import annotations

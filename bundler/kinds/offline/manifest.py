@@ -20,12 +20,10 @@ from bundler.model.target import Target
 from bundler.model.validation import validate
 from bundler.payloads import COLLECTIONS
 from bundler.payloads.collection import CollectionChoice
-from bundler.words import ComponentName, PlainPath, Repository
+from bundler.words import ComponentName, PlainPath, Repository, Selector
 
 _MOST_PARTS = 50
 _MOST_RULES = 500
-
-Selector: TypeAlias = Annotated[str, Field(title="a target or a word for several", examples=["debian-12"])]
 
 
 Held: TypeAlias = Annotated[

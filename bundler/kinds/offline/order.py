@@ -120,7 +120,9 @@ class OfflineJob:
         from bundler.adapters.archive import write_archive
         from bundler.kinds.offline.pack import plan  # large: loaded when a package is made
 
-        self.prove(bench)
+        for part, _, job in self.parts:
+            if not part.archive:  # what makes its archive proves it first
+                job.prove(bench)
         bundle = plan(self.recipe, self.lock, self.parts, bench)
         label = f"packing {self.recipe.asset.removesuffix('.tar.gz')}"
         with bench.session.progress.task(label, bundle.size, brief=True) as task:

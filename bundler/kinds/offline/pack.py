@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from bundler.adapters.archive import Written
 from bundler.adapters.read_archive import read_member
 from bundler.errors import IntegrityError
+from bundler.kinds import file_list
 from bundler.kinds.kind import Job, Order
 from bundler.kinds.offline import package
 from bundler.kinds.offline.lock import OfflineLock
@@ -22,7 +23,6 @@ from bundler.kinds.offline.package import (
     SourceFacts,
     camel,
     collections_of,
-    lines_of,
 )
 from bundler.kinds.offline.places import COMPONENTS, FILE_LIST, LOCK, MANIFEST, README, RECORDS, REQUIRED, TARGET_ENV
 from bundler.kinds.offline.recipe import Recipe
@@ -54,7 +54,7 @@ def plan(recipe: Recipe, lock: OfflineLock, parts: Parts, bench: Bench) -> Bundl
     )
     entries = _distinct((*members, *entries))
     digests = {entry.path: entry.sha256 for entry in entries if isinstance(entry, File)}
-    return Bundle.of(recipe.asset.removesuffix(ARCHIVE), (*entries, text_file(FILE_LIST, lines_of(digests))))
+    return Bundle.of(recipe.asset.removesuffix(ARCHIVE), (*entries, text_file(FILE_LIST, file_list.render(digests))))
 
 
 def _carried(recipe: Recipe, lock: OfflineLock, parts: Parts, bench: Bench) -> Iterator[Entry]:
@@ -78,7 +78,7 @@ def _archive(part: Part, order: Order, path: Path, written: Written) -> Iterator
     yield File(place, written.size, written.sha256, Slice(str(path), 0, written.size))
     yield text_file(f"{record}.tag", f"{order.release[1]}\n".encode())
     yield text_file(f"{record}.sha256", f"{written.sha256}\n".encode())
-    yield text_file(f"{record}.SHA256SUMS", lines_of({order.asset: written.sha256}))
+    yield text_file(f"{record}.SHA256SUMS", file_list.render({order.asset: written.sha256}))
     for link in part.links:
         where = link.format(asset=order.asset)
         yield Link(where, "../" * where.count("/") + place)

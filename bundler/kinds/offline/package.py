@@ -16,10 +16,12 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError
+from bundler.kinds import file_list
 from bundler.kinds.offline.exports import Copy, Exported, Folder, Link, Redirected, Variable, export_fault
 from bundler.model.closure import Closure
 from bundler.model.interpreter import Interpreter
 from bundler.model.json_text import limited
+from bundler.model.manifest_values import LOCK_CONFIG
 from bundler.platforms import PlatformName
 from bundler.words import (
     ARCHIVE,
@@ -37,7 +39,6 @@ from bundler.words import (
     Wanted,
 )
 
-_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _CAMEL = ConfigDict(extra="forbid")
 _MOST = 5000
 # Each costs whoever verifies a package a look into an archive; the real one has five parts, two copies, two closures.
@@ -78,7 +79,7 @@ class ReleaseFacts:
 class PartFacts:
     """A component that it carries: its archive's name and what it was made of; where more of it stands."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     component: ComponentName
     asset: AssetName
     inputs: Sha256
@@ -92,7 +93,7 @@ class PartFacts:
 class ClosureFacts:
     """Requirements that the package's wheels satisfy alone, on one Python."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     requirements: Annotated[tuple[Wanted, ...], Field(max_length=_MOST)]
     python: PythonVersion
     platform: PlatformName
@@ -115,7 +116,7 @@ class ClosureFacts:
 class CollectionFacts:
     """All files below one folder: how many, their size in bytes, and the digest of their list (`sha256sum` lines)."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     files: Annotated[int, Field(ge=0)]
     size: Annotated[int, Field(ge=0)]
     sha256: Sha256
@@ -222,11 +223,6 @@ metadata/manifest.json tells what is in it, metadata/offline.lock.toml from wher
 """.encode()
 
 
-def lines_of(digests: Mapping[str, str]) -> bytes:
-    """Return a list that `sha256sum -c` reads, for path -> SHA-256 (hex)."""
-    return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(digests.items())).encode()
-
-
 def collections_of(digests: Mapping[str, tuple[int, str]]) -> dict[str, CollectionFacts]:
     """The facts of every folder of the second level (`packages/pip`), from path -> size and SHA-256."""
     found: dict[str, list[tuple[str, int, str]]] = {}
@@ -238,7 +234,7 @@ def collections_of(digests: Mapping[str, tuple[int, str]]) -> dict[str, Collecti
         folder: CollectionFacts(
             len(files),
             sum(size for _, size, _ in files),
-            hashlib.sha256(lines_of({path: sha256 for path, _, sha256 in files})).hexdigest(),
+            hashlib.sha256(file_list.render({path: sha256 for path, _, sha256 in files})).hexdigest(),
         )
         for folder, files in found.items()
     }

@@ -17,17 +17,18 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from bundler.errors import IntegrityError, UsageError
+from bundler.kinds.offline.agreements import TargetWord
 from bundler.model.contents import ListedFile
 from bundler.model.json_text import parse_json
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct
 from bundler.model.target import Target, select, selects
 from bundler.model.verdict import Finding
+from bundler.platforms import named
 
 LARGEST = 1 << 20
 # The list comes with the archive. A real one has some hundred patterns for 4,000 files, and texts of a few kB.
 _MOST_LOOKS, _MOST_CHARACTERS = 10_000_000, 16 << 20
 _FIELD = re.compile(r"\{([^{}]*)\}")
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 def _fields(value: str) -> str:
@@ -60,7 +61,6 @@ PackageName = Annotated[
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,120}$"),
     Field(title="the name of a package of Debian", examples=["git"]),
 ]
-TargetWord = Annotated[str, StringConstraints(max_length=64), Field(title="a target", examples=["debian"])]
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ class Held:
 def required_on(required: Iterable[Required], target: Target) -> tuple[Required, ...]:
     """What is required on one target, with the target's words in the place of fields."""
     words = {"distro": target.distro, "version": target.version, "arch": target.arch}
-    words["machine"] = _MACHINES[target.arch]
+    platform, arch = named(target.platform)
+    words["machine"] = platform.MACHINES[arch]
 
     def filled(texts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_FIELD.sub(lambda match: words[match[1]], text) for text in texts)

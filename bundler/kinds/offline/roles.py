@@ -16,6 +16,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from bundler.errors import LockError, UsageError
+from bundler.kinds.offline.agreements import TargetWord
 from bundler.kinds.offline.expression import Work, truth_of, value_of
 from bundler.kinds.offline.parser import Lookup
 from bundler.kinds.offline.playbook_text import Missing, Text, Value
@@ -45,7 +46,6 @@ VariableName = Annotated[
 ]
 VariableText = Annotated[str, StringConstraints(max_length=500), Field(title="a text", examples=["demo"])]
 VariableValue: TypeAlias = bool | int | VariableText | tuple[VariableText, ...] | Mapping[VariableName, VariableText]
-TargetWord = Annotated[str, StringConstraints(max_length=64), Field(title="a target", examples=["debian"])]
 Place = Annotated[str, StringConstraints(max_length=1024)]
 
 

@@ -19,11 +19,11 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeA
 
 from bundler.errors import LockError
 from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.model.manifest_values import LOCK_CONFIG
 from bundler.model.toml import parse_toml
 from bundler.platforms import PlatformName
 from bundler.words import ASSET_PATTERN, Address, Commit, Repository, Sha256
 
-_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _LARGEST = 1 << 36
 # A release by this name is another one tomorrow.
 _MOVING = re.compile(r"(^|[^a-z])latest([^a-z]|$)", re.IGNORECASE)
@@ -42,7 +42,7 @@ def _moment(value: str) -> str:
 class LockedFile:
     """One file of a release: where it is, its size in bytes, its SHA-256 (hex)."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     name: AssetName
     address: Address
     size: Size
@@ -53,7 +53,7 @@ class LockedFile:
 class LockedAsset:
     """One archive, for one platform such as `linux-amd64`. Its bytes are those of `files`, in their order."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     platform: PlatformName
     name: AssetName
     sha256: Sha256
@@ -69,7 +69,7 @@ class LockedAsset:
 class AssetLock:
     """A component's release: its exact tag and commit, when it was published (RFC 3339), and its archives."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     component: str
     manifest_sha256: Sha256
     repository: Repository

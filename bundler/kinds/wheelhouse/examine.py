@@ -8,10 +8,10 @@ from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from bundler.errors import BundleError
-from bundler.kinds import reading, runtime_env
+from bundler.kinds import file_list, reading, runtime_env
 from bundler.kinds.reading import Interest
 from bundler.kinds.wheelhouse.lock import Lock, LockFacts
-from bundler.kinds.wheelhouse.members import archive_manifest, file_list, installer, requirements
+from bundler.kinds.wheelhouse.members import archive_manifest, installer, requirements
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP
 from bundler.model.bundle import (

@@ -26,7 +26,18 @@ from bundler.model.variables import (
 )
 from bundler.payloads import SECTIONS, VARIABLES
 from bundler.payloads.payload import Choice
-from bundler.words import Address, Commit, ComponentName, ProjectName, PythonVersion, Repository, Sha256, Spec, Wanted
+from bundler.words import (
+    Address,
+    Commit,
+    ComponentName,
+    ProjectName,
+    PythonVersion,
+    Repository,
+    Selector,
+    Sha256,
+    Spec,
+    Wanted,
+)
 
 _MOST_OVERRIDES = 50
 _MOST_STARTUP, _MOST_BAD = 50, 100
@@ -52,7 +63,6 @@ VariableValue: TypeAlias = Annotated[
     StringConstraints(pattern=VALUE_PATTERN, max_length=LONGEST_VALUE),
     Field(title="a value of letters, digits and ._+:/-", examples=["True"]),
 ]
-Selector: TypeAlias = Annotated[str, Field(title="a target or a word for several", examples=["debian-12"])]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError, ProofError
-from bundler.kinds import runtime_env
+from bundler.kinds import file_list, runtime_env
 from bundler.kinds.wheelhouse.lock import Lock
-from bundler.kinds.wheelhouse.members import archive_manifest, file_list, requirements
+from bundler.kinds.wheelhouse.members import archive_manifest, requirements
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, PythonFacts
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP, Request

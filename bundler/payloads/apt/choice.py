@@ -14,7 +14,7 @@ from bundler.errors import UsageError
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct
 from bundler.model.target import Target, select, selects
 from bundler.payloads.apt.distributions import ARCHIVES, DISTRIBUTIONS
-from bundler.words import Address
+from bundler.words import Address, Selector
 
 _FIELDS = ("codename", "version", "arch")
 # A name with a hyphen at its end would tell apt to remove a package.
@@ -32,9 +32,7 @@ def _template(value: str) -> str:
     return value
 
 
-_Selector: TypeAlias = Annotated[
-    str, StringConstraints(max_length=64), Field(title="a target or a word for several", examples=["debian-12"])
-]
+_Selector: TypeAlias = Annotated[Selector, StringConstraints(max_length=64)]
 _Selectors: TypeAlias = Annotated[tuple[_Selector, ...], Field(min_length=1)]
 _Component: TypeAlias = Annotated[
     str,

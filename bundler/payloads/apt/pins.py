@@ -15,6 +15,7 @@ from bundler.errors import IntegrityError
 from bundler.model.bundle import Entry, File, Slice, text_file
 from bundler.model.contents import Contents
 from bundler.model.deb822 import parse_stanza
+from bundler.model.manifest_values import LOCK_CONFIG
 from bundler.model.paths import path_fault
 from bundler.model.pin import InArchive, Pin
 from bundler.model.verdict import Finding
@@ -27,7 +28,6 @@ from bundler.words import Sha256
 PACKAGES = "packages/apt"
 METADATA = "metadata/apt"
 INDEX = f"{PACKAGES}/Packages.gz"
-_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _LARGEST = 8 << 30
 
 
@@ -45,7 +45,7 @@ class LockedDeb:
     for.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     name: Annotated[str, StringConstraints(pattern=rf"^{PACKAGE_PATTERN}$", max_length=100)]
     version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+:~-]*$", max_length=120)]
     arch: Annotated[str, StringConstraints(pattern=r"^(all|amd64|arm64)$")]
@@ -66,7 +66,7 @@ class LockedDeb:
 class LockedArchive:
     """An archive that is not a distribution's own, by its address."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     address: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+/(\S*/)?$", max_length=2000)]
 
@@ -75,7 +75,7 @@ class LockedArchive:
 class LockedSet:
     """Packages that install together, by name."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     packages: tuple[Annotated[str, StringConstraints(pattern=rf"^{PACKAGE_PATTERN}$", max_length=100)], ...]
 
@@ -84,7 +84,7 @@ class LockedSet:
 class LockedIndex:
     """The index of the packages: its size in bytes and its SHA-256 (hex)."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     size: Annotated[int, Field(gt=0, lt=1 << 30)]
     sha256: Sha256
 
@@ -93,7 +93,7 @@ class LockedIndex:
 class LockedPackages:
     """All that is pinned for one target, sorted."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     index: LockedIndex
     sets: tuple[LockedSet, ...]
     debs: tuple[LockedDeb, ...]

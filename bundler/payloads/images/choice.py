@@ -14,8 +14,7 @@ from bundler.model.listed import list_schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, distinct
 from bundler.model.oci_image import Digest
 from bundler.model.target import Target, selects
-from bundler.payloads.download import Selector
-from bundler.words import Word
+from bundler.words import Selector, Word
 
 PLACE = "packages/images/"
 

@@ -11,11 +11,10 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from bundler.model.bundle import Entry, File, Slice
 from bundler.model.contents import Contents
-from bundler.model.manifest_values import distinct
+from bundler.model.manifest_values import LOCK_CONFIG, distinct
 from bundler.model.oci_image import GZIP_LAYERS, LARGEST_LAYER, MOST_LAYERS, PLAIN_LAYERS, Digest
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
-from bundler.payloads.download import LOCK_CONFIG
 from bundler.payloads.images.choice import PLACE, ImageTag, Reference, RegistryAddress, RepositoryPath, TokenAddress
 from bundler.payloads.payload import Made, PathOf, Workbench
 from bundler.words import Sha256, Word

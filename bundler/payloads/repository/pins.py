@@ -14,6 +14,7 @@ from bundler.adapters.git_pack import LARGEST_PACK
 from bundler.errors import LockError
 from bundler.model.bundle import Entry, File, Link, text_file
 from bundler.model.contents import Contents, ListedFile
+from bundler.model.manifest_values import LOCK_CONFIG
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.payload import Made, PathOf
@@ -32,7 +33,6 @@ from bundler.payloads.repository.fetching import write_fetched
 from bundler.payloads.repository.places import commit_of, folder_of, is_ours
 from bundler.words import Commit, Sha256
 
-_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=True)
 _MOST_FILES = 400_000
 # `verify` looks through all files of a package for each.
 _MOST_CHECKOUTS = 100
@@ -43,7 +43,7 @@ _Size: TypeAlias = Annotated[int, Field(gt=0, le=LARGEST_PACK)]
 class LockedCopy:
     """A file of the checkout that stands elsewhere too: its path in the checkout, and in the package."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     path: TrackedPath
     place: CopyPlace
 
@@ -52,7 +52,7 @@ class LockedCopy:
 class LockedAddition:
     """A file that is put into the checkout: its path and text."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     path: AddedPath
     text: AddedText
 
@@ -61,7 +61,7 @@ class LockedAddition:
 class LockedPack:
     """The pack of the commit, its trees and blobs: what it is made into, exactly."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     size: _Size
     sha256: Sha256
 
@@ -74,7 +74,7 @@ class LockedFiles:
     is a link), path, with a space between them.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     number: Annotated[int, Field(gt=0, le=_MOST_FILES)]
     sha256: Sha256
 
@@ -95,7 +95,7 @@ class LockedFiles:
 class LockedRepository:
     """One repository: its address, the ref that was asked for, the commit and tree found there, and the checkout."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     name: CheckoutName
     address: RepositoryAddress
     ref: GitName
@@ -174,7 +174,7 @@ class LockedRepository:
 class LockedRepositories:
     """The `repositories` table of a lock."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
+    __pydantic_config__: ClassVar[ConfigDict] = LOCK_CONFIG
     checkouts: Annotated[tuple[LockedRepository, ...], Field(max_length=_MOST_CHECKOUTS)]
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.kinds.wheelhouse.members.file_list import differs, render
+from bundler.kinds.file_list import differs, render
 from tests.model.samples import PROPERTY
 
 A, B = "a" * 64, "b" * 64
