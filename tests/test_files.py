@@ -28,7 +28,6 @@ REASONS = {
     "adapters/wheel_file.py": "the wheel that a build left, taken out of its sandbox",
     "adapters/source_archive.py": "a file that this run writes",
     "bench.py": "a file that this run writes",
-    "kinds/offline/asking.py": "what this run unpacked",
     "kinds/offline/examine.py": "a file that this run writes",
     "kinds/wheelhouse/build_wheel.py": "a file that this run writes",
     "cli/report.py": "GITHUB_STEP_SUMMARY, to append to it",

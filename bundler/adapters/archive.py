@@ -239,7 +239,7 @@ def _stored_size(entry: File) -> int:
     if not entry.path.endswith(_WHEEL) or not isinstance(entry.content, Slice):
         return 0
     start = entry.content.offset + max(0, entry.size - ZIP_END)
-    return compressed_part(entry.size, b"".join(_read(Slice(entry.content.file, start, ZIP_END))))
+    return compressed_part(entry.size, b"".join(read_slice(Slice(entry.content.file, start, ZIP_END))))
 
 
 def compressed_part(size: int, end: bytes) -> int:
@@ -259,14 +259,14 @@ def _verified(entry: File) -> Iterator[bytes]:
         yield entry.content
         return
     digest = hashlib.sha256()
-    for data in _read(entry.content):
+    for data in read_slice(entry.content):
         digest.update(data)
         yield data
     if digest.hexdigest() != entry.sha256:
         raise SourceChangedError(entry, digest.hexdigest())
 
 
-def _read(piece: Slice) -> Iterator[bytes]:
+def read_slice(piece: Slice) -> Iterator[bytes]:
     """Yield a slice's bytes, fewer if the file ends before it does."""
     left = piece.length
     with Path(piece.file).open("rb", buffering=0) as file:

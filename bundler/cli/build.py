@@ -14,10 +14,30 @@ from bundler.terminal import Json, Part, say_json
 _MIRROR_HELP = "Fetch addresses that start with FROM from TO; also in AIWS_MIRRORS. Digests are checked all the same."
 
 
-def params(meant: str) -> list[click.Parameter]:
-    """The arguments and options of commands that make archives; `meant` is what such a one makes by default."""
+def making(name: str, meant: str, text: str) -> click.Command:
+    """The command `name`, which makes archives; `meant` is what it makes by default, `text` its help."""
     folder = click.Path(file_okay=False, path_type=Path)
-    return [
+
+    @click.pass_obj
+    def make(
+        options: Options,
+        selectors: tuple[str, ...],
+        components: tuple[str, ...],
+        out: Path,
+        offline: bool,
+        jobs: int,
+        force: bool,
+        mirrors: tuple[str, ...],
+    ) -> int:
+        session = options.session(mirrors, jobs)
+        report = build(session, selectors, components, out, command=name, offline=offline, force=force)
+        if options.json:
+            say_json(_json(report))
+        else:
+            _show(report)
+        return report.exit_code
+
+    params: list[click.Parameter] = [
         click.Argument(["selectors"], metavar="SELECTOR...", nargs=-1, required=True),
         click.Option(["--component", "components"], multiple=True, help=f"What to make. [default: {meant}]"),
         click.Option(["--out"], type=folder, default=Path("dist"), help="Folder for the archives."),
@@ -26,36 +46,15 @@ def params(meant: str) -> list[click.Parameter]:
         click.Option(["--force"], is_flag=True, help="Make anew what is finished already."),
         click.Option(["--mirror", "mirrors"], metavar="FROM=TO", multiple=True, help=_MIRROR_HELP),
     ]
+    return click.Command(name, callback=make, params=params, help=text)
 
 
-@click.command("build", params=params("the only wheelhouse"))
-@click.pass_obj
-def command(
-    options: Options,
-    selectors: tuple[str, ...],
-    components: tuple[str, ...],
-    out: Path,
-    offline: bool,
-    jobs: int,
-    force: bool,
-    mirrors: tuple[str, ...],
-) -> int:
-    """Build runtime archives from the committed locks.
-
-    A SELECTOR is debian-12-amd64, debian-12, debian, linux-amd64, macos, arm64 or all.
-    """
-    session = options.session(mirrors, jobs)
-    report = build(session, selectors, components, out, offline=offline, force=force)
-    return show(report, json=options.json)
-
-
-def show(report: BuildReport, *, json: bool) -> int:
-    """Print what became of what was asked for; return the exit code."""
-    if json:
-        say_json(_json(report))
-    else:
-        _show(report)
-    return report.exit_code
+command = making(
+    "build",
+    "the only wheelhouse",
+    "Build runtime archives from the committed locks.\n\n"
+    "A SELECTOR is debian-12-amd64, debian-12, debian, linux-amd64, macos, arm64 or all.",
+)
 
 
 def _show(report: BuildReport) -> None:

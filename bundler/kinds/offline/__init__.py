@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
+from bundler.kinds.offline import manifest, places
 from bundler.kinds.offline.component import OfflineComponent
-from bundler.kinds.offline.manifest import parse as _parse
-from bundler.kinds.offline.manifest import schema
-from bundler.kinds.offline.places import MANIFEST
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome
@@ -22,30 +20,16 @@ if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
 
-__all__ = [
-    "COMMAND",
-    "MANIFEST",
-    "NAMES",
-    "TAG_PREFIX",
-    "claims",
-    "inspect",
-    "judge",
-    "lock",
-    "outdated",
-    "parse",
-    "rehearse",
-    "said",
-    "schema",
-]
-
 NAMES = ("offline",)
 COMMAND = "assemble"
 TAG_PREFIX = OFFLINE_PREFIX
+MANIFEST = places.MANIFEST
+schema = manifest.schema
 
 
 def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> OfflineComponent:
     """Validate a manifest; `name` is its file stem. Raises ManifestError."""
-    return OfflineComponent(name, _parse(document), others)
+    return OfflineComponent(name, manifest.parse(document), others)
 
 
 def lock(

@@ -6,16 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict
 
+from bundler.adapters.archive import read_slice
 from bundler.kinds.offline.agreements import Agreement, Asked, disagreements, find_asked
 from bundler.kinds.offline.manifest import Offline
 from bundler.kinds.offline.places import REPOSITORIES
 from bundler.kinds.offline.roles import RoleNames, Roles, find_names, missing_packages, unused_exceptions
-from bundler.model.bundle import File, Slice
+from bundler.model.bundle import File
 from bundler.model.manifest_values import adapter_of
 from bundler.model.target import Target
 from bundler.payloads.collection import Collection
@@ -76,16 +76,9 @@ def _files(name: str, sections: Mapping[str, Collection], bench: Bench) -> Mappi
                 and not inner.startswith(".git/")
                 and entry.size <= _LARGEST
             ):
-                found[inner] = _content(entry.content)
+                content = entry.content
+                found[inner] = content if isinstance(content, bytes) else b"".join(read_slice(content))
     return found
-
-
-def _content(content: bytes | Slice) -> bytes:
-    if isinstance(content, bytes):
-        return content
-    with Path(content.file).open("rb") as file:
-        file.seek(content.offset)
-        return file.read(content.length)
 
 
 def disagreeing(

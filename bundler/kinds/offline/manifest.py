@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -16,6 +16,7 @@ from bundler.kinds.offline.roles import Roles
 from bundler.model.document import Document
 from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
+from bundler.model.sections import with_sections
 from bundler.model.target import Target
 from bundler.model.validation import validate
 from bundler.payloads import COLLECTIONS
@@ -135,21 +136,7 @@ class Offline(OfflineKeys):
 _SECTIONS = {module.COLLECTION: module for module in COLLECTIONS}
 
 
-def _first_line(model: type[object]) -> str:
-    return (model.__doc__ or "").partition("\n")[0]
-
-
-def _file() -> type[OfflineKeys]:
-    """The class of the whole file: each collection's section is a key more."""
-    sections = [
-        (name, module.CHOICE | None, field(default=None, metadata={"description": _first_line(module.CHOICE)}))
-        for name, module in _SECTIONS.items()
-    ]
-    text = "The all-in-one package: everything that a host without a network installs from."
-    return make_dataclass("OfflineFile", sections, bases=(OfflineKeys,), namespace={"__doc__": text}, frozen=True)
-
-
-OfflineFile = _file()
+OfflineFile = with_sections(OfflineKeys, {name: module.CHOICE for name, module in _SECTIONS.items()})
 
 
 def parse(document: Document) -> Offline:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
-from bundler.model.bundle import MANIFEST
+from bundler.model import bundle
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.manifest_schema import Schema
@@ -23,25 +23,10 @@ if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
 
-__all__ = [
-    "COMMAND",
-    "MANIFEST",
-    "NAMES",
-    "TAG_PREFIX",
-    "claims",
-    "inspect",
-    "judge",
-    "lock",
-    "outdated",
-    "parse",
-    "rehearse",
-    "said",
-    "schema",
-]
-
 NAMES = ("prebuilt", "release-asset")
 COMMAND = ""
 TAG_PREFIX = None
+MANIFEST = bundle.MANIFEST
 
 
 def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> PrebuiltComponent:

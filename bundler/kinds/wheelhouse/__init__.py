@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
+from bundler.kinds.wheelhouse import manifest
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
-from bundler.kinds.wheelhouse.manifest import parse as _parse
-from bundler.kinds.wheelhouse.manifest import schema
-from bundler.model.bundle import MANIFEST
+from bundler.model import bundle
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome
@@ -21,25 +20,11 @@ if TYPE_CHECKING:
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
 
-__all__ = [
-    "COMMAND",
-    "MANIFEST",
-    "NAMES",
-    "TAG_PREFIX",
-    "claims",
-    "inspect",
-    "judge",
-    "lock",
-    "outdated",
-    "parse",
-    "rehearse",
-    "said",
-    "schema",
-]
-
 NAMES = ("wheelhouse",)
 COMMAND = "build"
 TAG_PREFIX = ""
+MANIFEST = bundle.MANIFEST
+schema = manifest.schema
 
 
 def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> WheelhouseComponent:
@@ -47,7 +32,7 @@ def parse(name: str, document: Document, others: Callable[[], Mapping[str, Compo
 
     Raises ManifestError.
     """
-    return WheelhouseComponent(name, _parse(document), others)
+    return WheelhouseComponent(name, manifest.parse(document), others)
 
 
 def lock(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
@@ -15,6 +15,7 @@ from bundler.model.document import Document
 from bundler.model.known_bad import KnownBad, package_of
 from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
+from bundler.model.sections import with_sections
 from bundler.model.target import Target, selects
 from bundler.model.validation import validate
 from bundler.model.variables import (
@@ -234,21 +235,7 @@ class Wheelhouse(WheelhouseKeys):
     sections: Mapping[str, Choice] = field(default_factory=dict)
 
 
-def _first_line(model: type[object]) -> str:
-    return (model.__doc__ or "").partition("\n")[0]
-
-
-def _file() -> type[WheelhouseKeys]:
-    """The class of the whole file: each payload's section is a key more."""
-    sections = [
-        (name, module.CHOICE | None, field(default=None, metadata={"description": _first_line(module.CHOICE)}))
-        for name, module in SECTIONS.items()
-    ]
-    text = "A component that is a folder of wheels and, where needed, a portable Python."
-    return make_dataclass("WheelhouseFile", sections, bases=(WheelhouseKeys,), namespace={"__doc__": text}, frozen=True)
-
-
-WheelhouseFile = _file()
+WheelhouseFile = with_sections(WheelhouseKeys, {name: module.CHOICE for name, module in SECTIONS.items()})
 
 
 def parse(document: Document) -> Wheelhouse:
