@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -42,13 +42,12 @@ def lock_packages(
     does not stop the others.
     """
     workspace, made = session.workspace(), []
-    known: Known = {}
     with (
         session.network() as network,
         in_use(session.cache_dir, TEMPORARY) as place,
         tempfile.TemporaryDirectory(dir=place) as spool,
     ):
-        bench = Bench(session, network, session.store(), Path(spool))
+        run = _Run(session, network, workspace, Bench(session, network, session.store(), Path(spool)))
         for one in components:
             for target in one.targets(hosts, selectors):
                 state, before = one.state_of(workspace, target)
@@ -57,68 +56,62 @@ def lock_packages(
                     continue
                 session.progress.say(f"locking {one.name}: {target.name}")
                 try:
-                    kept = None if options.upgrade else before
-                    made.append(_lock(workspace, one, target, kept, session, network, known, bench))
+                    made.append(run.lock(one, target, None if options.upgrade else before))
                 except BundleError as error:
                     made.append(replace(state, state="failed", error=error))
     return made
 
 
-def _lock(
-    workspace: Workspace,
-    one: OfflineComponent,
-    target: Target,
-    before: OfflineLock | None,
-    session: Session,
-    network: Network,
-    known: Known,
-    bench: Bench,
-) -> Outcome:
-    sections = tuple(_locked(one, target, before, session, network, known))
-    choices = {name: digest(choice, target) for name, choice in sorted(one.manifest.sections.items())}
-    kept = before.asking if before and before.asking.choices == choices_of(one.manifest, target) else None
-    if before is None or kept is None or _sources(before.sections) != _sources(sections):
-        kept = ask(one.manifest, target, dict(sections), bench)
-    lock = OfflineLock(LockFacts(one.component, target.name, choices, kept), sections)
-    text, name = lock.render(), one.lock_name(target)
-    OfflineLock.parse(text, name)  # what came from outside must be fit to stand in a lock
-    things = sum(len(held) for held in lock.versions().values())
-    outcome = Outcome(one.name, target.name, "locked", packages=things, named=one.name)
-    if text == workspace.lock_text(name):
-        return replace(outcome, state="unchanged")
-    workspace.write_lock(name, text)
-    return outcome
+@dataclass(frozen=True)
+class _Run:
+    """What all targets of one run share.
+
+    `known` is what was locked already and is the same on every target: by section, and what the manifest says of it.
+    """
+
+    session: Session
+    network: Network
+    workspace: Workspace
+    bench: Bench
+    known: dict[tuple[str, str], Collection] = field(default_factory=dict)
+
+    def lock(self, one: OfflineComponent, target: Target, before: OfflineLock | None) -> Outcome:
+        """Lock a target, keeping of the lock before what still serves. Raises BundleError."""
+        sections = tuple(self._sections(one, target, before))
+        choices = {name: digest(choice, target) for name, choice in sorted(one.manifest.sections.items())}
+        asking = before.asking if before and before.asking.choices == choices_of(one.manifest, target) else None
+        if before is None or asking is None or _sources(before.sections) != _sources(sections):
+            asking = ask(one.manifest, target, dict(sections), self.bench)
+        lock = OfflineLock(LockFacts(one.component, target.name, choices, asking), sections)
+        text, name = lock.render(), one.lock_name(target)
+        OfflineLock.parse(text, name)  # what came from outside must be fit to stand in a lock
+        things = sum(len(held) for held in lock.versions().values())
+        outcome = Outcome(one.name, target.name, "locked", packages=things, named=one.name)
+        if text == self.workspace.lock_text(name):
+            return replace(outcome, state="unchanged")
+        self.workspace.write_lock(name, text)
+        return outcome
+
+    def _sections(
+        self, one: OfflineComponent, target: Target, before: OfflineLock | None
+    ) -> Iterator[tuple[str, Collection]]:
+        """Each section of the manifest, locked anew if its choices changed."""
+        old = dict(before.sections) if before else {}
+        said = before.facts.choices if before else {}
+        for name, module in _SECTIONS.items():
+            choice = one.manifest.sections.get(name)
+            if choice is None:
+                continue
+            if name in old and said.get(name) == digest(choice, target):
+                yield name, old[name]
+                continue
+            key = (name, digest(choice))
+            if not (module.SAME and key in self.known):
+                self.session.progress.say(f"locking {one.name}: {target.name}, {name}")
+                self.known[key] = module.lock(choice, target, self.session, self.network)
+            yield name, self.known[key]
 
 
 def _sources(sections: Sections) -> Mapping[str, tuple[str, str]]:
     """The repositories of a package: address and commit by name."""
     return {name: source for _, one in sections for name, source in one.sources().items()}
-
-
-# What was locked in this run already and is the same on every target: by section, and what the manifest says of it.
-Known: TypeAlias = dict[tuple[str, str], Collection]
-
-
-def _locked(
-    one: OfflineComponent,
-    target: Target,
-    before: OfflineLock | None,
-    session: Session,
-    network: Network,
-    known: Known,
-) -> Iterator[tuple[str, Collection]]:
-    """Each section of the manifest, locked anew if its choices changed."""
-    old = dict(before.sections) if before else {}
-    said = before.facts.choices if before else {}
-    for name, module in _SECTIONS.items():
-        choice = one.manifest.sections.get(name)
-        if choice is None:
-            continue
-        if name in old and said.get(name) == digest(choice, target):
-            yield name, old[name]
-        else:
-            key = (name, digest(choice))
-            if not (module.SAME and key in known):
-                session.progress.say(f"locking {one.name}: {target.name}, {name}")
-                known[key] = module.lock(choice, target, session, network)
-            yield name, known[key]

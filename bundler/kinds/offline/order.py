@@ -123,7 +123,7 @@ class OfflineJob:
         for part, _, job in self.parts:
             if not part.archive:  # what makes its archive proves it first
                 job.prove(bench)
-        bundle = plan(self.recipe, self.lock, self.parts, bench)
+        bundle = plan(self.recipe, self.lock, self.parts, self.closures(), bench)
         label = f"packing {self.recipe.asset.removesuffix('.tar.gz')}"
         with bench.session.progress.task(label, bundle.size, brief=True) as task:
             return write_archive(bundle, file, self.recipe.epoch, bench.session.cancelled.is_set, task.advance)

@@ -28,6 +28,7 @@ from bundler.kinds.offline.places import COMPONENTS, FILE_LIST, LOCK, MANIFEST, 
 from bundler.kinds.offline.recipe import Recipe
 from bundler.kinds.offline.required import required_on, written
 from bundler.model.bundle import Bundle, Entry, File, Link, Slice, text_file
+from bundler.model.closure import Closure
 from bundler.words import ARCHIVE
 
 if TYPE_CHECKING:
@@ -40,11 +41,14 @@ _LARGEST_COPY = 128 << 20
 Parts: TypeAlias = Sequence[tuple[Part, Order, Job]]
 
 
-def plan(recipe: Recipe, lock: OfflineLock, parts: Parts, bench: Bench) -> Bundle:
-    """Return the package's content. Raises IntegrityError where two things have the same place."""
+def plan(recipe: Recipe, lock: OfflineLock, parts: Parts, closures: Sequence[Closure], bench: Bench) -> Bundle:
+    """Return the package's content; `closures` are what its wheels are there for.
+
+    Raises IntegrityError where two things have the same place.
+    """
     entries = _distinct(_carried(recipe, lock, parts, bench))
     sized = {entry.path: (entry.size, entry.sha256) for entry in entries if isinstance(entry, File)}
-    facts = _facts(recipe, lock, parts, sized)
+    facts = _facts(recipe, lock, parts, closures, sized)
     members = (
         text_file(TARGET_ENV, package.target_env(facts)),
         text_file(README, package.readme(facts)),
@@ -60,10 +64,9 @@ def plan(recipe: Recipe, lock: OfflineLock, parts: Parts, bench: Bench) -> Bundl
 def _carried(recipe: Recipe, lock: OfflineLock, parts: Parts, bench: Bench) -> Iterator[Entry]:
     """What parts and collections put there."""
     for part, order, one in parts:
-        if part.archive or part.copies:
+        if part.archive:
             path, written = bench.archive(order.asset, one)
             yield from _copies(part, order, path, recipe.host.arch)
-        if part.archive:
             yield from _archive(part, order, path, written)
         if part.contents:
             for payload in one.payloads():
@@ -109,7 +112,13 @@ def _distinct(entries: Iterable[Entry]) -> list[Entry]:
     return list(found.values())
 
 
-def _facts(recipe: Recipe, lock: OfflineLock, parts: Parts, sized: dict[str, tuple[int, str]]) -> Package:
+def _facts(
+    recipe: Recipe,
+    lock: OfflineLock,
+    parts: Parts,
+    closures: Sequence[Closure],
+    sized: dict[str, tuple[int, str]],
+) -> Package:
     manifest, host, versions = recipe.manifest, recipe.host, lock.versions()
     return Package(
         name=manifest.component,
@@ -127,9 +136,7 @@ def _facts(recipe: Recipe, lock: OfflineLock, parts: Parts, sized: dict[str, tup
         exports=dict(manifest.exports),
         redirects=dict(manifest.redirects),
         parts=tuple(_part(part, one) for part, one, _ in parts),
-        closures=tuple(
-            ClosureFacts.of(closure) for part, _, job in parts if part.contents for closure in job.closures()
-        ),
+        closures=tuple(map(ClosureFacts.of, closures)),
         collections=collections_of(sized),
     )
 
