@@ -99,7 +99,9 @@ def entries_of(locked: LockedBrowsers, folder: Path) -> list[Entry]:
 
 
 @pytest.mark.parametrize(
-    "archive", [zip_of(), tar_of(), tar_of(form="w:xz"), tar_of(tuple(reversed(MEMBERS)))], ids=str
+    "archive",
+    [zip_of(), tar_of(), tar_of(form="w:xz"), tar_of(tuple(reversed(MEMBERS)))],
+    ids=["zip", "tar.gz", "tar.xz", "tar.gz backwards"],
 )
 def test_any_archive_is_unpacked_into_its_folder(
     archive: bytes, network: Network, server: Server, tmp_path: Path
