@@ -51,6 +51,13 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The site of the documents, in site/: a link or an asset that is not there fails, as does what Sphinx warns of."""
+    _run(session, "sphinx-build", "-q", "-W", "--keep-going", "-E", "-b", "html", "-c", "docs", ".", "site")
+    _run(session, "python", "docs/links.py", "site")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed and memory; words after `--` say what."""
     _run(session, "python", "-m", "benchmarks", *session.posargs)

@@ -34,7 +34,7 @@ class Baseline:
 
 def baselines(lab: Lab) -> tuple[Baseline, ...]:
     """The old way with the pip that Python 3.11 brings, and with the newest; nothing without a Python 3.11."""
-    python = _python()
+    python = python_for_baselines()
     if python is None:
         return ()
     environment = lab.folder / "pip"
@@ -78,7 +78,7 @@ def _settings(lab: Lab) -> dict[str, str]:
     }
 
 
-def _python() -> Path | None:
+def python_for_baselines() -> Path | None:
     """A Python 3.11 that can make environments: this one, or the first on PATH."""
     check = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
     for python in _candidates():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 
-from benchmarks import uploads
+from benchmarks import deltas, installs, uploads
+from benchmarks import floor as floors
+from benchmarks import growth as growing
 from benchmarks.baseline import MINOR, Baseline, baselines
-from benchmarks.child import Cost, cost, median
+from benchmarks.child import Cost, cost, in_turn, median
 from benchmarks.lab import PROJECT, REFERENCE, Lab, Target
 
 _CHUNK = 1 << 20
@@ -58,14 +61,18 @@ def cold_all(lab: Lab) -> Iterator[Row]:
 def _cold(lab: Lab, name: str, targets: tuple[Target, ...]) -> Iterator[Row]:
     """Compare with one baseline, scaled by the bytes of the targets: the small ones count for less than one."""
 
-    def once() -> Cost:
-        folder = lab.folder / "cold"
-        try:
-            return lab.build(folder, targets)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    yield from _against_pip(lab, name, targets, median(partial(_cold_once, lab, targets), lab.long_runs))
 
-    ours = median(once, lab.long_runs)
+
+def _cold_once(lab: Lab, targets: tuple[Target, ...]) -> Cost:
+    folder = lab.folder / "cold"
+    try:
+        return lab.build(folder, targets)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _against_pip(lab: Lab, name: str, targets: tuple[Target, ...], ours: Cost) -> Iterator[Row]:
     share = sum(_size(lab, target) for target in targets) / _size(lab, lab.reference)
     what = f"cold build, {name}"
     for baseline in _baselines(lab):
@@ -74,6 +81,31 @@ def _cold(lab: Lab, name: str, targets: tuple[Target, ...]) -> Iterator[Row]:
         yield Row(what, ours.seconds, "s", against, share * baseline.seconds, ours.peak, faster=True)
     if not _baselines(lab):
         yield Row(what, ours.seconds, "s", f"skipped: no Python {MINOR} with venv", None, ours.peak)
+
+
+def floor(lab: Lab) -> Iterator[Row]:
+    """Cold builds, of one target and of all, against curl, sha256sum and tar of the same files, and against pip.
+
+    They take turns. Then where the time goes, theirs and ours.
+    """
+    for name, targets in ((REFERENCE, (lab.reference,)), (f"all {len(lab.targets)} targets", lab.targets)):
+        what = floors.wanted(targets)
+        seen: list[floors.Floor] = []
+
+        def plain(what: floors.Wanted = what, seen: list[floors.Floor] = seen) -> Cost:
+            seen.append(floors.floor(lab, what))
+            return seen[-1].all
+
+        ours, theirs = in_turn((partial(_cold_once, lab, targets), plain), lab.runs)
+        yield Row(f"cold build, {name}", ours.seconds, "s", "curl + sha256sum + tar", theirs.seconds, ours.peak)
+        yield Row("- of processors", ours.busy, "s", "of processors", theirs.busy)
+        spent = floors.phases(lab, targets, lab.runs)
+        curl = statistics.median(one.curl.seconds for one in seen)
+        packed = statistics.median((one.sha256sum + one.tar).seconds for one in seen)
+        yield Row("- until it fetches", spent.start, "s")
+        yield Row("- until the last byte came", spent.fetch, "s", "curl", curl)
+        yield Row("- after that", spent.after, "s", "sha256sum + tar", packed)
+        yield from _against_pip(lab, name, targets, ours)
 
 
 @cache
@@ -98,6 +130,31 @@ def repack(lab: Lab) -> Iterator[Row]:
     yield Row(what, ours.seconds, "s", "tar -cf + sha256sum", theirs.seconds, ours.peak)
 
 
+def sign(lab: Lab) -> Iterator[Row]:
+    """Every archive anew from a warm store, then signed with its provenance, against the first alone.
+
+    And what `sign` does beyond `verify` of the same folder, which it begins with.
+    """
+    key, dist = lab.folder / "keys" / "measured.key", lab.warm / "dist"
+    lab.run("keygen", "measured", "--no-password", "--out", key.parent)
+    plain = median(lambda: lab.build(lab.warm, lab.targets, "--force", "--offline"), lab.runs)
+    listing = dist / "SHA256SUMS"
+    unsigned = listing.read_bytes()
+
+    def once() -> Cost:
+        for path in (*dist.glob("SHA256SUMS.*"), *dist.glob("*.intoto.jsonl")):
+            path.unlink()
+        listing.write_bytes(unsigned)
+        return lab.run("sign", dist, "--key", key)
+
+    signed = median(once, lab.runs)
+    read = median(lambda: lab.run("verify", dist), lab.runs)
+    what = f"all {len(lab.targets)} targets"
+    whole = plain + signed
+    yield Row(f"repack from the store and sign, {what}", whole.seconds, "s", "repack", plain.seconds, whole.peak)
+    yield Row(f"sign, {what}", signed.seconds, "s", "verify", read.seconds, signed.peak)
+
+
 def _tar_all(lab: Lab, trees: Path) -> Cost:
     """Pack and hash each tree, one after the other."""
     total = Cost(0, 0)
@@ -120,7 +177,7 @@ def nothing(lab: Lab) -> Iterator[Row]:
 
 
 def read(lab: Lab) -> Iterator[Row]:
-    """Reading archives, against gzip and sha256sum of the same files."""
+    """Reading one archive, against gzip and sha256sum of the same file."""
     archive = lab.archive(lab.reference)
 
     def plain() -> Cost:
@@ -130,8 +187,71 @@ def read(lab: Lab) -> Iterator[Row]:
     for command in ("verify", "inspect"):
         ours = median(partial(lab.run, command, archive), lab.runs)
         yield Row(f"{command}, {REFERENCE}", ours.seconds, "s", "gzip -t + sha256sum", theirs.seconds, ours.peak)
-    every = median(lambda: lab.run("verify", lab.warm / "dist"), lab.long_runs)
-    yield Row(f"verify, all {len(lab.targets)} targets", every.seconds, "s", peak=every.peak)
+
+
+def verify(lab: Lab) -> Iterator[Row]:
+    """The folder of all archives, against `sha256sum -c` of it, and against `sha256sum` and `gzip -t` of each.
+
+    They take turns, so that what else a machine does slows all of them down.
+    """
+    dist = lab.warm / "dist"
+    archives = sorted(dist.glob("*.tar.gz"))
+
+    def ours() -> Cost:
+        return lab.run("verify", dist)
+
+    def summed() -> Cost:
+        return cost(["sha256sum", "--quiet", "-c", "SHA256SUMS"], dist)
+
+    def tested() -> Cost:
+        return cost(["sha256sum", *archives], dist) + cost(["gzip", "-t", *archives], dist)
+
+    every, listed, both = in_turn((ours, summed, tested), lab.runs)
+    name = f"verify, all {len(archives)} targets"
+    yield Row(name, every.seconds, "s", "sha256sum -c", listed.seconds, every.peak)
+    yield Row(name, every.seconds, "s", "sha256sum + gzip -t", both.seconds, every.peak)
+
+
+def bundle_set(lab: Lab) -> Iterator[Row]:
+    """One set of all archives, and one archive taken out of it, against tar and zstd with the longest window."""
+    dist, folder = lab.warm / "dist", lab.folder / "set"
+    folder.mkdir()
+    path, packed, names = folder / "all.set", folder / "all.tar.zst", sorted(one.name for one in dist.iterdir())
+    many, one = f"all {len(lab.targets)} targets", lab.archive(lab.reference).name
+
+    def made() -> Cost:
+        for file in folder.glob("all.set*"):
+            file.unlink()
+        return lab.run("bundle-set", dist, "--out", path)
+
+    def taken() -> Cost:
+        shutil.rmtree(folder / "out", ignore_errors=True)
+        return lab.run("emit", path, one, "--out", folder / "out")
+
+    tarred: list[str | Path] = [
+        "sh",
+        "-c",
+        'out=$1; shift; tar -cf - "$@" | zstd -q -f -3 -T0 --long=31 -o "$out"',
+        "sh",
+        packed,
+        *names,
+    ]
+    apart: list[str | Path] = [
+        "sh",
+        "-c",
+        'zstd -q -dc --long=31 "$1" | tar -xf - -C "$2" "$3"',
+        "sh",
+        packed,
+        folder,
+        one,
+    ]
+    ours, theirs = in_turn((made, lambda: cost(tarred, dist)), lab.long_runs)
+    mine, other = in_turn((taken, lambda: cost(apart, dist)), lab.runs)
+    against, sizes = "tar + zstd -3 --long=31", [file.stat().st_size / 1e6 for file in (path, packed)]
+    yield Row(f"size of a set, {many}", sizes[0], "MB", against, sizes[1])
+    yield Row(f"bundle-set (verify, make, prove), {many}", ours.seconds, "s", against, theirs.seconds, ours.peak)
+    yield Row(f"emit {REFERENCE} from it", mine.seconds, "s", "zstd -d + tar -x", other.seconds, mine.peak)
+    shutil.rmtree(folder)
 
 
 def size(lab: Lab) -> Iterator[Row]:
@@ -206,14 +326,53 @@ def upload(lab: Lab) -> Iterator[Row]:
     yield Row("upload of 2.15 GB in two parts", split.seconds, "s", "curl, in one", at_once, split.peak)
 
 
+def install(lab: Lab) -> Iterator[Row]:
+    """An archive on a host with nothing but Python, against uv and pip installing its wheels; then a patch release."""
+    found = installs.measure(lab)
+    if found is None:
+        yield Row(f"install.sh, {REFERENCE}", 0, "s", f"skipped: no Python {MINOR} with venv")
+        return
+    first, upgrade = found.first, found.upgrade
+    wheels = "the wheels, compiled"
+    yield Row(f"install.sh, {REFERENCE}", first.seconds, "s", f"uv pip install {wheels}", found.uv.seconds, first.peak)
+    yield Row(f"install.sh, {REFERENCE}", first.seconds, "s", "pip install, the same", found.pip.seconds, faster=True)
+    yield Row("install.sh, a patch release", upgrade.seconds, "s", "--no-reuse", found.anew.seconds, upgrade.peak)
+
+
+def delta(lab: Lab) -> Iterator[Row]:
+    """Deltas of six real steps, against zstd's of the same two archives: their size, to make them, to apply them."""
+    for step, (ours, making, applying), (theirs, made, back) in deltas.measured(lab):
+        against = "zstd -3 --patch-from"
+        sizes = ours.stat().st_size / 1e6, theirs.stat().st_size / 1e6
+        yield Row(f"delta {step}", sizes[0], "MB", against, sizes[1])
+        yield Row(f"make delta {step}", making.seconds, "s", against, made.seconds, making.peak)
+        yield Row(f"apply-delta.sh {step}", applying.seconds, "s", against, back.seconds, applying.peak)
+
+
+def growth(lab: Lab) -> Iterator[Row]:
+    """Every step at growing sizes, in processor seconds: the ratio is 1 or less where a step is linear."""
+    for what, ours, against, theirs, peak in growing.rows(growing.measure(lab.folder / "growth")):
+        yield Row(what, ours, "s", against, theirs, peak)
+
+
+# Those that are measured only if they are named: they take long.
+LONG = ("delta", "growth")
+
 CASES: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "cold": cold,
     "cold-amd64": cold_amd64,
     "cold-all": cold_all,
+    "floor": floor,
     "repack": repack,
+    "sign": sign,
     "nothing": nothing,
     "read": read,
+    "verify": verify,
     "size": size,
+    "set": bundle_set,
     "assemble": assemble,
+    "install": install,
     "upload": upload,
+    "delta": delta,
+    "growth": growth,
 }

@@ -32,6 +32,8 @@ class Lab:
         self.program = Path(sys.executable).with_name("aiws-bundle")
         if not self.program.is_file():
             raise FailedError(f"{self.program} is missing: install the project into this environment first")
+        # As pip installs it, whatever PYTHONDONTWRITEBYTECODE says here: to compile it takes 0.15 s a run.
+        answer([sys.executable, "-m", "compileall", "-q", "bundler", "benchmarks"], PROJECT)
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, cast
 
 from bundler.adapters.store import Store
 from bundler.fetch import blob_of
 from bundler.model.bundle import Entry
+from bundler.model.pin import Pin
 from bundler.payloads.payload import Made, Payload
+from bundler.progress import Task
 from bundler.session import Network, Session, fetch_one
 
 if TYPE_CHECKING:
@@ -27,8 +30,46 @@ class Writes(Protocol):
         """Write it. Raises BundleError."""
 
 
+class Arriving(Protocol):
+    """Files on their way into the store."""
+
+    def wait(self, pins: Sequence[Pin]) -> None:
+        """Wait until all of `pins` are there. Raises one BundleError that stands for all that failed."""
+
+    def there(self, sha256: str) -> None:
+        """Wait until one is there. Raises BundleError if it cannot be had."""
+
+    def then(self, pins: Sequence[Pin], work: Callable[[], object]) -> None:
+        """Have `work` done ahead of time, as soon as all of `pins` are there."""
+
+    def all_there(self, pins: Sequence[Pin]) -> bool:
+        """Whether none of `pins` is awaited any more."""
+
+
+class Arrived:
+    """Nothing is on its way."""
+
+    def wait(self, pins: Sequence[Pin]) -> None:
+        """Do not wait."""
+
+    def there(self, sha256: str) -> None:
+        """Do not wait."""
+
+    def then(self, pins: Sequence[Pin], work: Callable[[], object]) -> None:
+        """Do nothing ahead of time: it is done when it is needed."""
+
+    def all_there(self, pins: Sequence[Pin]) -> bool:
+        """All are there."""
+        return True
+
+
 class Bench:
-    """The store, a folder for what is unpacked, the network if there is one, and what was made already."""
+    """The store, a folder for what is unpacked, the network if there is one, and what was made already.
+
+    `arriving` is what comes into the store meanwhile; nobody may wait for it inside of `once`.
+    """
+
+    arriving: Arriving = Arrived()
 
     def __init__(self, session: Session, network: Network | None, store: Store, spool: Path) -> None:
         self.session, self.network, self.store, self._spool = session, network, store, spool
@@ -62,6 +103,11 @@ class Bench:
                 made.write(self, file)
             return self.store.join(blob, [path])
 
+    def makers(self, payloads: Sequence[Payload]) -> dict[str, Callable[[], Path]]:
+        """What makes each file that payloads make of their pins, by its SHA-256 (hex)."""
+        pairs = [(payload, made) for payload in payloads for made in payload.made()]
+        return {made.pin.sha256: partial(self.make, payload, made) for payload, made in pairs}
+
     def archive(self, name: str, job: Writes) -> tuple[Path, Written]:
         """Where an archive lies that goes into others, called `name`; it is written once. Raises BundleError."""
 
@@ -72,6 +118,12 @@ class Bench:
 
         return self.once(name, write)
 
+    def packing(self, name: str, size: int, pins: Sequence[Pin]) -> Task:
+        """Counts what is packed of `size` bytes; shown once all `pins` are there, until then it tells what comes."""
+        return _Packing(
+            partial(self.session.progress.stage, name, "packing", size), partial(self.arriving.all_there, pins)
+        )
+
     def entries(self, payload: Payload) -> tuple[Entry, ...]:
         """What a payload puts into archives; what they share is unpacked once."""
 
@@ -80,3 +132,20 @@ class Bench:
                 return tuple(payload.entries(self.at, spool))
 
         return self.once(payload, unpacked)
+
+
+class _Packing:
+    """Work that is shown from when nothing is awaited any more."""
+
+    def __init__(self, show: Callable[[], Task], due: Callable[[], bool]) -> None:
+        self._show, self._due = show, due
+        self._done, self._task = 0, None if not due() else show()
+
+    def advance(self, amount: int) -> None:
+        """Count, and tell all that is done once it is shown."""
+        self._done += amount
+        if self._task:
+            self._task.advance(amount)
+        elif self._due():
+            self._task = self._show()
+            self._task.advance(self._done)

@@ -10,7 +10,7 @@ from bundler.terminal import one_line
 
 
 class BundleError(Exception):
-    """Base of all expected errors. `exit_code` is what the command line ends with (see README, exit codes)."""
+    """Base of all expected errors. `exit_code` is what the command line ends with (see docs/exit-codes.md)."""
 
     exit_code = 1
 
@@ -40,6 +40,10 @@ class IntegrityError(BundleError):
     """A digest, size or content disagrees with what was pinned or listed."""
 
     exit_code = 3
+
+
+class TooMuchError(IntegrityError):
+    """An answer is more than is read of one: less may be asked for at once."""
 
 
 class UnreachableError(BundleError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -61,6 +63,36 @@ class Fetching:
     def start(cls, pins: Sequence[Pin], fetch: Fetch, pool: ThreadPoolExecutor) -> Fetching:
         """Begin to fetch, in order."""
         return cls({one.sha256: pool.submit(fetch, one) for one in pins})
+
+    def there(self, sha256: str) -> None:
+        """Wait until one is there, if it is fetched. Raises what went wrong with it."""
+        if future := self.futures.get(sha256):
+            future.result()
+
+    def then(self, pins: Sequence[Pin], work: Callable[[], object]) -> None:
+        """Call `work` as soon as all of `pins` are there, in the thread that brings the last; not if one cannot be had.
+
+        It is work done ahead of time: what goes wrong with it is for those to tell who need it, and do it again.
+        """
+        awaited = [self.futures[sha256] for sha256 in {one.sha256 for one in pins} & self.futures.keys()]
+        lock, left = threading.Lock(), len(awaited)
+
+        def arrived(future: Future[Path]) -> None:
+            nonlocal left
+            if future.cancelled() or future.exception():
+                return
+            with lock:
+                left -= 1
+            if not left:
+                with suppress(BundleError, OSError):
+                    work()
+
+        for future in awaited:
+            future.add_done_callback(arrived)
+
+    def all_there(self, pins: Sequence[Pin]) -> bool:
+        """Whether none of `pins` is awaited any more."""
+        return all(self.futures[one.sha256].done() for one in pins)
 
     def wait(self, pins: Sequence[Pin]) -> None:
         """Wait until all of `pins` are there. Raises one error that stands for all that failed."""

@@ -1,4 +1,7 @@
-"""Fetch for all archives at once, and make each as soon as its files are there: never one after the other."""
+"""Fetch for all archives at once, and write each while its files come: never one after the other.
+
+What is written is hidden until the archive's proof holds: only then is it renamed into its place.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +10,51 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from bundler.adapters.archive import Written
 from bundler.adapters.cache_folder import TEMPORARY
 from bundler.adapters.dist import Dist
+from bundler.adapters.durable import syncing
 from bundler.adapters.own_folder import in_use
+from bundler.adapters.regular import chunks
 from bundler.adapters.store import Store
 from bundler.bench import Bench
 from bundler.errors import BundleError, IntegrityError, from_os
 from bundler.fetch import Fetch, Fetching, addresses_of, blob_of, distinct, from_store
-from bundler.kinds.kind import Job, Order
+from bundler.kinds.kind import Job
+from bundler.model.inventory import Inventory
 from bundler.model.pin import Pin
-from bundler.progress import Silent, Uncounted
+from bundler.model.sidecar import NOTHING_TOLD, SidecarFacts, UnreadError
+from bundler.progress import Silent, Task, Uncounted
 from bundler.session import Network, Session
+from bundler.sidecars import beside, load
+
+
+class Goal(Protocol):
+    """What is made: its file's name, and SHA-256 (hex) of all that decides its bytes."""
+
+    @property
+    def asset(self) -> str:
+        """The archive's file name."""
+
+    @property
+    def inputs(self) -> str:
+        """The digest of all that decides its bytes."""
+
 
 _PACKERS = 2
+# Files of so many bytes take longer than it takes to ask for them.
+_LARGE = 4_000_000
 _DAMAGED_HINT = "the damaged copy was removed from the store; run again to fetch it anew"
 
 
 def make_all(
-    session: Session, network: Network | None, dist: Dist, jobs: Sequence[tuple[Order, Job]]
+    session: Session, network: Network | None, dist: Dist, jobs: Sequence[tuple[Goal, Job]]
 ) -> dict[str, Written | BundleError]:
-    """Fetch for all jobs in their order, and make each archive as soon as its files are there; what became of each.
+    """Fetch for all jobs in their order, and write each archive while its files come; what became of each.
 
     Without a network, everything must be in the store.
     """
@@ -39,14 +63,24 @@ def make_all(
         spool = Path(stack.enter_context(_folder(session.cache_dir)))
         bench = Bench(session, network, store, spool)
         made = {sha256: make for _, job in jobs for sha256, make in job.makes(bench).items()}
-        files = distinct(pin for _, job in jobs for pin in job.pins())
+        files = distinct(pin for _, job in jobs for pin in _large_first(job.pins()))
         fetched = [pin for pin in files if pin.sha256 not in made]
-        fetch = stack.enter_context(_downloads(session, network, store, fetched)) if network else from_store(store)
+        stack.enter_context(session.progress.follow([order.asset for order, _ in jobs]))
+        fetch = (
+            stack.enter_context(_downloads(session, network, store, fetched, jobs)) if network else from_store(store)
+        )
         fetchers = stack.enter_context(_pool(session, session.jobs, wait=False))
         packers = stack.enter_context(_pool(session, _PACKERS, wait=True))
-        line = _Line(bench, dist, Fetching.start(files, _either(made, fetch), fetchers))
+        bench.arriving = Fetching.start(files, _either(made, fetch), fetchers)
+        line = _Line(bench, dist)
+        packers.submit(load)
         making = {order.asset: packers.submit(line.make, order, job) for order, job in jobs}
         return {asset: future.result() for asset, future in making.items()}
+
+
+def _large_first(pins: Sequence[Pin]) -> Sequence[Pin]:
+    """The order to fetch in: what takes long begins at once, all else comes as archives are written, by their names."""
+    return sorted(pins, key=lambda pin: -(pin.size or 0) if (pin.size or 0) >= _LARGE else 0)
 
 
 def _either(made: Mapping[str, Callable[[], Path]], fetch: Fetch) -> Fetch:
@@ -60,36 +94,85 @@ class _Line:
 
     bench: Bench
     dist: Dist
-    fetching: Fetching
     placing: threading.Lock = field(default_factory=threading.Lock)
 
-    def make(self, order: Order, job: Job) -> Written | BundleError:
+    def make(self, order: Goal, job: Job) -> Written | BundleError:
         """Make one archive, or return what went wrong."""
+        made, stage = self._made(order, job), self.bench.session.progress.stage
+        if isinstance(made, BundleError):
+            stage(order.asset, "failed", told=made.message)
+        else:
+            stage(order.asset, "done", made.size, job.told(made))
+        return made
+
+    def _made(self, order: Goal, job: Job) -> Written | BundleError:
         try:
-            self.fetching.wait(job.pins())
             with self.dist.replacing(order.asset) as file:
-                written = job.write(self.bench, file)
+                written = self._written(job, file)
+                with syncing(file):
+                    facts = told_of(order.asset, written, self.dist.written_at(order.asset), job.inventory(self.bench))
+                    made = beside(order.asset, facts)
             with self.placing:
-                self.dist.place(order.asset, written, order.inputs)
+                self.dist.place(order.asset, written, order.inputs, made)
         except OSError as error:
             return from_os(error)
         except BundleError as error:
             damaged = isinstance(error, IntegrityError) and self.bench.store.discard_damaged(map(blob_of, job.kept()))
             return IntegrityError(error.message, _DAMAGED_HINT) if damaged else error
-        self.bench.session.progress.say(job.told(written))
         return written
+
+    def _written(self, job: Job, file: BinaryIO) -> Written:
+        """Write and prove one archive. If files could not be had, the error tells of all of them."""
+        try:
+            return job.write(self.bench, file)
+        except BundleError:
+            self.bench.arriving.wait(job.pins())
+            raise
+
+
+def told_of(asset: str, written: Written, path: Path, inventory: Inventory | None) -> SidecarFacts:
+    """What the sidecars of one archive are told: the file itself, and what it holds."""
+
+    def read(name: str) -> Iterator[bytes]:
+        if name != asset:
+            raise UnreadError(name)
+        return chunks(path)
+
+    held = {asset: inventory} if inventory else {}
+    return replace(NOTHING_TOLD, files={asset: (written.size, written.sha256)}, read=read, inventories=held)
+
+
+@dataclass(frozen=True)
+class _Together:
+    """What counts for several."""
+
+    tasks: Sequence[Task]
+
+    def advance(self, amount: int) -> None:
+        """Count for all of them."""
+        for task in self.tasks:
+            task.advance(amount)
 
 
 @contextmanager
-def _downloads(session: Session, network: Network, store: Store, files: Sequence[Pin]) -> Iterator[Fetch]:
-    """A fetch over the network; what the store lacks is shown as one task."""
+def _downloads(
+    session: Session, network: Network, store: Store, files: Sequence[Pin], jobs: Sequence[tuple[Goal, Job]]
+) -> Iterator[Fetch]:
+    """A fetch over the network; what the store lacks is shown as one task, and for each job that waits for it."""
     missing = {one.sha256: one.size or 0 for one in files if not store.has(blob_of(one))}
     progress = session.progress if missing else Silent()
+    waiting: dict[str, list[Task]] = {sha256: [] for sha256 in missing}
+    for order, job in jobs:
+        lacking = {pin.sha256 for pin in job.pins()} & missing.keys()
+        if lacking:
+            own = progress.stage(order.asset, "fetching", sum(missing[sha256] for sha256 in lacking))
+            for sha256 in lacking:
+                waiting[sha256].append(own)
     with progress.task(f"fetching {len(missing)} of {len(files)} files", sum(missing.values())) as task:
 
         def fetch(pin: Pin) -> Path:
             addresses = addresses_of(pin, lambda: network.index, lambda: network.registry, network.archive)
-            counted = task if pin.sha256 in missing else Uncounted()
+            counted = _Together((task, *waiting[pin.sha256])) if pin.sha256 in missing else Uncounted()
             return store.fetch(blob_of(pin), addresses, network.http, counted)
 
         yield fetch

@@ -1,20 +1,17 @@
-"""How long work tells a person how far it is: nothing, plain lines (CI) or live bars (a terminal)."""
+"""How long work tells a person how far it is: nothing, plain lines (CI), or what `live` draws on a terminal."""
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import Literal, Protocol, TypeAlias
 
-from bundler.terminal import encodable, obeys, one_line, warn
+from bundler.terminal import warn, warn_group
 
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+# How one of several things stands that a run makes or judges.
+State: TypeAlias = Literal["waiting", "fetching", "proving", "packing", "verifying", "done", "failed"]
 
 
 class Task(Protocol):
@@ -32,6 +29,12 @@ class Progress(Protocol):
 
     def task(self, label: str, total: int, *, brief: bool = False) -> AbstractContextManager[Task]:
         """Show work of `total` bytes while the context is open. Of a `brief` one's end, `say` tells what it made."""
+
+    def follow(self, subjects: Sequence[str]) -> AbstractContextManager[None]:
+        """Show how each of several archives, by their names, stands while the context is open."""
+
+    def stage(self, subject: str, state: State, total: int = 0, told: str = "") -> Task:
+        """Tell that one came to a state, which takes `total` bytes of work; `told` is what became of it at its end."""
 
 
 class Uncounted:
@@ -51,6 +54,15 @@ class Silent:
     def task(self, label: str, total: int, *, brief: bool = False) -> Iterator[Task]:
         """Show nothing."""
         yield Uncounted()
+
+    @contextmanager
+    def follow(self, subjects: Sequence[str]) -> Iterator[None]:
+        """Show nothing."""
+        yield
+
+    def stage(self, subject: str, state: State, total: int = 0, told: str = "") -> Task:
+        """Show nothing."""
+        return Uncounted()
 
 
 class Lines:
@@ -76,6 +88,19 @@ class Lines:
         )
         self.say(f"{label}: {done} in {time.monotonic() - task.started:.1f} s")
 
+    @contextmanager
+    def follow(self, subjects: Sequence[str]) -> Iterator[None]:
+        """Print nothing of the beginning."""
+        yield
+
+    def stage(self, subject: str, state: State, total: int = 0, told: str = "") -> Task:
+        """Print what became of it, and how far its packing is meanwhile; that something failed is told by who asked."""
+        if state == "done" and told:
+            self.say(told)
+        return (
+            _LineTask(self, f"packing {subject.removesuffix('.tar.gz')}", total) if state == "packing" else Uncounted()
+        )
+
 
 class _LineTask:
     def __init__(self, lines: Lines, label: str, total: int) -> None:
@@ -93,67 +118,39 @@ class _LineTask:
             self._lines.say(f"{self._label}: {self.done * 100 // max(self._total, 1)} % of {megabytes(self._total)}")
 
 
-class Terminal:
-    """Live bars on a terminal, drawn by rich."""
+class Groups(Lines):
+    """The same in a GitHub runner's log: what is told of each thing that is followed is a group, once it has ended.
+
+    Things are made at the same time, and a log has one group after the other: so their lines are gathered.
+    """
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-        from rich.table import Column
-
-        # What is done stands in full; labels, which are cut if they are too long, and bars share the rest of the line.
-        label, bar = Column(no_wrap=True, overflow="ellipsis", ratio=5), Column(ratio=1)
-        self._bars: RichProgress = Progress(
-            TextColumn("{task.description}", markup=False, table_column=label),
-            BarColumn(None, table_column=bar),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            expand=True,
-        )
-        self._open = 0
-        self._lock = threading.Lock()
-
-    def say(self, text: str) -> None:
-        """Print one line above the bars."""
-        shown = encodable(one_line(text), sys.stderr)
-        with self._lock:  # not while bars end: the line would be put beside the last of them
-            self._bars.console.print(shown, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        super().__init__()
+        self._states: dict[str, list[tuple[State, float]]] = {}
 
     @contextmanager
-    def task(self, label: str, total: int, *, brief: bool = False) -> Iterator[Task]:
-        """Draw one bar while the work lasts."""
-        with self._lock:
-            self._open += 1
-            if self._open == 1:
-                self._bars.start()
-        bar = self._bars.add_task(encodable(one_line(label), sys.stderr), total=total)
+    def follow(self, subjects: Sequence[str]) -> Iterator[None]:
+        """Gather what is told of each; of what has not ended when the context is left, nothing is told."""
+        self._states |= {subject: [] for subject in subjects}
         try:
-            yield _BarTask(self._bars, bar)
+            yield
         finally:
-            self._bars.remove_task(bar)
-            with self._lock:
-                self._open -= 1
-                if self._open == 0:
-                    self._bars.stop()
+            for subject in subjects:
+                self._states.pop(subject, None)
 
-
-class _BarTask:
-    def __init__(self, bars: RichProgress, bar: TaskID) -> None:
-        self._bars, self._bar = bars, bar
-
-    def advance(self, amount: int) -> None:
-        self._bars.advance(self._bar, amount)
-
-
-def choose(*, quiet: bool, json: bool, bars: bool) -> Progress:
-    """Pick what fits: nothing with `quiet` or `json`, bars on a terminal that wants them, else lines."""
-    if quiet or json:
-        return Silent()
-    if bars and obeys(sys.stderr) and not os.environ.get("CI"):
-        return Terminal()
-    return Lines()
+    def stage(self, subject: str, state: State, total: int = 0, told: str = "") -> Task:
+        """Keep when it came to a state; at its end print the group."""
+        if (states := self._states.get(subject)) is None:
+            return super().stage(subject, state, total, told)
+        now = time.monotonic()
+        if state not in ("done", "failed"):
+            states.append((state, now))
+            return Uncounted()
+        ends = [since for _, since in states[1:]] + [now]
+        times = [f"{name}: {end - since:.1f} s" for (name, since), end in zip(states, ends, strict=True)]
+        with self._lock:
+            warn_group(f"{subject.removesuffix('.tar.gz')}: {state}", (*times, *([told] if told else [])))
+        return Uncounted()
 
 
 def megabytes(size: int) -> str:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from bundler.adapters.github import GitHub
     from bundler.adapters.http import Http
     from bundler.adapters.index import Index
+    from bundler.adapters.signing_key import KeyOptions
     from bundler.adapters.store import Store
     from bundler.adapters.workspace import Workspace
     from bundler.model.pin import Pin
+    from bundler.model.signing import Signer
 
 T = TypeVar("T")
 
@@ -31,7 +33,7 @@ class Session:
 
     manifests: Path | None
     cache_dir: Path
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)  # tokens, keys, passwords
     progress: Progress
     mirrors: tuple[str, ...] = ()
     jobs: int = 16
@@ -57,6 +59,15 @@ class Session:
         if not re.fullmatch("[0-9]{1,10}", value) or int(value) > 0xFFFFFFFF:
             raise UsageError(f"SOURCE_DATE_EPOCH {value[:100]!r} is not a number of seconds since 1970")
         return int(value)
+
+    def signer(self, options: KeyOptions | None = None) -> Signer | None:
+        """Whose key signs: the one that the options name, or else the environment (AIWS_SIGNING_KEY…); None if neither.
+
+        Raises what `find_signer` raises. A descriptor is read once: ask once.
+        """
+        from bundler.adapters.signing_key import NOTHING_SAID, find_signer
+
+        return find_signer(self.env, options or NOTHING_SAID)
 
     def all_mirrors(self) -> tuple[str, ...]:
         """Mirrors from the command line, which win, and from AIWS_MIRRORS."""

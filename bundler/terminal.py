@@ -2,7 +2,8 @@
 
 Names, messages and program output come from servers, archives and command lines. Nothing that is written here is obeyed
 by a terminal (escape sequences, ECMA-48), reorders or hides text (Unicode's bidirectional and invisible characters), or
-is a workflow command to a CI runner (`::name::`, `##[name]`). One line stays one line, so no text can fake another.
+is a workflow command to a CI runner (`::name::`, `##[name]`) but for our own groups and annotations. One line stays
+one line, so no text can fake another.
 
 Colours, and messages wrapped to the screen, are for terminals; pipes and files get whole lines of plain text.
 """
@@ -88,6 +89,11 @@ def obeys(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
+def draws() -> bool:
+    """Say whether standard error is a terminal on which progress may be drawn; CI's only look like one."""
+    return obeys(sys.stderr) and not os.environ.get("CI")
+
+
 def columns() -> int | None:
     """How wide the terminal is that standard output is; None if it is none, or does not tell."""
     return _columns(sys.stdout)
@@ -132,6 +138,33 @@ def warn_block(text: str, lead: Styled | None = None) -> None:
     _write_block(sys.stderr, text, "  ", lead)
 
 
+def on_github() -> bool:
+    """Say whether a GitHub runner reads what is written (docs.github.com, "Variables reference")."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def warn_group(title: str, lines: Sequence[str]) -> None:
+    """Write lines to standard error as a group of a GitHub runner's log."""
+    _write(sys.stderr, "\n".join((f"::group::{_data(title)}", *map(one_line, lines), "::endgroup::")))
+
+
+def annotate(text: str) -> None:
+    """Write an error to standard error as a GitHub runner shows it beside a run, with all its lines."""
+    _write(sys.stderr, f"::error title=aiws-bundle::{_data(text)}")
+
+
+def _data(text: str) -> str:
+    """Text as the data of a workflow command, in which it can be no other (actions/toolkit, command.ts: escapeData)."""
+    shown = "\n".join(map(one_line, text.split("\n")))
+    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def show_cursor() -> None:
+    """Show a terminal's cursor again (DECTCEM), whatever hid it."""
+    if obeys(sys.stderr):
+        _write(sys.stderr, "\x1b[?25h", end="")
+
+
 def _write_block(stream: TextIO, text: str, by: str, lead: Styled | None) -> None:
     """Write lines, those that are too long for a terminal as several, each further to the right than its first."""
     lines = indented(f"{lead.text if lead else ''}{text}", by).split("\n")
@@ -169,8 +202,8 @@ def _columns(stream: TextIO) -> int | None:
     return None
 
 
-def _write(stream: TextIO, text: str) -> None:
-    stream.write(f"{encodable(text, stream)}\n")
+def _write(stream: TextIO, text: str, end: str = "\n") -> None:
+    stream.write(f"{encodable(text, stream)}{end}")
     if stream is sys.stderr:
         stream.flush()
 

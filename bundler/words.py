@@ -19,6 +19,8 @@ REPOSITORY_PATTERN = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
 TAG_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_./+-]*"
 # How an archive's file name ends.
 ARCHIVE = ".tar.gz"
+# The file that lists the digests of all others; what signs it is called so too, with more behind.
+SUMS = "SHA256SUMS"
 # What GitHub takes for a file's name (255 bytes) holds for every name of ours.
 LONGEST_NAME = 255
 # A requirement such as name[extra]==1.89.0, fit to stand in a shell's assignment.

@@ -22,8 +22,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where slow tests are left out, properties try a third of their examples; `@example`s are tried always."""
-    if "not slow" in config.option.markexpr:
+    """Where slow tests are left out, properties try a third of their examples; `@example`s are tried always.
+
+    Else files come in their order, not those with the most tests first: the longest, of acceptance, have the fewest,
+    and at the end one worker would wait for another's.
+    """
+    config.option.loadscopereorder = "not slow" in config.option.markexpr
+    if config.option.loadscopereorder:
         settings.register_profile("fast", settings(), max_examples=33)
         settings.load_profile("fast")
 
@@ -47,6 +52,14 @@ def pytest_collection() -> Generator[None, object, object]:
 def no_power_cut() -> Iterator[None]:
     """What tests write need not outlive a power cut: `fsync` only sees that its file is open."""
     with mock.patch("os.fsync", os.fstat):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_runner() -> Iterator[None]:
+    """No runner reads what tests write, though one may run them: no groups, no annotations unless a test asks."""
+    with mock.patch.dict(os.environ):
+        os.environ.pop("GITHUB_ACTIONS", None)
         yield
 
 

@@ -1,19 +1,23 @@
-"""Small unpacked archives that the real install.sh installs in a moment: their pip only puts one program in place."""
+"""Small unpacked archives that the real install.sh installs in a moment: what installs their packages is a stand-in."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import platform
 import shutil
 import stat
 import subprocess
 import sys
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.kinds import file_list
+from bundler.kinds.wheelhouse.members import texts
+from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, PythonFacts
 from bundler.kinds.wheelhouse.members.installer import render
+from bundler.kinds.wheelhouse.request import Request
+from bundler.kinds.wheelhouse.service_plan import ServicePlan
 from bundler.model.bundle import FILE_LIST, INSTALLER, REQUIREMENTS, RUNTIME_ENV, WHEELS
 from bundler.model.interpreter import Interpreter
 from bundler.payloads.prisma.choice import Database, Engines
@@ -22,40 +26,58 @@ from tests.model.samples import REQUEST
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 ARCH: Arch = "amd64" if platform.machine() == "x86_64" else "arm64"
-# It imports nothing that Python has not imported when it starts: it is run some hundred times.
-PIP = """\
+# These stand for install.py and install_share.py. They import nothing that Python has not imported when it starts:
+# they are run some hundred times.
+PROGRAM = """\
 import os, sys
-if "install" in sys.argv and "--requirement" not in sys.argv:
-    site = f"{sys.prefix}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-    os.mkdir(f"{site}/pip")
-    for name in ("__init__.py", "__main__.py"):
-        with open(f"{site}/pip/{name}", "wb") as file:
-            file.write(__loader__.get_data(f"{sys.argv[-1]}/pip/{name}"))
-elif "install" in sys.argv:
-    wheels = sys.argv[sys.argv.index("--find-links") + 1]
-    for name in sorted(os.listdir(wheels)):
-        if name.startswith(("litellm-", "prisma-", "node-")):
-            program = f"{sys.prefix}/bin/{name.partition('-')[0]}"
-            with open(f"{wheels}/{name}", "rb") as wheel, open(program, "wb") as file:
-                file.write(wheel.read())
-            os.chmod(program, 0o755)
+wheels = f"{sys.argv[1]}/packages/pip"
+site = f"{sys.prefix}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+os.mkdir(f"{site}/pip")
+for name in ("__init__.py", "__main__.py"):
+    open(f"{site}/pip/{name}", "wb").close()
+for name in sorted(os.listdir(wheels)):
+    if name.endswith(".RECORD"):
+        os.mkdir(f"{site}/litellm-1.0.dist-info")
+        with open(f"{wheels}/{name}", "rb") as record, open(f"{site}/litellm-1.0.dist-info/RECORD", "wb") as file:
+            file.write(record.read())
+    elif name.startswith(("litellm-", "prisma-", "node-")):
+        program = f"{sys.prefix}/bin/{name.partition('-')[0]}"
+        with open(f"{wheels}/{name}", "rb") as wheel, open(program, "wb") as file:
+            file.write(wheel.read())
+        os.chmod(program, 0o755)
+with open(f"{sys.argv[2]}/late", "w") as late:
+    late.write(sys.argv[3])
+"""
+LATE = """\
+import sys
+with open(sys.argv[1]) as late, open(sys.argv[3], "a") as compiled:
+    compiled.write(late.read())
 """
 
 
-def archive(folder: Path, version: str, program: str = "", *, database: bool = False) -> Path:
+def archive(
+    folder: Path,
+    version: str,
+    program: str = "",
+    *,
+    database: bool = False,
+    service: ServicePlan | None = None,
+    minor: str = MINOR,
+) -> Path:
     """Make an unpacked archive whose litellm says `version`, with database support that is generated in a moment."""
     wheels = folder / WHEELS
     wheels.mkdir(parents=True)
     (folder / "packages" / "python").mkdir()
     (folder / "metadata").mkdir()
-    with zipfile.ZipFile(wheels / "pip-26.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("pip/__init__.py", "")
-        wheel.writestr("pip/__main__.py", PIP)
+    (wheels / "pip-26.0-py3-none-any.whl").write_text("pip")
     program = program or f"echo litellm {version} $LITELLM_MODE"
     (wheels / "litellm-1.0-py3-none-any.whl").write_text(f"#!/bin/sh\n{program}\n")
+    content = (wheels / "litellm-1.0-py3-none-any.whl").read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+    (wheels / "litellm-1.0.RECORD").write_text(f"../../../bin/litellm,sha256={digest},{len(content)}\n")
     (folder / REQUIREMENTS).write_text(f"litellm=={version} --hash=sha256:{'0' * 64}\n")
     (folder / RUNTIME_ENV).write_text(f"LITELLM_PACKAGE_SPEC=litellm=={version}\nexport LITELLM_MODE=quick\n")
-    request = replace(REQUEST, python=Interpreter(f"{MINOR}.0", f"linux-{ARCH}", 36))
+    request = replace(REQUEST, python=Interpreter(f"{minor}.0", f"linux-{ARCH}", 36), service=service)
     if database:
         (wheels / "prisma-1.0+aiws.1-py3-none-any.whl").write_text("#!/bin/sh\n")
         (wheels / "node-1.0-py3-none-any.whl").write_text("#!/bin/sh\n")
@@ -64,9 +86,29 @@ def archive(folder: Path, version: str, program: str = "", *, database: bool = F
         request = replace(request, sections=(("database", choice),))
     target = replace(request.target, arch=ARCH)
     (folder / INSTALLER).write_bytes(render(replace(request, target=target)))
+    for path, content in texts.render(_facts(request)).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    (folder / "metadata" / "install.py").write_text(PROGRAM)
+    (folder / "metadata" / "install_share.py").write_text(LATE)
     (folder / "manifest.json").write_text("{}")
     relist(folder)
     return folder
+
+
+def _facts(request: Request) -> ArchiveManifest:
+    return ArchiveManifest(
+        component=request.component,
+        commit="0" * 40,
+        distro=request.target.distro,
+        version=request.target.version,
+        arch=ARCH,
+        inputs="0" * 64,
+        requirement=request.requirement,
+        requirements=request.requirements,
+        python=PythonFacts(request.python.version, "system", "2.36"),
+        service=request.service,
+    )
 
 
 def relist(folder: Path) -> None:

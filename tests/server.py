@@ -72,7 +72,7 @@ class Server:
     def __init__(self, address: str) -> None:
         self.address = address
         self.requests: list[Asked] = []
-        self.sent = 0
+        self.sent, self.counting = 0, threading.Lock()
         self.closing = threading.Event()
         self._replies: dict[str, list[Reply]] = {}
         self._lock = threading.Lock()
@@ -202,7 +202,8 @@ def _answer(handler: BaseHTTPRequestHandler, server: Server, asked: Asked, reply
     for begin in range(0, last, reply.piece):
         piece = body[begin : min(begin + reply.piece, last)]
         handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if reply.chunked else piece)
-        server.sent += len(piece)
+        with server.counting:
+            server.sent += len(piece)
         if reply.pause and server.closing.wait(reply.pause):
             break
     if reply.chunked and reply.drop_after is None:

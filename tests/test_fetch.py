@@ -190,6 +190,39 @@ def test_one_archive_waits_for_its_own_files_only() -> None:
         never.set()
 
 
+def test_work_ahead_is_done_once_the_last_is_there() -> None:
+    gates = [threading.Event() for _ in WHEELS]
+    items, done = [wanted(wheel) for wheel in WHEELS], list[str]()
+
+    def fetch(one: Pin) -> Path:
+        assert gates[items.index(one)].wait(10)
+        return Path("there")
+
+    def refuse() -> None:
+        done.append("refused")
+        raise IntegrityError("it is told by whoever needs it")
+
+    with ThreadPoolExecutor(4) as pool:
+        fetching = Fetching.start(items, fetch, pool)
+        fetching.then(items[:1], lambda: done.append("first"))
+        fetching.then([*items, items[0]], lambda: done.append("all"))
+        fetching.then(items, refuse)
+        for one, gate in zip(items, gates, strict=True):
+            assert "all" not in done
+            gate.set()
+            fetching.wait([one])
+    assert done == ["first", "all", "refused"]
+
+
+def test_no_work_is_done_ahead_where_a_file_could_not_be_had() -> None:
+    items, done = [wanted(wheel) for wheel in WHEELS], list[str]()
+    with ThreadPoolExecutor(4) as pool:
+        fetching = Fetching.start(items, failing(None, UnreachableError("answered 404"), None, None), pool)
+        fetching.then(items, lambda: done.append("all"))
+        fetching.then(items[2:], lambda: done.append("both"))
+    assert done == ["both"]
+
+
 def test_one_failure_is_told_as_it_is() -> None:
     error = UnreachableError("answered 404", "do this")
     with pytest.raises(UnreachableError) as caught:

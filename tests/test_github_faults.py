@@ -27,6 +27,7 @@ def writer(hub: GitHub) -> Iterator[Asker]:
         yield asker
 
 
+@pytest.mark.slow
 def test_faults_of_uploads(hub: GitHub, writer: Asker) -> None:
     made = writer.create("v1")
     release = hub.release

@@ -20,7 +20,7 @@ pytest.importorskip("nox")
 
 ROOT = Path(__file__).parent.parent
 CHECKS = ["lint", "types", "fast"]
-PROGRAMS = ("aiws-bundle", "mypy", "pytest", "python", "ruff", "shellcheck", "zizmor")
+PROGRAMS = ("aiws-bundle", "mypy", "pytest", "python", "ruff", "shellcheck", "sphinx-build", "zizmor")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def indented(name: str, program: str) -> str:
 def test_the_sessions_are_these_and_each_says_what_it_does(checkout: Path) -> None:
     shown = run(checkout, "--list").stdout
     sessions = re.findall(r"^([*-]) (\w+) -> \w", shown, re.MULTILINE)
-    assert {name for _, name in sessions} == {"lint", "types", "fast", "test", "bench"}
+    assert {name for _, name in sessions} == {"lint", "types", "fast", "test", "docs", "bench"}
     assert [name for mark, name in sessions if mark == "*"] == CHECKS
 
 
@@ -94,9 +94,16 @@ def test_words_after_two_dashes_go_to_pytest(checkout: Path) -> None:
     assert calls(checkout, "-s", "fast", "--", "tests/cli")[-1].endswith("-m not slow tests/cli")
 
 
-def test_benchmarks_are_those_that_readme_names(checkout: Path) -> None:
+def test_documents_are_made_strictly_and_their_links_looked_at(checkout: Path) -> None:
+    made, looked = calls(checkout, "-s", "docs")
+    assert made.startswith("sphinx-build -q -W ") and made.endswith(" . site")
+    assert looked == "python docs/links.py site"
+    assert (ROOT / looked.split()[1]).is_file()
+
+
+def test_benchmarks_are_those_that_the_documents_name(checkout: Path) -> None:
     assert calls(checkout, "-s", "bench", "--", "build") == ["python -m benchmarks build"]
-    assert "`python -m benchmarks`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "`python -m benchmarks`" in (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
 
 
 def test_a_program_that_fails_fails_its_session(checkout: Path) -> None:
@@ -118,9 +125,10 @@ def test_ci_runs_the_sessions_and_repeats_none_of_their_commands() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert ".venv/bin/nox -s lint types" in steps
     assert ".venv/bin/nox -s fast" in steps
-    assert ".venv/bin/nox -s lint types" in script.splitlines()
+    assert ".venv/bin/nox -s docs" in steps
+    assert ".venv/bin/nox -s lint types docs" in script.splitlines()
     for text in [*steps, script]:
-        assert not re.search(r"^ *\S*\b(ruff|mypy|zizmor|shellcheck) ", text, re.MULTILINE), text
+        assert not re.search(r"^ *\S*\b(ruff|mypy|zizmor|shellcheck|sphinx-build) ", text, re.MULTILINE), text
 
 
 def test_the_hooks_run_programs_of_the_project_s_own_environment_and_fetch_nothing() -> None:

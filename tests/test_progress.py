@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,7 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bundler.progress import Lines, Progress, Silent, Terminal, choose, megabytes
+from bundler.cli.output import choose
+from bundler.live import Terminal
+from bundler.progress import Groups, Lines, Progress, Silent, megabytes
 from tests.screens import screen
 
 
@@ -191,6 +194,68 @@ def test_a_terminal_that_only_prints_gets_lines(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("CI", "")
     monkeypatch.setenv("TERM", "dumb")
     assert type(choose(quiet=False, json=False, bars=True)) is Lines
+
+
+NAMES = ["litellm-runtime-debian-12-amd64.tar.gz", "litellm-runtime-debian-12-arm64.tar.gz"]
+
+
+def made(progress: Progress) -> None:
+    """Two archives, one of which fails."""
+    with progress.follow(NAMES):
+        progress.stage(NAMES[0], "fetching", 1_000_000).advance(1_000_000)
+        for name in NAMES:
+            progress.stage(name, "proving")
+        progress.stage(NAMES[0], "packing", 2_000_000).advance(2_000_000)
+        progress.stage(NAMES[1], "failed", told="::error::no wheel\n##[error]fits")
+        progress.stage(NAMES[0], "done", 1, told="built ::it")
+
+
+def test_plain_lines_tell_what_is_done(capfd: pytest.CaptureFixture[str]) -> None:
+    made(Lines())
+    assert capfd.readouterr() == ("", "built ::it\n")
+
+
+def test_on_github_each_archive_is_a_group(capfd: pytest.CaptureFixture[str]) -> None:
+    made(Groups())
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.sub(r"\d+\.\d s", "0.0 s", err).splitlines() == [
+        "::group::litellm-runtime-debian-12-arm64: failed", "proving: 0.0 s", ": :error::no wheel\ufffd## [error]fits",
+        "::endgroup::",
+        "::group::litellm-runtime-debian-12-amd64: done", "fetching: 0.0 s", "proving: 0.0 s", "packing: 0.0 s",
+        "built ::it", "::endgroup::",
+    ]  # fmt: skip
+
+
+def test_what_is_not_followed_is_told_as_ever(capfd: pytest.CaptureFixture[str]) -> None:
+    Groups().stage("part.tar.gz", "done", told="built part.tar.gz")
+    assert capfd.readouterr().err == "built part.tar.gz\n"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_live_view_fits_and_goes(columns: int) -> None:
+    with screen(columns, {"COLUMNS": str(columns), "LINES": "24"}) as shown:
+        terminal = Terminal()
+        with terminal.follow(NAMES), terminal.task("fetching 203 of 203 files", 9_000_000):
+            terminal.stage(NAMES[0], "packing", 9_000_000).advance(3_000_000)
+            part = terminal.stage("part.tar.gz", "packing", 9_000_000)
+            part.advance(1)
+            terminal._bars.refresh()
+        assert terminal.stage(NAMES[0], "packing", 9_000_000), "late, by a thread that still runs: nothing is drawn"
+    assert shown.widest <= columns
+    assert "litellm-runtime: 0 of 2 done" in shown.text and "packing part" in shown.text
+    assert shown.text.endswith("\x1b[?25h") or shown.text.rindex("\x1b[?25h") > shown.text.rindex("\x1b[?25l")
+
+
+def test_an_interrupted_view_stays_and_shows_the_cursor() -> None:
+    with screen(80, {"COLUMNS": "80", "LINES": "24"}) as shown:
+        terminal = Terminal()
+        with suppress(KeyboardInterrupt), terminal.follow(NAMES):
+            terminal.stage(NAMES[0], "done", 1, "built")
+            raise KeyboardInterrupt
+    last = shown.text.split("\x1b[?25h")[-2]
+    assert "1 of 2 done" in last
+    assert shown.text.rindex("\x1b[?25h") > shown.text.rindex("\x1b[?25l")
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0.0 MB"), (152_700_000, "152.7 MB"), (49_999, "0.0 MB")])

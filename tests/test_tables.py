@@ -23,7 +23,19 @@ from tests.modules import MODULES, ROOT, faults, nodes_of, text_of
 
 # A table's wing, and the modules in it that are no entries: what an entry is, and what reads or writes any entry.
 TABLES = {
-    "kinds": {"file_list", "kind", "manifests", "question", "reading", "runtime_env", "schema", "steps", "verify"},
+    "kinds": {
+        "beginning",
+        "file_list",
+        "kind",
+        "manifests",
+        "question",
+        "reading",
+        "runtime_env",
+        "schema",
+        "steps",
+        "to_come",
+        "verify",
+    },
     "payloads": {"payload", "collection", "spool", "download"},
 }
 # What is true of one component stands in its manifest. A payload may be called as what it carries.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import json
 import re
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from bundler import terminal
 from bundler.terminal import (
     Styled,
+    annotate,
     indented,
     json_text,
     one_line,
@@ -26,6 +28,7 @@ from bundler.terminal import (
     say_json,
     warn,
     warn_block,
+    warn_group,
 )  # fmt: skip
 from tests.model.samples import PROPERTY
 from tests.modules import ROOT, faults, nodes_of
@@ -107,6 +110,25 @@ def test_an_output_that_cannot_hold_a_character_is_no_error(
     assert written.startswith(f"{shown}\n" * 3)
     assert json.loads(written.partition("{")[2].join(("{", ""))) == {"a": "é日"}
     assert err.buffer.getvalue().decode(encoding).startswith(f"{shown}\n{shown}")
+
+
+@PROPERTY
+@given(st.text(st.characters()))
+def test_an_annotation_is_one_command_whatever_it_says(text: str) -> None:
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err):
+        annotate(text)
+        warn_group(text, [text])
+    annotation, opened, *lines, closed = err.getvalue().removesuffix("\n").split("\n")
+    assert annotation.startswith("::error title=aiws-bundle::") and opened.startswith("::group::")
+    assert closed == "::endgroup::" and [line for line in lines if line.strip().startswith("::")] == []
+    assert not obeyed(annotation.removeprefix("::error title=aiws-bundle::").replace("::", ""))
+    assert "\r" not in err.getvalue()
+
+
+def test_an_annotation_is_escaped_as_runners_read_it(capsys: pytest.CaptureFixture[str]) -> None:
+    annotate("50 % of it\nfailed: a::b")
+    assert capsys.readouterr().err == "::error title=aiws-bundle::50 %25 of it%0Afailed: a::b\n"
 
 
 def test_results_are_coloured_on_a_terminal() -> None:
@@ -220,12 +242,19 @@ def writers(path: Path) -> list[str]:
 # Programs of their own, whose output the tool reads; and what decides about bars, or draws them.
 ELSEWHERE = {
     "terminal.py": {"sys.stdout", "sys.stderr"},
-    "progress.py": {"sys.stderr", "self._bars.console.print"},
+    "progress.py": {"sys.stderr"},
+    "live.py": {"sys.stderr", "self._bars.console.print"},
     "jail_fork.py": {"sys.stdout", "sys.stderr", "sys.stdin"},
     "make_wheel.py": {"sys.stderr", "print"},
+    "install.py": {"print"},
+    "install_share.py": {"print"},
+    "probe.py": {"print"},
+    "apply_delta.py": {"print", "print(file=sys.stderr)", "sys.stderr"},
     "__main__.py": {"sys.stdout", "sys.stderr"},
     "__init__.py": {"sys.stdout", "sys.stderr"},
     "output.py": {"sys.stdout"},
+    "closing.py": {"sys.stdout"},
+    "audit.py": {"sys.stdout"},
     "verify.py": {"sys.stdout"},
 }
 
@@ -234,7 +263,7 @@ def test_one_module_writes() -> None:
     assert faults(lambda path: set(writers(path)) - ELSEWHERE.get(path.name, set())) == {}
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "output.py", "verify.py"])
+@pytest.mark.parametrize("name", ["__init__.py", "audit.py", "closing.py", "output.py", "verify.py"])
 def test_commands_only_flush_the_streams(name: str) -> None:
     text = (ROOT / "cli" / name).read_text(encoding="utf-8")
     assert len(re.findall(r"sys\.std(out|err)\.flush\(\)", text)) == len(re.findall(r"sys\.std(out|err)", text))

@@ -13,8 +13,22 @@ from tests.modules import MODULES as ALL
 from tests.modules import ROOT, faults, nodes_of
 
 WINGS = (
-    *("terminal", "words", "errors", "progress", "platforms", "model", "sidecars", "adapters", "fetch", "session"),
-    *("payloads", "bench", "kinds", "make", "release", "commands", "cli", "__main__"),
+    *(
+        "terminal",
+        "words",
+        "errors",
+        "progress",
+        "board",
+        "live",
+        "platforms",
+        "model",
+        "sidecars",
+        "adapters",
+        "transfer",
+        "fetch",
+        "session",
+    ),
+    *("payloads", "bench", "kinds", "make", "release", "pages", "commands", "cli", "__main__"),
 )
 MODULES = [path for path in ALL if path != ROOT / "__init__.py"]
 
@@ -84,9 +98,10 @@ def test_the_model_does_no_io() -> None:
     assert faults(effects, [path for path in MODULES if path.parent.name == "model"]) == {}
 
 
-# The jail and what it runs are programs of their own. The command line begins in __main__; terminal.py is what it,
-# and progress, write with.
-PRINTERS = ("progress.py", "terminal.py", "jail_fork.py", "make_wheel.py", "__main__.py")
+# The jail and what it runs are programs of their own, and so is what hosts get. The command line begins in __main__;
+# terminal.py is what it, and progress, write with.
+ON_HOSTS = ("install.py", "install_share.py", "probe.py", "apply_delta.py")
+PRINTERS = ("progress.py", "terminal.py", "jail_fork.py", "make_wheel.py", *ON_HOSTS, "__main__.py")
 PRINTS = re.compile(r"print|(sys\.|os\._?)?exit|sys\.(stdout|stderr)(\.buffer)?\.(write|writelines)")
 
 

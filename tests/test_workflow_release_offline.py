@@ -56,7 +56,7 @@ def test_what_was_assembled_is_told_by_its_digest(shell: Shell) -> None:
     (shell.folder / "dist").mkdir()
     (shell.folder / "dist" / "x.tar.gz").write_bytes(b"x")
     calls = shell.run(script(FILE, "Assemble"), ASSET="x.tar.gz", TARGET="ubuntu-22.04-arm64")
-    assert calls == [["assemble", "--out", "dist", "--", "ubuntu-22.04-arm64"], ["verify", "dist"]]
+    assert calls == [["assemble", "--out", "dist", "--", "ubuntu-22.04-arm64"], ["verify", "--require", "0", "dist"]]
     digest = hashlib.sha256(b"x").hexdigest()
     assert (shell.folder / "output").read_text() == f"ubuntu-22_04-arm64={digest}\n"
 

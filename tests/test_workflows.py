@@ -28,6 +28,9 @@ from bundler.cli import _SHARED, _shared_first, cli
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTION = ROOT / "action.yml"
+BUNDLE = "bundle.yml"
+# The workflows that publish, each with its environment.
+ENVIRONMENTS = {BUNDLE: "${{ inputs.environment }}", "release-offline.yml": "release"}
 _VALUES = {
     "GITHUB_REPOSITORY": "o/r",
     "TAG": "runtime-0123456789ab",
@@ -36,7 +39,10 @@ _VALUES = {
     "GITHUB_SHA": "0123456789ab" + "0" * 28,
     "ASSET": "x.tar.gz",
     "before": "2026-11-20",
+    "GITHUB_OUTPUT": "output",
+    "MANIFESTS": "manifests",
     "RUNNER_TEMP": "/tmp",
+    "folder": "dist",
 }
 
 
@@ -66,7 +72,7 @@ class Step:
 def steps() -> Iterator[Step]:
     for path in WORKFLOWS:
         for name, job in load(path)["jobs"].items():
-            yield from (Step(path.name, name, data) for data in job["steps"])
+            yield from (Step(path.name, name, data) for data in job.get("steps", ()))
     yield from (Step(ACTION.name, "", data) for data in load(ACTION)["runs"]["steps"])
 
 
@@ -83,8 +89,8 @@ def calls() -> list[tuple[str, str]]:
     return found
 
 
-def test_there_are_the_four_workflows_and_the_action() -> None:
-    names = ["ci.yml", "lock-refresh.yml", "release-bundle.yml", "release-offline.yml"]
+def test_there_are_the_five_workflows_and_the_action() -> None:
+    names = ["bundle.yml", "ci.yml", "lock-refresh.yml", "release-bundle.yml", "release-offline.yml"]
     assert [path.name for path in WORKFLOWS] == names
     assert load(ACTION)["runs"]["using"] == "composite"
 
@@ -98,23 +104,99 @@ def test_nothing_is_allowed_that_a_job_does_not_name(path: Path) -> None:
     assert workflow["defaults"]["run"]["shell"] == "bash"
     for name, job in workflow["jobs"].items():
         assert "permissions" in job, name
-        assert "timeout-minutes" in job, name
+        assert "timeout-minutes" in job or "uses" in job, name  # those of another workflow have their own
 
 
-@pytest.mark.parametrize(("file", "makes"), [("release-bundle.yml", "build"), ("release-offline.yml", "assemble")])
+@pytest.mark.parametrize(("file", "makes"), [("bundle.yml", "build"), ("release-offline.yml", "assemble")])
 def test_only_publish_may_change_a_release(file: str, makes: str) -> None:
     jobs = load(ROOT / ".github/workflows" / file)["jobs"]
     writers = [name for name, job in jobs.items() if job["permissions"].get("contents") == "write"]
     assert writers == ["publish"]
-    assert jobs["publish"]["environment"] == "release"
+    assert jobs["publish"]["environment"] == ENVIRONMENTS[file]
     assert {"rehearse", makes, "attest"} <= set(jobs["publish"]["needs"])
+
+
+def test_only_the_step_that_publishes_has_the_key_and_nothing_is_signed_before() -> None:
+    """The key is a secret of the environment `release`, which reviewers guard."""
+    secret = re.compile(r"secrets\s*[.\[]|AIWS_SIGNING")
+    for file in ENVIRONMENTS:
+        jobs = load(ROOT / ".github" / "workflows" / file)["jobs"]
+        holding = [
+            (name, step.get("name")) for name, job in jobs.items() for step in job["steps"] if secret.search(str(step))
+        ]
+        assert holding == [("publish", "Publish")]
+        outside = {name: {key: value for key, value in job.items() if key != "steps"} for name, job in jobs.items()}
+        assert not secret.search(str(outside))
+        assert jobs["publish"]["environment"] == ENVIRONMENTS[file]
+        (step,) = (step for step in jobs["publish"]["steps"] if step.get("name") == "Publish")
+        assert not secret.search(step["run"])
+        assert step["env"]["AIWS_SIGNING_KEY"] == "${{ secrets.AIWS_SIGNING_KEY }}"
+
+
+def test_the_tool_that_releases_for_others_is_of_the_workflow_s_own_commit() -> None:
+    """In a called workflow `github` is the caller's, and so is what a checkout takes unless it is told otherwise."""
+    found = 0
+    for name, job in load(ROOT / ".github/workflows" / BUNDLE)["jobs"].items():
+        uses = [step.get("uses", "") for step in job["steps"]]
+        if "./.aiws-bundle" not in uses:
+            assert not re.search("aiws-bundle ", str(job["steps"])), name
+            continue
+        place = uses.index("./.aiws-bundle")
+        assert job["steps"][place - 1]["with"] == {
+            "repository": "${{ job.workflow_repository }}",
+            "ref": "${{ job.workflow_sha }}",
+            "path": ".aiws-bundle",
+            "persist-credentials": False,
+        }
+        # First, so that nothing of the caller's ran before, and the second checkout is not cleared away by another.
+        assert [one.partition("@")[0] for one in uses[:place] if one] == ["actions/checkout"] * 2
+        assert job["steps"][place - 2]["with"] == {"persist-credentials": False}
+        found += 1
+    assert found == 6
+
+
+def test_a_runner_that_does_not_tell_the_workflow_s_commit_is_refused(shell: Shell) -> None:
+    """A checkout that is told nothing takes the caller's repository."""
+    name = "Check that the runner tells where this workflow is from"
+    (first,) = (step for step in steps() if step.name == name)
+    assert first.data["env"] == {"REPOSITORY": "${{ job.workflow_repository }}", "SHA": "${{ job.workflow_sha }}"}
+    assert next(step.name for step in steps() if (step.file, step.job) == (BUNDLE, "plan")) == name
+    assert shell.process(first.run, REPOSITORY="o/r", SHA="0" * 40).returncode == 0
+    assert shell.process(first.run, REPOSITORY="o/r", SHA="").returncode == 1
+    assert shell.process(first.run, REPOSITORY="", SHA="0" * 40).returncode == 1
+
+
+def test_this_repository_is_released_as_others_are() -> None:
+    (job,) = load(ROOT / ".github/workflows/release-bundle.yml")["jobs"].values()
+    called = load(ROOT / ".github/workflows" / BUNDLE)
+    told = {str(key): value for key, value in called.items()}["True"]["workflow_call"]  # YAML 1.1: `on` is true
+    assert job["uses"] == f"./.github/workflows/{BUNDLE}"
+    assert job["with"].keys() <= told["inputs"].keys()
+    assert job["secrets"] == {name: f"${{{{ secrets.{name} }}}}" for name in told["secrets"]}
+    assert not any(secret and secret.get("required") for secret in told["secrets"].values())
+    asked: dict[str, str] = {}
+    for one in called["jobs"].values():
+        asked |= {name: right for name, right in one["permissions"].items() if asked.get(name) != "write"}
+    assert job["permissions"] == asked, "what a called job asks for and its caller has not fails the run"
+    assert called["concurrency"]["group"] != load(ROOT / ".github/workflows/release-bundle.yml")["concurrency"]["group"]
+
+
+def test_what_is_left_out_on_purpose_holds_nothing_up_and_what_failed_does() -> None:
+    jobs = load(ROOT / ".github/workflows" / BUNDLE)["jobs"]
+    for name in ("rehearse", "attest"):
+        assert f"(needs.{name}.result == 'success' || !inputs.{name})" in jobs["publish"]["if"]
+    assert "needs.build.result == 'success'" in jobs["publish"]["if"]
+    assert all("inputs.publish" in jobs[name]["if"] for name in ("attest", "publish", "report"))
+    # After a job that was skipped the default would skip it too.
+    assert jobs["verify"]["if"] == "!cancelled() && needs.publish.result == 'success'"
 
 
 @pytest.mark.parametrize(
     "step", [s for s in steps() if "uses" in s.data], ids=lambda s: f"{s.file}-{s.data['uses'][:30]}"
 )
 def test_every_action_is_pinned_by_commit(step: Step) -> None:
-    assert step.data["uses"] == "./" or re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", step.data["uses"])
+    own = "./.aiws-bundle" if step.file == BUNDLE else "./"
+    assert step.data["uses"] == own or re.fullmatch(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40}", step.data["uses"])
 
 
 def test_every_pin_tells_its_version() -> None:
@@ -126,7 +208,8 @@ def test_every_pin_tells_its_version() -> None:
 
 def test_one_action_has_one_pin() -> None:
     pins = {step.data["uses"] for step in steps() if "@" in step.data.get("uses", "")}
-    assert len(pins) == len({pin.partition("@")[0] for pin in pins})
+    owners = {("/".join(pin.split("/")[:2]).partition("@")[0], pin.partition("@")[2]) for pin in pins}
+    assert len(owners) == len({owner for owner, _ in owners})
 
 
 @pytest.mark.parametrize("step", [s for s in steps() if s.run], ids=lambda s: f"{s.file}-{s.job}-{s.name}")
@@ -142,6 +225,8 @@ def test_every_call_parses_with_the_real_command_line(file: str, line: str) -> N
     assert "$" not in line, line
     words = _shared_first(shlex.split(line))
     context = click.Context(cli)
+    if "--manifests" in words:
+        del words[(place := words.index("--manifests")) : place + 2]
     place = next(index for index, word in enumerate(words) if word in cli.list_commands(context))
     assert set(words[:place]) <= _SHARED
     command = cli.get_command(context, words[place])
@@ -150,7 +235,7 @@ def test_every_call_parses_with_the_real_command_line(file: str, line: str) -> N
 
 
 def test_enough_calls_were_found() -> None:
-    used = {line.split()[0] for _, line in calls()}
+    used = {line.removeprefix('--manifests "$MANIFESTS" ').split()[0] for _, line in calls()}
     assert used >= {"assemble", "build", "check", "lock", "publish", "rehearse", "report", "targets", "verify"}
 
 
@@ -166,7 +251,7 @@ def test_zizmor_finds_nothing() -> None:
     zizmor = Path(sys.executable).with_name("zizmor")
     if not zizmor.is_file():
         pytest.skip("zizmor is not installed")
-    words = [str(zizmor), "--offline", "--no-progress", "--persona", "pedantic", ".github", "action.yml"]
+    words = [str(zizmor), "--offline", "--no-progress", "--persona", "pedantic", ".github", "action.yml", "examples"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -199,6 +284,8 @@ class Shell:
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder),
             "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "page"),
+            "GITHUB_ACTION_PATH": str(ROOT),
             "GITHUB_SHA": "0123456789abcdef" + "0" * 24,
             "GITHUB_REPOSITORY": "o/r",
             "RUNNER_TEMP": str(self.folder),
@@ -229,25 +316,35 @@ def shell(tmp_path: Path) -> Shell:
 
 @pytest.mark.parametrize(("given", "tag"), [("", "runtime-0123456789ab"), ("v1", "v1"), ("v1\nsums=0", "v1")])
 def test_the_tag_is_the_commit_s_unless_one_is_given(shell: Shell, given: str, tag: str) -> None:
-    calls = shell.run(script("release-bundle.yml", "Plan"), TAG=given, SELECTORS="debian-12 arm64")
+    env = {"TAG": given, "TARGETS": "debian-12 arm64", "MANIFESTS": "my own", "COMPONENT": "litellm"}
+    calls = shell.run(script(BUNDLE, "Plan"), **env)
     assert (shell.folder / "output").read_text() == f"tag={tag}\nmatrix={{}}\n"
-    assert calls == [["targets", "--github-matrix", "--component", "litellm", "--", "debian-12", "arm64"]]
+    assert [call[:2] for call in calls] == [["--manifests", "my own"]] * 3
+    assert [call[2:] for call in calls] == [
+        ["check"],
+        ["lock", "--check", "--component", "litellm", "--", "debian-12", "arm64"],
+        ["targets", "--github-matrix", "--component", "litellm", "--", "debian-12", "arm64"],
+    ]
 
 
-@pytest.mark.parametrize("name", ["Plan", "Build"])
-def test_no_selector_is_an_option(shell: Shell, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), [("Plan", 1), ("Plan", 2), ("Build", 0)])
+def test_no_selector_is_an_option(shell: Shell, name: str, number: int) -> None:
     (shell.folder / "dist").mkdir()
     (shell.folder / "dist" / "SHA256SUMS").touch()
-    first, *_ = shell.run(script("release-bundle.yml", name), TAG="", SELECTORS="all --mirror=https://a/=https://b/")
-    assert first[-3:] == ["--", "all", "--mirror=https://a/=https://b/"]
+    made = shell.run(script(BUNDLE, name), TAG="", TARGETS="all --mirror=https://a/=https://b/")
+    assert made[number][-3:] == ["--", "all", "--mirror=https://a/=https://b/"]
+    assert "--component" not in made[number], "none is asked for"
 
 
 @pytest.mark.parametrize("channel", ["", "latest-runtime"])
 def test_publish_asks_for_what_was_built(shell: Shell, channel: str) -> None:
     evil = "debian-12 $(touch evil)"
-    (call,) = shell.run(script("release-bundle.yml", "Publish"), TAG="v1", SELECTORS=evil, CHANNEL=channel)
+    more = "--without-database\n\n--mirror\nmy own=$(touch evil)\n"
+    env = {"TAG": "v1", "TARGETS": evil, "CHANNEL": channel, "PUBLISH_ARGS": more, "MANIFESTS": "manifests"}
+    (call,) = shell.run(script(BUNDLE, "Publish"), **env)
     assert not (shell.folder / "evil").exists()
-    assert call[:3] == ["publish", "dist", "--repo"]
+    assert call[:5] == ["--manifests", "manifests", "publish", "dist", "--repo"]
+    assert call[-3:] == ["--without-database", "--mirror", "my own=$(touch evil)"]
     assert call[call.index("--targets") + 1] == "debian-12"
     assert ("--channel" in call) == bool(channel)
 
@@ -261,7 +358,7 @@ def test_the_report_takes_every_document_that_is_not_empty(shell: Shell) -> None
         path = shell.folder / "found" / name
         path.parent.mkdir(parents=True)
         path.write_text(text)
-    (call,) = shell.run(script("release-bundle.yml", "Report"), TAG="v1")
+    (call,) = shell.run(script(BUNDLE, "Report"), TAG="v1")
     assert call[-4:] == [
         "--verification",
         "found/verification/verification.json",
@@ -298,6 +395,51 @@ def test_the_action_splits_one_line_at_blanks(shell: Shell, args: str, words: li
 
 
 @pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"COMMAND": "check"}, ["check"]),
+        ({"COMMAND": "build", "TARGETS": "debian-12\n  arm64 "}, ["build", "--", "debian-12", "arm64"]),
+        (
+            {"COMMAND": "build", "TARGETS": "all", "MANIFESTS": "my own", "ARGS": "--out\nmy folder"},
+            ["--manifests=my own", "build", "--out", "my folder", "--", "all"],
+        ),
+        (
+            {"COMMAND": "publish", "TARGETS": "debian-12 arm64", "ARGS": "dist --repo o/r"},
+            ["publish", "dist", "--repo", "o/r", "--targets", "debian-12", "--targets", "arm64"],
+        ),
+        ({"COMMAND": "verify", "ARGS": "dist"}, ["verify", "dist"]),
+        ({"COMMAND": "build", "TARGETS": "* $(touch evil)"}, ["build", "--", "*", "$(touch", "evil)"]),
+    ],
+    ids=["command", "targets", "all of them", "publish", "args without targets", "nothing is expanded"],
+)
+def test_the_action_puts_its_inputs_together(shell: Shell, given: dict[str, str], words: list[str]) -> None:
+    assert shell.run(script("action.yml", "Run"), **given) == [words]
+    assert not (shell.folder / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ARGS": "build", "TARGETS": "all"},
+        {"ARGS": "build all", "MANIFESTS": "manifests"},
+        {"TARGETS": "all"},
+        {"MANIFESTS": "manifests"},
+        {"COMMAND": "build all"},
+        {"COMMAND": "--json"},
+        {"COMMAND": "build", "TARGETS": "all --mirror=https://a/=https://b/"},
+        {"COMMAND": "build", "TARGETS": "debian-12\n-v"},
+        {"COMMAND": "build", "TARGETS": "all", "ARGS": "debian-12"},
+        {"COMMAND": "build", "TARGETS": "all", "ARGS": "--out=x -- debian-12"},
+    ],
+    ids=str,
+)
+def test_the_action_refuses_inputs_that_contradict_each_other(shell: Shell, given: dict[str, str]) -> None:
+    done = shell.process(script("action.yml", "Run"), **given)
+    assert (done.returncode, shell.noted("aiws-bundle")) == (2, [])
+    assert done.stderr.startswith("aiws-bundle: inputs of the action: ")
+
+
+@pytest.mark.parametrize(
     ("args", "folder"),
     [
         ("build all", "dist"),
@@ -306,16 +448,33 @@ def test_the_action_splits_one_line_at_blanks(shell: Shell, args: str, words: li
         ("build\nall\n--out\nmy folder\n", "my folder"),
     ],
 )
-def test_the_action_tells_the_folder_and_its_sums(shell: Shell, args: str, folder: str) -> None:
+def test_the_action_has_the_tool_sum_up_its_folder(shell: Shell, args: str, folder: str) -> None:
     (shell.folder / folder).mkdir(parents=True)
     (shell.folder / folder / "SHA256SUMS").touch()
-    shell.run(script("action.yml", "Run"), ARGS=args)
-    assert (shell.folder / "output").read_text() == f"folder={folder}\nsums={folder}/SHA256SUMS\n"
+    _, second = shell.run(script("action.yml", "Run"), ARGS=args)
+    assert second == ["summary", "--github-output", str(shell.folder / "output"), "--", folder]
+    (told,) = (shell.folder / "output").read_text().splitlines()
+    assert Path(told.removeprefix("summary=")).read_text() == (shell.folder / "page").read_text() == "{}\n"
     outputs = load(ACTION)["outputs"]
     assert {name: output["value"] for name, output in outputs.items()} == {
-        name: f"${{{{ steps.run.outputs.{name} }}}}" for name in ("folder", "sums")
+        name: f"${{{{ steps.run.outputs.{name} }}}}" for name in ("folder", "sums", "digest", "archives", "summary")
     }
     assert [step.name for step in steps() if step.data.get("id") == "run"] == ["Run"]
+
+
+@pytest.mark.parametrize("command", ["build", "lock", "verify"])
+def test_the_action_tells_what_a_commit_changes_where_its_parent_is_at_hand(shell: Shell, command: str) -> None:
+    git = ["git", "-C", str(shell.folder), "-c", "user.name=x", "-c", "user.email=x@y"]
+    subprocess.run([*git[:3], "init", "--quiet"], check=True)
+    found = []
+    for _ in range(2):
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "x"], check=True)
+        calls = shell.run(script("action.yml", "Run"), COMMAND=command, MANIFESTS="own")
+        (shell.folder / "aiws-bundle").unlink()
+        found.append(calls[1:])
+    since = {"build": "HEAD^", "lock": "HEAD", "verify": ""}[command]
+    diff = [["--manifests=own", "diff", since, "--markdown"]] if since else []
+    assert found == [diff if since == "HEAD" else [], diff]
 
 
 @pytest.mark.slow
@@ -332,16 +491,22 @@ def test_the_action_installs_a_tool_that_runs(shell: Shell) -> None:
 
 @pytest.mark.parametrize("args", ["check", "build all --out", "report dist --out record.md"])
 def test_the_action_tells_no_folder_that_holds_no_sums(shell: Shell, args: str) -> None:
-    shell.run(script("action.yml", "Run"), ARGS=args)
-    assert not (shell.folder / "output").exists()
+    (call,) = shell.run(script("action.yml", "Run"), ARGS=args)
+    assert call[0] != "summary"
+    assert re.fullmatch(r"summary=\S+\n", (shell.folder / "output").read_text())
 
 
 def test_the_action_fails_as_the_tool_does(shell: Shell) -> None:
     (shell.folder / "dist").mkdir()
     (shell.folder / "dist" / "SHA256SUMS").touch()
-    failing = "aiws-bundle() { return 4; }\n" + script("action.yml", "Run")
-    assert shell.process(failing, ARGS="build all").returncode == 4
-    assert not (shell.folder / "output").exists()
+    says = "echo done; echo 'a <b>host</b>' >&2; echo '  hint: look there' >&2; return 4"
+    done = shell.process(f"aiws-bundle() {{ {says}; }}\n" + script("action.yml", "Run"), ARGS="build all")
+    assert (done.returncode, done.stdout) == (4, "done\n")
+    assert done.stderr == "a <b>host</b>\n  hint: look there\n"
+    page = (shell.folder / "page").read_text()
+    assert page.startswith("### Failed with 4\n\nSomething could not be reached: ")
+    assert page.endswith("\n\n    $ aiws-bundle build all\n    a <b>host</b>\n      hint: look there\n")
+    assert "folder=" not in (shell.folder / "output").read_text(), "what failed made nothing"
 
 
 @pytest.mark.slow
@@ -360,19 +525,37 @@ def test_what_the_action_caches_is_the_tool_s_own_store(shell: Shell, env: dict[
     asked = subprocess.run(words, env=made, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     assert told["folder"] == asked
     assert Path(asked).stat().st_mode & 0o077 == 0, "a folder that others may write to is refused"
-    (cache,) = [step for step in steps() if "actions/cache@" in step.data.get("uses", "")]
-    assert cache.data["with"]["path"] == "${{ steps.store.outputs.folder }}/sha256"
+    caches = [step.data["with"] for step in steps() if "actions/cache/" in step.data.get("uses", "")]
+    assert [cache["path"] for cache in caches] == ["${{ steps.store.outputs.folder }}/sha256"] * 2
+    assert caches[0] == caches[1]
     assert Store(Path(asked)).path("0" * 64).is_relative_to(f"{asked}/sha256")
 
 
-def test_each_command_line_of_the_action_has_a_cache_of_its_own(shell: Shell) -> None:
-    """A cache never changes, so that of another command line would lack files for ever."""
-    keys = set()
-    for args in ("build debian-12", "build debian-13", "build\ndebian-13"):
-        shell.run(script("action.yml", "Find the store"), ARGS=args)
-        keys.add((shell.folder / "output").read_text().splitlines()[-1])
-    assert len(keys) == 3
-    assert all(re.fullmatch(r"key=aiws-bundle-[0-9a-f]{64}", key) for key in keys)
+def test_each_command_line_each_set_of_locks_and_each_tool_has_a_cache_of_its_own(shell: Shell) -> None:
+    """A cache never changes, so that of another one would lack files for ever."""
+
+    def key(**env: str) -> str:
+        shell.run(script("action.yml", "Find the store"), **env)
+        told = (shell.folder / "output").read_text().splitlines()[-1]
+        assert re.fullmatch(r"key=aiws-bundle-[0-9a-f]{64}", told)
+        return told
+
+    lines = [{"ARGS": "build debian-12"}, {"ARGS": "build\ndebian-12"}, {"COMMAND": "build", "TARGETS": "debian-12"}]
+    own = {"COMMAND": "build", "TARGETS": "debian-12", "MANIFESTS": "my own"}
+    (shell.folder / "my own" / "locks").mkdir(parents=True)
+    (shell.folder / "other" / "locks").mkdir(parents=True)
+    first = [*(key(**line) for line in lines), key(**own)]
+    assert len(set(first)) == 4
+    (shell.folder / "other" / "locks" / "pylock.x.toml").touch()
+    assert [key(**line) == before for line, before in zip([*lines, own], first, strict=True)] == [False] * 3 + [True]
+    (shell.folder / "my own" / "locks" / "pylock.x.toml").touch()
+    second = key(**own)
+    (shell.folder / "my own" / "python.yaml").touch()
+    tool = shell.folder / "tool" / "bundler"
+    tool.mkdir(parents=True)
+    (tool / "__init__.py").write_text('__version__ = "9"\n')
+    later = [key(**own), key(**own, GITHUB_ACTION_PATH=str(tool.parent))]
+    assert len({first[3], second, *later}) == 4
 
 
 def test_the_tool_s_own_requirements_are_pinned_by_digest_and_current() -> None:
@@ -389,7 +572,7 @@ def test_the_tool_s_own_requirements_are_pinned_by_digest_and_current() -> None:
 
 def test_a_rehearsal_that_fails_fails_its_job(shell: Shell) -> None:
     shell.stub("sudo", "exit 1")
-    done = shell.process(script("release-bundle.yml", "Rehearse"), ASSET="x.tar.gz", TARGET="debian-12-amd64")
+    done = shell.process(script(BUNDLE, "Rehearse"), MANIFESTS="manifests", ASSET="x.tar.gz", TARGET="debian-12-amd64")
     assert done.returncode == 1
 
 
@@ -414,8 +597,10 @@ class Artifact:
             (folder / name).write_bytes(name.encode())
         made = cls(folder, shell, "")
         made.sign()
-        shell.run(script("release-bundle.yml", "Build"), SELECTORS="all")
-        return cls(folder, shell, (shell.folder / "output").read_text().strip().removeprefix("sums="))
+        shell.run(script(BUNDLE, "Build"), TARGETS="all", MANIFESTS="manifests")
+        sums, digest = (shell.folder / "output").read_text().splitlines()
+        assert sums.removeprefix("sums=").split()[0] == digest.removeprefix("digest=")
+        return cls(folder, shell, sums.removeprefix("sums="))
 
     def sign(self) -> None:
         lines = [
@@ -469,14 +654,48 @@ FORGED: dict[str, Callable[[Artifact], object]] = {
 }
 
 
+KEPT = {"name": "attestation", "path": "attestation"}
+ATTESTED = "Check that this is what was attested"
+
+
+@pytest.mark.parametrize("file", ENVIRONMENTS)
+def test_what_was_attested_goes_up_only_as_the_job_that_had_it_signed_left_it(shell: Shell, file: str) -> None:
+    jobs = load(ROOT / ".github/workflows" / file)["jobs"]
+    names = [step.get("name") for step in jobs["publish"]["steps"]]
+    taken = next(i for i, step in enumerate(jobs["publish"]["steps"]) if step.get("with") == KEPT)
+    assert names[taken + 1] == ATTESTED and names.index("Publish") > taken
+    assert jobs["publish"]["steps"][taken + 1]["env"] == {"SUMS": "${{ needs.attest.outputs.sums }}"}
+    assert jobs["attest"]["permissions"] == {"contents": "read", "id-token": "write", "attestations": "write"}
+    shell.stub("gh", "echo root")
+    (shell.folder / "bundle.json").write_text("bundle")
+    done = shell.process(
+        script(file, "Keep the attestation, and what verifies it offline"), BUNDLE=str(shell.folder / "bundle.json")
+    )
+    assert done.returncode == 0, done.stderr
+    folder = next(shell.folder.rglob("attestation.sigstore.json")).parent
+    told = (shell.folder / "output").read_text().removeprefix("sums<<END\n").removesuffix("END\n")
+    assert len(told.splitlines()) == 2
+
+    def check(sums: str) -> int:
+        return shell.process(script(file, ATTESTED), folder, SUMS=sums.rstrip("\n")).returncode
+
+    assert check(told) == 0
+    assert check("") == 3
+    (folder / "more").touch()
+    assert check(told) == 3
+    (folder / "more").unlink()
+    (folder / "trusted_root.jsonl").write_text("another\n")
+    assert check(told) == 1
+
+
 def test_every_job_that_takes_the_build_checks_it_before_anything_else_does() -> None:
-    jobs = load(ROOT / ".github/workflows/release-bundle.yml")["jobs"]
+    jobs = load(ROOT / ".github/workflows" / BUNDLE)["jobs"]
     takers = [name for name, job in jobs.items() if any("download-artifact" in s.get("uses", "") for s in job["steps"])]
     assert takers == ["rehearse", "attest", "publish", "report"]
     for name in takers:
         taken = [index for index, s in enumerate(jobs[name]["steps"]) if "download-artifact" in s.get("uses", "")]
         more = [jobs[name]["steps"][index]["with"] for index in taken[1:]]  # after the check, and elsewhere
-        assert more in ([], [{"pattern": "rehearsal-*", "path": "rehearsals"}])
+        assert more in ([], [{"pattern": "rehearsal-*", "path": "rehearsals"}, KEPT])
         assert jobs[name]["steps"][taken[0] + 1]["name"] == CHECK
         assert jobs[name]["steps"][taken[0] + 1]["env"] == {"SUMS": "${{ needs.build.outputs.sums }}"}
     assert len({step.run for step in CHECKS}) == 1
@@ -499,7 +718,7 @@ def test_a_build_job_that_told_nothing_is_refused(shell: Shell) -> None:
 def test_exactly_the_listed_files_are_signed() -> None:
     signing = [s for s in steps() if "attest-build-provenance" in s.data.get("uses", "")]
     assert {s.file: s.data["with"]["subject-checksums"] for s in signing} == {
-        "release-bundle.yml": "dist/SHA256SUMS",
+        BUNDLE: "dist/SHA256SUMS",
         "release-offline.yml": "SHA256SUMS",
     }
     assert all(s.data["with"].keys() == {"subject-checksums"} for s in signing)
@@ -510,16 +729,19 @@ def test_no_job_unpacks_a_cache() -> None:
     ours = [step for step in steps() if step.file != ACTION.name]
     assert not [step for step in ours if "actions/cache" in step.data.get("uses", "")]
     assert not [step for step in ours if "cache" in step.data.get("with", {})]
-    assert not [step for step in ours if step.data.get("uses") == "./" and "args" in step.data.get("with", {})]
+    assert not [step for step in ours if step.data.get("uses", "").startswith("./") and "with" in step.data]
 
 
-def test_the_action_unpacks_a_cache_only_with_args_and_before_it_installs_the_tool() -> None:
-    names = [step.name for step in steps() if step.file == ACTION.name]
-    assert names == ["Set up Python", "Find the store", "Restore the store", "Install", "Run"]
-    for step in steps():
-        if step.file == ACTION.name and step.name in ("Find the store", "Restore the store"):
-            assert step.data["if"] == "inputs.args != '' && inputs.cache == 'true'"
-    assert load(ACTION)["inputs"]["args"]["default"] == ""
+def test_the_action_unpacks_a_cache_only_where_it_runs_something_and_before_it_installs_the_tool() -> None:
+    own = {step.name: step.data for step in steps() if step.file == ACTION.name}
+    assert [*own] == ["Set up Python", "Find the store", "Restore the store", "Install", "Run", "Keep the store"]
+    runs = "(inputs.command != '' || inputs.args != '') && inputs.cache == 'true'"
+    assert own["Find the store"]["if"] == own["Restore the store"]["if"] == runs
+    assert own["Keep the store"]["if"] == f"{runs} && steps.restore.outputs.cache-hit != 'true'"
+    inputs = load(ACTION)["inputs"]
+    assert {name: inputs[name]["default"] for name in ("command", "targets", "manifests", "args")} == dict.fromkeys(
+        ("command", "targets", "manifests", "args"), ""
+    )
 
 
 def test_everything_that_is_installed_is_pinned_by_digest() -> None:
@@ -539,9 +761,10 @@ def test_a_program_of_python_s_own_is_not_looked_up_in_the_checkout() -> None:
 def test_the_development_requirements_are_pinned_by_digest_current_and_name_no_index() -> None:
     text = (ROOT / ".github/requirements-dev.txt").read_text()
     pins = {
-        canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", text, re.MULTILINE)
+        canonicalize_name(name): version
+        for name, version in re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([^ ;]+)", text, re.MULTILINE)
     }
-    blocks = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+    blocks = re.split(r"^(?=[\w.-]+(?:\[[\w,-]+\])?==)", text, flags=re.MULTILINE)[1:]
     assert len(blocks) >= len(pins) > 50
     for block in blocks:
         assert re.fullmatch(r"[^\n]+ \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+", block), block

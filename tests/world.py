@@ -23,6 +23,7 @@ from typing import Any
 from unittest import mock
 
 from bundler import cli
+from tests import json_documents
 from tests.prisma_client import client
 from tests.server import listening
 
@@ -103,7 +104,8 @@ def metadata_of(wheel: Path) -> bytes:
 class Index:
     """The wheels of a folder as a simple index (PEP 691, PEP 700), filed as the public index files them.
 
-    Metadata apart from a wheel is for clients whose name holds `metadata_for`.
+    Metadata apart from a wheel is for clients whose name holds `metadata_for`. `facts` are what the page tells
+    otherwise of a file, by its name, None being not told; `pages` what else is served, by path.
     """
 
     folder: Path
@@ -111,6 +113,8 @@ class Index:
     requests: list[str] = field(default_factory=list)
     yanked: set[str] = field(default_factory=set)
     metadata_for: str = ""
+    facts: dict[str, dict[str, object]] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)
 
     def hint(self, wheel: Path) -> str:
         digest = hashlib.blake2b(wheel.read_bytes(), digest_size=32).hexdigest()
@@ -122,7 +126,7 @@ class Index:
         told["core-metadata"] = {"sha256": hashlib.sha256(metadata_of(wheel)).hexdigest()}
         lines = metadata_of(wheel).decode().splitlines()
         python = next((line.partition(": ")[2] for line in lines if line.startswith("Requires-Python: ")), "")
-        return told | ({"requires-python": python} if python else {})
+        return told | ({"requires-python": python} if python else {}) | self.facts.get(wheel.name, {})
 
     def page(self, project: str) -> bytes | None:
         wheels = [w for w in sorted(self.folder.glob("*.whl")) if w.name.split("-")[0].replace("_", "-") == project]
@@ -137,6 +141,7 @@ class Index:
             }
             for wheel in wheels
         ]
+        files = [{key: value for key, value in file.items() if value is not None} for file in files]
         versions = sorted({wheel.name.split("-")[1] for wheel in wheels})
         page = {"meta": {"api-version": "1.1"}, "name": project, "files": files, "versions": versions}
         return json.dumps(page).encode() if files else None
@@ -154,7 +159,9 @@ def serve(folder: Path) -> Iterator[Index]:
             index.requests.append(self.path)
             parts = self.path.strip("/").split("/")
             content: bytes | None = None
-            if parts[0] == "simple":
+            if self.path in index.pages:
+                content, kind = index.pages[self.path], "application/json"
+            elif parts[0] == "simple":
                 content, kind = index.page(parts[1]), "application/vnd.pypi.simple.v1+json"
             else:
                 wheel, kind = index.folder / parts[-1].removesuffix(".metadata"), "application/octet-stream"
@@ -227,6 +234,7 @@ class World:
             contextlib.redirect_stderr(err),
         ):
             code = cli.run(list(words))
+        json_documents.hold(words, out.getvalue())
         return Ran(code, out.getvalue(), err.getvalue())
 
     def run_process(self, *words: str, **env: str) -> Ran:
@@ -234,6 +242,7 @@ class World:
         argv = [sys.executable, "-m", "bundler", *words]
         done = subprocess.run(argv, cwd=self.root, env=self.env(**env), capture_output=True, text=True, check=False)
         assert "Traceback" not in done.stderr, done.stderr
+        json_documents.hold(words, done.stdout)
         return Ran(done.returncode, done.stdout, done.stderr)
 
 

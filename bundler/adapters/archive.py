@@ -27,8 +27,8 @@ _BLOCK = 512
 _RECORD = 10240
 _LEVEL = 6
 # The largest stored block.
-_PIECE = 65535
-_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+STORED_BLOCK = 65535
+GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _FINAL_EMPTY_BLOCK = b"\x01\x00\x00\xff\xff"
 # The record at a ZIP's end when no comment follows; what is read of it is the size of the list of files.
 _ZIP_END, _ZIP_END_MAGIC = struct.Struct("<12xI6x"), b"PK\x05\x06"
@@ -91,7 +91,7 @@ class _Gzip:
         self._waiting = bytearray()
         self._deflate = self._new_deflate()
         self._storing: bool | None = None
-        self._out.write(_GZIP_HEADER)
+        self._out.write(GZIP_HEADER)
 
     def write(self, data: bytes, *, stored: bool) -> None:
         if not data:
@@ -103,14 +103,14 @@ class _Gzip:
             self._storing = stored
         rest = memoryview(data)
         if self._waiting:
-            missing = _PIECE - len(self._waiting)
+            missing = STORED_BLOCK - len(self._waiting)
             self._waiting += rest[:missing]
             rest = rest[missing:]
-            if len(self._waiting) == _PIECE:
+            if len(self._waiting) == STORED_BLOCK:
                 self._put_waiting()
-        whole = len(rest) // _PIECE * _PIECE
-        for start in range(0, whole, _PIECE):
-            self._put(rest[start : start + _PIECE])
+        whole = len(rest) // STORED_BLOCK * STORED_BLOCK
+        for start in range(0, whole, STORED_BLOCK):
+            self._put(rest[start : start + STORED_BLOCK])
         self._waiting += rest[whole:]
 
     def close(self) -> None:
@@ -206,14 +206,18 @@ def write_archive(
     epoch: int,
     cancelled: Callable[[], bool],
     advance: Callable[[int], None] = lambda size: None,
+    awaited: Callable[[File], None] = lambda entry: None,
 ) -> Written:
     """Write `bundle` as a gzip tar whose every time is `epoch` (seconds since 1970), telling how many bytes it packs.
 
-    The same bundle gives the same bytes anywhere. Raises SourceChangedError if a file is not what the bundle says.
+    Before a file is read, `awaited` returns once it is there, or raises BundleError. The same bundle gives the same
+    bytes anywhere. Raises SourceChangedError if a file is not what the bundle says.
     """
     hashed = _Hashed(out)
     writer = ArchiveWriter(hashed, bundle.top, epoch)
     for entry in bundle.entries:
+        if isinstance(entry, File):
+            awaited(entry)
         content, stored = (_verified(entry), _stored_size(entry)) if isinstance(entry, File) else ((), 0)
         for data in writer.put(entry, content, stored):
             advance(len(data))

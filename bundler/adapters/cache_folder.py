@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from bundler.adapters.dist import remembered_folder
+from bundler.adapters.dist_memory import remembered_folder
 from bundler.adapters.own_folder import check_private, own_lock, private_folder
 from bundler.adapters.sweep import Fate, Sweep, is_home, removed_folder, swept, try_alone
 from bundler.words import SHA256_PATTERN

@@ -38,7 +38,7 @@ class Credentials:
         try:
             parts = split(address)
         except ValueError as error:
-            raise UsageError(f"{redact(address)} is not an address", "see README, indexes and mirrors") from error
+            raise UsageError(f"{redact(address)} is not an address", "see docs/store.md") from error
         origin = _origin(parts)
         if parts.username is not None:
             self._logins[origin] = (unquote(parts.username), unquote(parts.password or ""))

@@ -25,6 +25,8 @@ _UNSAID_SECONDS = 30.0
 _MOST_BESIDE = 1 << 20
 _MOST_BESIDE_A_BYTE = 16
 _TLS_RECORD = 1 << 14
+# What one read of TLS takes at most: less is more steps of Python a byte, more is no faster.
+_MOST_AT_ONCE = 1 << 18
 T = TypeVar("T")
 
 
@@ -82,7 +84,7 @@ class _Stream(httpcore.NetworkStream):
         """Read what is there, at most `max_bytes`; b"" at the end. Raises httpcore.ReadTimeout, ReadError."""
         try:
             self._socket.settimeout(_seconds(timeout, httpcore.ReadTimeout))
-            data = self._socket.recv(max_bytes)
+            data = self._receive(max_bytes)
         except TimeoutError as error:
             raise httpcore.ReadTimeout(_why(timeout)) from error
         except OSError as error:
@@ -90,6 +92,10 @@ class _Stream(httpcore.NetworkStream):
         if isinstance(timeout, Wait):
             timeout.exchange.received(len(data))
         return data
+
+    def _receive(self, max_bytes: int) -> bytes:
+        """Wait for bytes, at most `max_bytes`. Raises OSError."""
+        return self._socket.recv(max_bytes)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write all of `buffer`. Raises httpcore.WriteTimeout, WriteError."""
@@ -112,7 +118,7 @@ class _Stream(httpcore.NetworkStream):
                 return _TlsInTls(self, ssl_context, server_hostname, timeout)
             # One deadline for the whole handshake: ssl counts the time-out from its first byte.
             self._socket.settimeout(_seconds(timeout, httpcore.ConnectTimeout))
-            return _Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
+            return _TlsStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
         except BaseException as error:
             self.close()
             if isinstance(error, TimeoutError | httpcore.TimeoutException):
@@ -128,6 +134,31 @@ class _Stream(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> object:
         """Say whether an idle connection has something to read, which can only be its end; None for all else."""
         return _readable(self._socket) if info == "is_readable" else None
+
+
+class _TlsStream(_Stream):
+    """TLS, of which ssl hands out one record of at most 16 KiB a call: what came behind it is taken at once too."""
+
+    def __init__(self, connected: ssl.SSLSocket) -> None:
+        super().__init__(connected)
+        self._room = memoryview(bytearray(_MOST_AT_ONCE))
+        self._fault: OSError | None = None
+
+    def _receive(self, max_bytes: int) -> bytes:
+        """Wait for bytes, and take all that are there; more than `max_bytes`, for h11 cares not how many they are."""
+        if self._fault:
+            raise self._fault
+        size = self._socket.recv_into(self._room)
+        if size == _TLS_RECORD:
+            self._socket.settimeout(0)
+            try:
+                while size < _MOST_AT_ONCE and (more := self._socket.recv_into(self._room[size:])):
+                    size += more
+            except ssl.SSLWantReadError:
+                pass
+            except OSError as error:  # what came before it counts; the next read is the one that fails
+                self._fault = error
+        return bytes(self._room[:size])
 
 
 class _TlsInTls(httpcore.NetworkStream):

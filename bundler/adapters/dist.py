@@ -1,65 +1,47 @@
 """The output folder: finished archives and the SHA256SUMS that covers them, and what others put beside them.
 
 Order keeps it true at every instant, also when the process is killed: an archive that changes first loses its line,
-then is renamed into place, then gets its new line. No line ever disagrees with the file it names.
+then is renamed into place, then gets its new line. No line ever disagrees with the file it names, and no signature with
+the SHA256SUMS beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote_to_bytes
 
 from filelock import Timeout as LockTimeout
 
 from bundler.adapters.archive import Written
 from bundler.adapters.digest import sha256_of
+from bundler.adapters.dist_memory import DistMemory, Seen
+from bundler.adapters.dist_sums import DistSums, together
 from bundler.adapters.durable import sync_folder
 from bundler.adapters.own_folder import (
     check_private,
     is_plain,
     make_folder,
     open_new,
-    open_own,
     own_lock,
     private_folder,
 )
-from bundler.adapters.regular import read_regular
-from bundler.adapters.sums import read_sums
 from bundler.adapters.sweep import Fate, Sweep, swept
-from bundler.errors import IntegrityError, UsageError, WorkError
-from bundler.model.json_text import parse_json
+from bundler.errors import IntegrityError, WorkError
+from bundler.model.signatures import form_of
 from bundler.progress import Progress
-from bundler.sidecars import archive_of, sums
+from bundler.sidecars import SIDECARS, archive_of, sums
 from bundler.words import ARCHIVE
 
 _TEMPORARY = ".aiws-bundle-"
 _LEFTOVER = re.compile(rf"{re.escape(_TEMPORARY)}[0-9a-f]{{16}}\.tmp")  # what `open_new` calls it
-_FILE = "file://"
 _UNKNOWN = "nothing tells that this tool made it"
-_LARGEST_STATE = 1 << 20
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A file as it was when its digest was last computed, as git's index remembers files.
-
-    `made`: these bytes were written here, by a run of ours; all else was found.
-    """
-
-    size: int
-    modified_ns: int
-    inode: int
-    sha256: str
-    inputs: str
-    made: bool = False
 
 
 class Dist:
@@ -73,20 +55,34 @@ class Dist:
     def __init__(self, folder: Path, state: Path, inputs_of: Callable[[Path], str]) -> None:
         self.folder, self._inputs_of = folder, inputs_of
         key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
-        self._state_path = state / f"{key}.json"
+        self._memory = DistMemory(folder, state / f"{key}.json")
         self._lock_path = state / f"{key}.lock"
-        self._seen: dict[str, _Seen] = {}
         self._temporaries: dict[str, Path] = {}
+        self._sums = DistSums(folder / sums.NAME, self._write_sums)
+        self._expected: deque[str] = deque()
+        self._withdrawn: set[str] = set()
+        self._signed = True
 
     @contextmanager
     def opened(self, progress: Progress) -> Iterator[None]:
         """Own the folder while the context is open: other processes wait. Clears what a killed one left behind.
 
-        Raises WorkError if others may write where is remembered what it holds.
+        Its SHA256SUMS lists what is there then. Raises WorkError if others may write where is remembered what it holds.
         """
+        with self.held(progress):
+            self._settle()
+            try:
+                yield
+            finally:
+                if self._withdrawn:  # archives that are as they were after all
+                    self._settle()
+
+    @contextmanager
+    def held(self, progress: Progress) -> Iterator[None]:
+        """The same, but nothing of the folder is changed: it may be one that `build` did not fill."""
         make_folder(self.folder)
         self.folder.mkdir(exist_ok=True)
-        private_folder(self._state_path.parent.parent, self._state_path.parent.name)
+        private_folder(self._memory.path.parent.parent, self._memory.path.parent.name)
         lock = own_lock(self._lock_path)
         try:
             lock.acquire(timeout=0)
@@ -97,9 +93,13 @@ class Dist:
             for leftover in self.folder.glob(f"{_TEMPORARY}*"):
                 with suppress(PermissionError, IsADirectoryError):  # another user's: no name of ours can meet it
                     leftover.unlink(missing_ok=True)
-            self._seen = self._load()
-            self._settle()
-            yield
+            self._memory.load()
+            self._sums.forget()
+            self._signed = True
+            try:
+                yield
+            finally:
+                self._sums.settle()
         finally:
             lock.release()
 
@@ -109,20 +109,24 @@ class Dist:
         `inputs` may be the archive's own digest.
         """
         path = self.folder / name
-        listed = self._sums().get(name)
+        listed = self._sums.lines().get(name)
         if listed is None or not is_plain(path):
             return None
-        seen = self._fresh(name)
+        seen = self._memory.fresh(name)
         if seen is None:
             if sha256_of(path) != listed:
                 return None
-            before = self._seen.get(name)
+            before = self._memory.get(name)
             made = before is not None and before.made and before.sha256 == listed
-            seen = self._note(name, listed, self._inputs_of(path), made=made)
+            seen = self._memory.note(name, listed, self._inputs_of(path), made=made)
         # What is known by its own digest needs nothing remembered, nor said inside.
         if inputs not in (seen.inputs, seen.sha256) or seen.sha256 != listed:
             return None
         return Written(seen.size, seen.sha256)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Tell which archives are about to be placed, in their order: lines of several may go at once."""
+        self._expected = deque(names)
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[BinaryIO]:
@@ -138,13 +142,106 @@ class Dist:
             temporary.unlink(missing_ok=True)
             raise
 
-    def place(self, name: str, written: Written, inputs: str) -> None:
-        """Put the archive that `replacing` wrote in place, and its line into SHA256SUMS."""
-        listed = self._sums()
-        if listed.get(name, written.sha256) != written.sha256:
-            self._write_sums({other: digest for other, digest in listed.items() if other != name})
+    def written_at(self, name: str) -> Path:
+        """Where what `replacing` wrote stands until it is placed."""
+        return self._temporaries[name]
+
+    def place(self, name: str, written: Written, inputs: str, beside: Mapping[str, bytes]) -> None:
+        """Put the archive that `replacing` wrote in place, its sidecars `beside` it, and their lines into SHA256SUMS.
+
+        An archive that changes loses its line and its sidecars before, also those that `add` put there.
+        """
+        former = self._former(name)
+        if self._sums.lines().get(name) != written.sha256:
+            self._drop({name, *self._sidecars(name), *beside}, self._along(name))
+        self._withdrawn.discard(name)
         self._put(name, written.sha256, inputs)
-        self._write_sums({**listed, name: written.sha256})
+        self._put_beside(name, {name: written.sha256}, beside, former)
+
+    def place_beside(self, name: str, beside: Mapping[str, bytes]) -> None:
+        """Put the sidecars of an archive that is in its place beside it, and their lines into SHA256SUMS."""
+        self._put_beside(name, {}, beside, self._former(name))
+
+    def add(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Put small files beside archives, and their lines into SHA256SUMS; the names of those that were not there yet.
+
+        They stay until their archive changes. Of a folder in which all is there nothing is touched.
+        """
+        new = self._put_listed(files, {}, set())
+        self._sums.settle()
+        return new
+
+    def _put_beside(self, name: str, lines: Mapping[str, str], beside: Mapping[str, bytes], former: Set[str]) -> None:
+        """Put sidecars in place of the `former` ones, then `lines` and theirs into SHA256SUMS."""
+        new = self._put_listed(beside, lines, former - beside.keys())
+        for one in beside.keys() - new:
+            self._memory.note(one, _sha256(beside[one]), "", made=True)
+        self._memory.remember(name, replace(self._memory[name], beside=[*beside]))
+
+    def _put_listed(self, files: Mapping[str, bytes], lines: Mapping[str, str], gone: Set[str]) -> tuple[str, ...]:
+        """Put files in place, then `lines` and theirs into SHA256SUMS; what is `gone` is removed before."""
+        digests, listed = {name: _sha256(content) for name, content in files.items()}, self._sums.lines()
+        new = tuple(name for name in files if not is_plain(self.folder / name) or listed.get(name) != digests[name])
+        self._drop({*new, *gone})
+        for name in new:
+            with self.replacing(name) as file:
+                file.write(files[name])
+            self._put(name, digests[name], "")
+        if new or lines or gone:
+            self._sums.add({**lines, **digests})
+        return new
+
+    def complete(self, name: str) -> bool:
+        """Say whether the sidecars that were made of a finished archive are there as they were made."""
+        names, listed = self._memory[name].beside, self._sums.lines()
+        return names is not None and all(
+            one in listed and (seen := self._memory.get(one)) is not None and seen.made and seen.sha256 == listed[one]
+            for one in names
+        )
+
+    def _former(self, name: str) -> Set[str]:
+        """The sidecars that were made of an archive before, as far as that is remembered."""
+        seen = self._memory.get(name)
+        return {*(seen.beside or ())} if seen else set()
+
+    def _sidecars(self, name: str) -> Iterator[str]:
+        """What stands beside an archive and does not fit another one: what was written here, and all of the table."""
+        yield from (one for one in self._memory.beside(name) if one != name and self._memory[one].made)
+        known = (one.name(name) for one in SIDECARS if one.OF == "archive")
+        yield from (one for one in known if is_plain(self.folder / one))
+
+    def _along(self, name: str) -> Iterator[str]:
+        """What loses its line together with `name`: some of the archives that are expected next, and their sidecars.
+
+        None whose bytes are not known to be those of its line, which may be all that shows that it was changed.
+        """
+        listed = self._sums.lines()
+        if name not in listed:  # it went along itself
+            return
+        for _ in range(min(together(len(listed)), len(self._expected))):
+            other = self._expected.popleft()
+            seen = self._memory.fresh(other) if other in listed and is_plain(self.folder / other) else None
+            if other != name and seen and seen.made and seen.sha256 == listed[other]:
+                self._withdrawn.add(other)
+                yield from (other, *(seen.beside or ()))
+
+    def _drop(self, names: Set[str], along: Iterable[str] = ()) -> None:
+        """Take the lines of files away, then the files; an archive itself stays until it is replaced.
+
+        Of what goes `along` only the lines are taken.
+        """
+        self._sums.drop({*names, *along})
+        for name in names:
+            if not name.endswith(ARCHIVE):
+                (self.folder / name).unlink(missing_ok=True)
+                self._memory.forget(name)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Put a small file in place that is beside all others, such as a signature."""
+        with self.replacing(name) as file:
+            file.write(content)
+        self._put(name, _sha256(content), "")
+        self._signed = self._signed or form_of(name) is not None
 
     def clear(self, *, dry_run: bool, gone: Collection[Path] = ()) -> Iterator[Fate]:
         """Remove what runs of ours wrote into the folder, then the folder if it is empty, and what is remembered of it.
@@ -153,8 +250,8 @@ class Dist:
         `gone` are paths that a dry run has told of already. It can end at any point: what is left, the next call
         removes. Raises WorkError if the state is not ours.
         """
-        known = check_private(self._state_path.parent.parent, link=True) and check_private(self._state_path.parent)
-        if not (known and (self._state_path.exists() or self._lock_path.exists())):
+        known = check_private(self._memory.path.parent.parent, link=True) and check_private(self._memory.path.parent)
+        if not (known and (self._memory.path.exists() or self._lock_path.exists())):
             yield from self._cleared({}, dry_run, gone)
             return
         lock = own_lock(self._lock_path, timeout=0)
@@ -165,17 +262,17 @@ class Dist:
             return
         try:
             fates = []
-            for fate in self._cleared(self._stored(), dry_run, gone):
+            for fate in self._cleared(self._memory.stored(), dry_run, gone):
                 fates.append(fate)
                 yield fate
-            with swept(self._state_path.parent, dry_run=dry_run) as state:
+            with swept(self._memory.path.parent, dry_run=dry_run) as state:
                 if isinstance(state, Sweep):
                     failed = any(fate.state == "failed" for fate in fates)
                     yield from self._forgotten(state, failed=failed)
         finally:
             lock.release()
 
-    def _cleared(self, seen: Mapping[str, _Seen], dry_run: bool, gone: Collection[Path]) -> Iterator[Fate]:
+    def _cleared(self, seen: Mapping[str, Seen], dry_run: bool, gone: Collection[Path]) -> Iterator[Fate]:
         made = {name: one.sha256 for name, one in seen.items() if one.made and _can_be_listed(name)}
         with swept(self.folder, dry_run=dry_run) as folder:
             if isinstance(folder, Fate):
@@ -208,7 +305,7 @@ class Dist:
 
     def _forgotten(self, state: Sweep, *, failed: bool) -> Iterator[Fate]:
         """What became of what is remembered. It is needed as long as something of ours could not be removed."""
-        for path in (self._state_path, self._state_path.with_suffix(".tmp"), self._lock_path):
+        for path in (self._memory.path, self._memory.path.with_suffix(".tmp"), self._lock_path):
             if state.status(path.name) is None:
                 continue
             why = f"it tells what of {self.folder} is this tool's"
@@ -221,7 +318,7 @@ class Dist:
         others, so no run could mend its line: it is listed as it is.
         """
         try:
-            before = self._sums()
+            before = dict(self._sums.lines())
         except IntegrityError:
             before = {}
         after = {}
@@ -230,83 +327,55 @@ class Dist:
                 continue
             if not _can_be_listed(path.name):
                 raise WorkError(f"{path}: {sums.NAME} cannot hold this name", "move the file elsewhere")
-            seen = self._fresh(path.name)
+            seen = self._memory.fresh(path.name)
             after[path.name] = before.get(path.name) or (seen.sha256 if seen else sha256_of(path))
         for path in sorted(self.folder.iterdir()):
             if archive_of(path.name) in after and path.name not in after and _can_be_listed(path.name):
                 after |= self._beside(path)
         if after != before or is_plain(self.folder / sums.NAME) != bool(after):
-            self._write_sums(after)
+            self._sums.replace(after)
 
     def _beside(self, path: Path) -> dict[str, str]:
         """The digest of a file that stands beside an archive, by name; nothing for what is no file."""
         if not path.is_file():
             return {}
-        seen = self._fresh(path.name) or self._note(path.name, sha256_of(path), "")
+        seen = self._memory.fresh(path.name) or self._memory.note(path.name, sha256_of(path), "")
         return {path.name: seen.sha256}
 
-    def _sums(self) -> Mapping[str, str]:
-        path = self.folder / sums.NAME
-        return read_sums(path) if is_plain(path) else {}
-
     def _write_sums(self, digests: Mapping[str, str]) -> None:
-        path = self.folder / sums.NAME
+        path, content = self.folder / sums.NAME, sums.compose(digests).encode()
+        if not (is_plain(path) and path.stat().st_size == len(content) and sha256_of(path) == _sha256(content)):
+            self._unsign()
         if not digests:
             path.unlink(missing_ok=True)
             return
-        content = sums.compose(digests).encode()
-        with self.replacing(sums.NAME) as file:
-            file.write(content)
-        self._put(sums.NAME, hashlib.sha256(content).hexdigest(), "")
+        self.put(sums.NAME, content)
+
+    def _unsign(self) -> None:
+        """Remove the signatures of a SHA256SUMS that is about to be another one.
+
+        Nobody else puts any there meanwhile: `sign` waits for the folder.
+        """
+        if not self._signed:
+            return
+        self._signed = False
+        stale = [path for path in self.folder.glob(f"{sums.NAME}.*") if form_of(path.name) and not path.is_dir()]
+        for path in stale:
+            path.unlink(missing_ok=True)
+            self._memory.forget(path.name)
+        if stale:
+            sync_folder(self.folder)
 
     def _put(self, name: str, sha256: str, inputs: str) -> None:
         """Rename what `replacing` wrote into place. It is remembered first: what is there then is known to be ours."""
         temporary = self._temporaries.pop(name)
-        self._note(name, sha256, inputs, made=True, path=temporary)
+        self._memory.note(name, sha256, inputs, made=True, path=temporary)
         temporary.replace(self.folder / name)
         sync_folder(self.folder)
 
-    def _fresh(self, name: str) -> _Seen | None:
-        """What is remembered of an archive, if the file has not been touched since."""
-        seen = self._seen.get(name)
-        stat = (self.folder / name).stat()
-        same = seen and (seen.size, seen.modified_ns, seen.inode) == (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-        return seen if same else None
 
-    def _note(self, name: str, sha256: str, inputs: str, *, made: bool = False, path: Path | None = None) -> _Seen:
-        stat = (path or self.folder / name).stat()
-        seen = self._seen[name] = _Seen(stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256, inputs, made)
-        temporary = self._state_path.with_suffix(".tmp")
-        files = {n: asdict(s) for n, s in self._seen.items()}
-        with open_own(temporary, fresh=True) as file:
-            file.write(json.dumps({"folder": self.folder.resolve().as_uri(), "files": files}).encode())
-        temporary.replace(self._state_path)
-        return seen
-
-    def _load(self) -> dict[str, _Seen]:
-        """What is remembered of files that are there."""
-        return {name: seen for name, seen in self._stored().items() if (self.folder / name).is_file()}
-
-    def _stored(self) -> dict[str, _Seen]:
-        """What is remembered; nothing if it cannot be read."""
-        try:
-            stored = parse_json(read_regular(self._state_path, _LARGEST_STATE, follow=False), _LARGEST_STATE)
-            files = stored.get("files") if isinstance(stored, dict) else None
-            return {name: _Seen(**facts) for name, facts in files.items()} if isinstance(files, dict) else {}
-        except (OSError, UsageError, ValueError, TypeError):
-            return {}
-
-
-def remembered_folder(state_path: Path) -> Path | None:
-    """The folder that a file of the state is about; None if it does not say."""
-    try:
-        stored = parse_json(read_regular(state_path, _LARGEST_STATE, follow=False), _LARGEST_STATE)
-    except (OSError, UsageError, ValueError):
-        return None
-    address = stored.get("folder") if isinstance(stored, dict) else None
-    if not (isinstance(address, str) and address.startswith(_FILE)):
-        return None
-    return Path(os.fsdecode(unquote_to_bytes(address.removeprefix(_FILE))))
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _can_be_listed(name: str) -> bool:

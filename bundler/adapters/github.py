@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
-from pydantic import ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, StringConstraints
 
 from bundler.adapters.github_answer import REDIRECTS, ForbiddenError, RateLimitError, RefusedError, checked
+from bundler.adapters.github_pages import Pages
 from bundler.adapters.http import (
     Answer,
     Body,
@@ -28,12 +29,11 @@ from bundler.adapters.http import (
     retrying,
 )
 from bundler.errors import IntegrityError, UnreachableError, UsageError
+from bundler.model.moment import in_utc, rfc3339
 from bundler.model.release import Asset, Release, read_json, read_json_list
 
 PUBLIC_API = "https://api.github.com"
 _LARGEST_ANSWER = 32 << 20
-_PAGE = 100
-_MOST_PAGES = 100
 _MOST_REDIRECTS = 3
 _VERSION = "2022-11-28"
 # GitHub's advice where it does not say how long: docs.github.com, "Best practices for using the REST API".
@@ -57,6 +57,31 @@ class _Object:
 class _Ref:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
     object: _Object
+
+
+@dataclass(frozen=True)
+class _Committer:
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+    date: Annotated[AwareDatetime, AfterValidator(in_utc)] | None = None
+
+
+@dataclass(frozen=True)
+class _CommitBody:
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+    committer: _Committer | None = None
+
+
+@dataclass(frozen=True)
+class _Commit(_Object):
+    commit: _CommitBody | None = None
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A commit: its full digits, and when it was made (RFC 3339, UTC), "" where that is not told."""
+
+    sha: str
+    date: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +113,7 @@ class GitHub:
         self._http, self._say, self._token = http, say, token
         self._api = api.rstrip("/")
         self._not_before, self._limits = 0.0, 0
+        self._pages = Pages()
         self._lock = threading.Lock()
         self.repository = repository
 
@@ -97,8 +123,13 @@ class GitHub:
         return bool(self._token)
 
     def published(self, tag: str) -> Release | None:
-        """The published release of a tag, or None."""
+        """The published release of a tag, or None. Raises IntegrityError if the answer is of another tag."""
         found = self._release(f"/releases/tags/{quote(tag, safe='')}")
+        if found is not None and found.tag_name != tag:
+            raise IntegrityError(
+                f"{self.repository}: asked for the release {tag}, GitHub tells of {found.tag_name}",
+                "who answers in GitHub's place may pass one release off as another; is GITHUB_API_URL right?",
+            )
         return None if found is None or found.draft else found
 
     def release(self, number: int) -> Release | None:
@@ -114,11 +145,11 @@ class GitHub:
 
         Raises MissingError if there is no such repository.
         """
-        yield from self._pages(Release, "/releases")
+        yield from self._list(Release, "/releases")
 
     def assets(self, release: Release) -> tuple[Asset, ...]:
         """Every asset of a release."""
-        return tuple(self._pages(Asset, f"/releases/{release.id}/assets"))
+        return tuple(self._list(Asset, f"/releases/{release.id}/assets"))
 
     def create_draft(self, tag: str, commit: str, name: str, body: str) -> Release:
         """Make an empty draft. It is tried once: after a lost answer, look whether it is there."""
@@ -172,13 +203,15 @@ class GitHub:
         """Point a git tag that exists at another commit."""
         self._call("PATCH", f"/git/refs/tags/{quote(tag)}", {"sha": commit, "force": True})
 
-    def commit(self, name: str) -> str | None:
-        """The full digits of a commit by its first ones, or None if the repository has none. Raises MissingError."""
+    def commit(self, name: str) -> Committed | None:
+        """A commit by its first digits, or None if the repository has none. Raises MissingError."""
         try:
             answer = self._call("GET", f"/commits/{quote(name, safe='')}")
         except RefusedError:  # 422: no commit found for SHA
             return None
-        return read_json(_Object, answer.content, self.repository).sha
+        found = read_json(_Commit, answer.content, self.repository)
+        moment = found.commit.committer.date if found.commit and found.commit.committer else None
+        return Committed(found.sha, rfc3339(moment) if moment else "")
 
     def may_write(self, tag: str, commit: str) -> bool | None:
         """Say whether the token may write to the repository, without writing; None if that cannot be told.
@@ -224,16 +257,15 @@ class GitHub:
         """Fetch a small asset of at most `limit` bytes. Raises UnreachableError, IntegrityError."""
         return collect(lambda: self.stream(address), address, limit)
 
-    def _pages(self, kind: type[T], path: str) -> Iterator[T]:
-        for page in range(1, _MOST_PAGES + 1):
-            answer = self._call("GET", f"{path}?per_page={_PAGE}&page={page}")
+    def _list(self, kind: type[T], path: str) -> Iterator[T]:
+        """Every entry of a list. Raises what a request raises, IntegrityError if there is no end to it."""
+
+        def ask(page: str) -> tuple[tuple[T, ...], bool]:
+            answer = self._call("GET", page)
             listed = read_json_list(kind, answer.content, self.repository)
-            if len(listed) > _PAGE:
-                raise IntegrityError(f"{self.repository}: {len(listed)} entries on a page of {_PAGE} of {path}")
-            yield from listed
-            if 'rel="next"' not in answer.headers.get("link", ""):
-                return
-        raise IntegrityError(f"{self.repository}: more than {_MOST_PAGES} pages of {path}")
+            return listed, 'rel="next"' in answer.headers.get("link", "")
+
+        yield from self._pages.walk(path, ask)
 
     def _release(self, path: str) -> Release | None:
         answer = self._read(path)

@@ -30,7 +30,7 @@ from bundler.adapters.retry import TransientError as TransientError
 from bundler.adapters.retry import retry_after as retry_after
 from bundler.adapters.retry import retrying as retrying
 from bundler.adapters.transport import FAULTS, Transport, environment_transports, trusted
-from bundler.errors import IntegrityError, UnreachableError, UsageError, printable
+from bundler.errors import IntegrityError, TooMuchError, UnreachableError, UsageError, printable
 
 REDIRECTS = (301, 302, 303, 307, 308)
 _CHUNK = 1 << 18
@@ -154,7 +154,7 @@ class Http:
         """Send one request, whose credentials are its headers, and return what came back, whatever its status.
 
         There are no mirrors, redirects or retries. An iterator is sent as it yields; its size is in `headers`.
-        Raises TransientError, UnreachableError, IntegrityError if the answer is larger than `limit` bytes.
+        Raises TransientError, UnreachableError, TooMuchError if the answer is larger than `limit` bytes.
         """
         exchange = Exchange(self._patience.answer + self._patience.page, sending=self._patience.slowest)
         with self._sent(method, address, headers, None, exchange, content) as response:
@@ -300,9 +300,9 @@ def _coding(response: httpx.Response, address: str) -> str:
 
 
 def _whole(response: httpx.Response, address: str, limit: int, exchange: Exchange) -> bytes:
-    """Read a body of at most `limit` bytes. Raises IntegrityError, UnreachableError."""
+    """Read a body of at most `limit` bytes. Raises TooMuchError, UnreachableError."""
     content, shown = bytearray(), redact(address)
-    too_large = IntegrityError(f"{shown}: the answer is larger than {limit} bytes")
+    too_large = TooMuchError(f"{shown}: the answer is larger than {limit} bytes")
     chunks = _raw(response, address, exchange)
     if _coding(response, address):
         chunks = inflated(chunks, limit, too_large)
@@ -357,7 +357,7 @@ def _raise_for_status(response: httpx.Response, address: str) -> None:
             raise UnreachableError(shown, f"the server asks to come back in {wait:.0f} s")
         raise TransientError(shown, "the server is overloaded or broken; try again later", wait)
     if code in (401, 403, 407):
-        raise UnreachableError(shown, "credentials are missing or refused; see README, indexes and mirrors")
+        raise UnreachableError(shown, "credentials are missing or refused; see docs/store.md")
     kind = MissingError if code in (404, 410) else UnreachableError
     raise kind(shown, "it is not there; is a mirror or index configured that lacks it?")
 

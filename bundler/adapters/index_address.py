@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from bundler.adapters.environment import PIP_CONFIG
+from bundler.adapters.pip_files import configured
 from bundler.adapters.process import Runner, isolated
 from bundler.errors import UnreachableError
 
 # uv lets an index's address begin with `NAME=`.
 _NAMED = re.compile(r"^[A-Za-z0-9._-]+=")
 
+_KEYS = (("install", "index-url"), ("download", "index-url"), ("global", "index-url"))
 # pip's configuration, else the default that pip-tools exposes. In a process of its own: pip is large.
 _ASK_PIP = """
 try:
@@ -48,8 +51,11 @@ def find_index(env: Mapping[str, str], run: Runner) -> str:
     for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         if value := env.get(variable, "").strip():
             return _NAMED.sub("", value)
-    done = run(isolated("-W", "ignore", "-c", _ASK_PIP), PIP_CONFIG.of(env), 60.0)
-    address = done.output.strip().splitlines()[-1] if done.output.strip() else ""
+    given = PIP_CONFIG.of(env)
+    if address := _read_here(given):
+        return address
+    done = run(isolated("-W", "ignore", "-c", _ASK_PIP), given, 60.0)
+    address = _last_line(done.output)
     if done.code or not urlsplit(address).scheme:
         reason = done.errors.strip().rpartition("\n")[2] or "it names no index"
         raise UnreachableError(
@@ -57,3 +63,28 @@ def find_index(env: Mapping[str, str], run: Runner) -> str:
             "set PIP_INDEX_URL to your index",
         )
     return address
+
+
+def _read_here(given: Mapping[str, str]) -> str:
+    """The address that pip would answer with; "" if it has to be asked."""
+    if (said := configured(given)) is None:
+        return ""
+    named = [said[key] for key in _KEYS if key in said]
+    address = _last_line(named[0] if named else _default())
+    with suppress(ValueError):
+        if urlsplit(address).scheme:
+            return address
+    return ""
+
+
+def _default() -> str:
+    """The address that pip takes if it is told none; "" if this pip has to be asked."""
+    with suppress(ImportError, AttributeError):
+        from pip._internal.models.index import PyPI  # of a pip that is not loaded otherwise
+
+        return PyPI.simple_url
+    return ""
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else ""

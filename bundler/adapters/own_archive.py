@@ -7,6 +7,7 @@ and there is one tree only that a program can see.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tempfile
@@ -15,14 +16,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from bundler.adapters.archive import ZIP_END, ArchiveWriter, compressed_part
-from bundler.adapters.decompress import bounded, gunzipped
+from bundler.adapters.archive import STORED_BLOCK, ZIP_END, ArchiveWriter, compressed_part
+from bundler.adapters.decompress import bounded
+from bundler.adapters.own_gzip import unpacked
 from bundler.adapters.regular import open_regular
 from bundler.adapters.tar_reader import Member, Reader
 from bundler.errors import IntegrityError
 from bundler.model.bundle import Entry, File, Folder, Link
 
-_CHUNK = 1 << 20
+# Of whole stored blocks, which are compared as they are.
+_CHUNK = 8 * STORED_BLOCK
 # A wheel beyond this is copied to a file on the disk, not into memory: a few wheels of an archive.
 _LARGEST_IN_MEMORY = 8 << 20
 # `build` makes fewer than ten thousand; whoever wants more wants to keep us busy.
@@ -39,7 +42,7 @@ class OwnReader:
         size = os.fstat(file.fileno()).st_size
         self._name = name
         self._copy: BinaryIO = io.BytesIO()
-        self._tar = Reader(name, bounded(gunzipped(file, name), size, name))
+        self._tar = Reader(name, bounded(unpacked(file.fileno(), name), size, name))
         self._same = _Same(name, file.fileno())
         self._top = ""
         self._writer: ArchiveWriter | None = None
@@ -54,6 +57,11 @@ class OwnReader:
     def tar_sha256(self) -> str:
         """The digest of the uncompressed tar, once `members` has ended."""
         return self._tar.tar_sha256
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the file itself, once `members` has ended."""
+        return self._same.sha256
 
     @property
     def tar_size(self) -> int:
@@ -147,19 +155,45 @@ class _Same:
 
     def __init__(self, name: str, descriptor: int) -> None:
         self._name, self._descriptor, self._place = name, descriptor, 0
+        self._digest = hashlib.sha256()
+        # Made once: to make them anew for every piece takes longer than to compare it.
+        self._written, self._there = bytearray(_CHUNK), bytearray(_CHUNK)
+        self._size, self._room = 0, memoryview(self._written)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what was written."""
+        return self._digest.hexdigest()
 
     def write(self, data: bytes | memoryview, /) -> None:
-        if os.pread(self._descriptor, len(data), self._place) != bytes(data):
-            raise self._other()
-        self._place += len(data)
+        rest = memoryview(data)
+        while rest:
+            piece = rest[: _CHUNK - self._size]
+            end = self._size + len(piece)
+            self._room[self._size : end] = piece
+            self._size, rest = end, rest[len(piece) :]
+            if end == _CHUNK:
+                self._compare()
+
+    def _compare(self) -> None:
+        """Compare what was written since the last time with what is there."""
+        read = os.preadv(self._descriptor, (memoryview(self._there)[: self._size],), self._place)
+        if read != self._size or self._there != self._written:
+            pairs = zip(self._there[:read], self._written[: self._size], strict=False)
+            raise self._other(next((same for same, (there, written) in enumerate(pairs) if there != written), read))
+        self._digest.update(self._room[: self._size])
+        self._place += self._size
+        self._size = 0
 
     def end(self) -> None:
+        self._compare()
         if os.pread(self._descriptor, 1, self._place):
-            raise self._other()
+            raise self._other(0)
 
-    def _other(self) -> IntegrityError:
+    def _other(self, same: int) -> IntegrityError:
+        place = self._place + same
         return IntegrityError(
-            f"{self._name}: not as aiws-bundle writes archives, from byte {self._place} of the file on",
+            f"{self._name}: not as aiws-bundle writes archives, from byte {place} of the file on",
             "another program packed or changed it; build it anew, or fetch it where it was published",
         )
 

@@ -62,8 +62,11 @@ def _stands_at(folder: Path, descriptor: int) -> bool:
         return False
 
 
-def check_private(folder: Path, *, link: bool = False) -> bool:
-    """Say whether `folder` is there. Raises WorkError if it is not ours. `link`: it may be a link of ours or root's."""
+def check_private(folder: Path, *, link: bool = False, elsewhere: str = _ELSEWHERE) -> bool:
+    """Say whether `folder` is there. Raises WorkError if it is not ours. `link`: it may be a link of ours or root's.
+
+    `elsewhere` is what to do in the end: how another folder is given.
+    """
     try:
         status = folder.lstat()
         if link and stat.S_ISLNK(status.st_mode) and _is_ours(status):
@@ -71,13 +74,13 @@ def check_private(folder: Path, *, link: bool = False) -> bool:
     except FileNotFoundError:
         return False
     if not stat.S_ISDIR(status.st_mode):
-        raise WorkError(f"{folder} is not a folder, or a link to one", f"remove it, or {_ELSEWHERE}")
+        raise WorkError(f"{folder} is not a folder, or a link to one", f"remove it, or {elsewhere}")
     if not _is_ours(status):
         raise WorkError(
-            f"{folder} belongs to another user (uid {status.st_uid}), who could change what is in it", _ELSEWHERE
+            f"{folder} belongs to another user (uid {status.st_uid}), who could change what is in it", elsewhere
         )
     if stat.S_IMODE(status.st_mode) & 0o022:
-        hint = f"`chmod go-w {shlex.quote(str(folder))}` if you trust what is in it, or {_ELSEWHERE}"
+        hint = f"`chmod go-w {shlex.quote(str(folder))}` if you trust what is in it, or {elsewhere}"
         raise WorkError(f"{folder} can be written by others, who could change what is in it", hint)
     return True
 

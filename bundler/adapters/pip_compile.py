@@ -82,7 +82,7 @@ class PipCompile:
             said = said.replace(secret, redact(secret) if secret == self._index else "****")
         reason = f"build requirements ({', '.join(requirements)}): cannot be resolved\n{said}"
         if any(words in errors for words in _UNREACHABLE):
-            return UnreachableError(reason, "is the index reachable? see README, indexes and mirrors")
+            return UnreachableError(reason, "is the index reachable? see docs/store.md")
         return LockError(reason, "build requirements come as wheels of an index, for the Python that runs here")
 
 

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from bundler.adapters.environment import UV
@@ -68,11 +69,13 @@ class Resolver:
         constraints: Sequence[str],
         exclude_newer: str,
         preferences: str | None,
+        projects: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
         """Return a PEP 751 lock with every wheel that may serve each package that `requirements` lead to on `python`.
 
-        `preferences` is such a lock whose versions are kept where they still fit; errors name `subject`. Raises
-        LockError with uv's reasons.
+        Files do not count that were uploaded later than `exclude_newer` ("": never mind when), or, of some `projects`,
+        than these say; nor do then those of which the index tells no time. `preferences` is such a lock whose versions
+        are kept where they still fit; errors name `subject`. Raises LockError with uv's reasons.
         """
         with tempfile.TemporaryDirectory(prefix="aiws-bundle-lock-") as name:
             folder = Path(name)
@@ -83,15 +86,17 @@ class Resolver:
                 output.write_text(preferences, encoding="utf-8")
             platform, _ = named(python.platform)
             env = {**self._env, **platform.resolver_environment(python.floor)}
-            done = self._run(self._argv(python, wanted, limits, output, exclude_newer), env, _TIMEOUT_SECONDS)
+            done = self._run(
+                [*self._argv(python, wanted, limits, output), *_until(exclude_newer, projects)], env, _TIMEOUT_SECONDS
+            )
             if done.code:
                 reason = f"{subject}: cannot be resolved\n{self._cleaned(done.errors, folder)}"
                 if any(words in done.errors for words in _UNREACHABLE):
-                    raise UnreachableError(reason, "is the index reachable? see README, indexes and mirrors")
+                    raise UnreachableError(reason, "is the index reachable? see docs/store.md")
                 raise LockError(reason)
             return output.read_text(encoding="utf-8")
 
-    def _argv(self, python: Interpreter, wanted: Path, limits: Path, output: Path, exclude_newer: str) -> list[str]:
+    def _argv(self, python: Interpreter, wanted: Path, limits: Path, output: Path) -> list[str]:
         platform, arch = named(python.platform)
         return [
             self._uv, "pip", "compile", str(wanted),
@@ -102,7 +107,6 @@ class Resolver:
             "--only-binary", ":all:",
             "--generate-hashes",
             "--format", "pylock.toml",
-            "--exclude-newer", exclude_newer,
             "--output-file", str(output),
             "--no-python-downloads", "--no-config", "--no-header", "--quiet",
         ]  # fmt: skip
@@ -117,3 +121,8 @@ class Resolver:
         for secret in filter(None, {parts.password or parts.username, unquote(parts.password or parts.username or "")}):
             secretless = secretless.replace(secret, "****")
         return re.sub(r"^\s*$\n?", "", secretless, flags=re.MULTILINE).rstrip()
+
+
+def _until(exclude_newer: str, projects: Mapping[str, str]) -> list[str]:
+    general = ["--exclude-newer", exclude_newer] if exclude_newer else []
+    return [*general, *(w for pair in projects.items() for w in ("--exclude-newer-package", "=".join(pair)))]

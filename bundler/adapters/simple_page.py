@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+from bundler.errors import printable
 from bundler.model.json_text import limited
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -21,7 +22,7 @@ _MOST_ANCHORS = 4 * _MOST_FILES
 _MOST_ATTRIBUTES = 32
 _LONGEST_ADDRESS = 4096
 _LONGEST_SHORT = 200
-_TOLD = (b"data-requires-python", b"data-yanked")
+_TOLD = (b"data-requires-python", b"data-yanked", b"data-provenance")
 _DIGEST = re.compile(r"[0-9a-f]{1,64}")
 # Each looks at a byte once or twice, whatever the page is: nothing here can be made to look back.
 _OPENING = re.compile(rb"<!--|<a(?=[\s/>])", re.IGNORECASE)
@@ -32,8 +33,9 @@ _ATTRIBUTE = re.compile(rb"""[\s/]*+([^\s"'<>/=]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+
 class IndexFile:
     """A file that an index lists; its digest and its size in bytes, if it tells them.
 
-    `requires_python` is what its metadata says of Python, `uploaded` the time of its upload; "" if the index does not
-    tell. A `yanked` one should not be chosen any more.
+    `requires_python` is what its metadata says of Python, `uploaded` the time of its upload. A
+    `yanked` one should not be chosen any more (PEP 592), for that `reason`. `provenance` is the address of its
+    attestations (PEP 740). Each is "" if the index does not tell.
     """
 
     filename: str
@@ -43,6 +45,8 @@ class IndexFile:
     requires_python: str = ""
     uploaded: str = ""
     yanked: bool = False
+    reason: str = ""
+    provenance: str = ""
 
 
 def read_page(content: bytes, media_type: str, base: str) -> tuple[IndexFile, ...]:
@@ -74,7 +78,11 @@ def _from_json(content: bytes, base: str) -> Iterator[IndexFile]:
             known = size if type(size) is int and 0 <= size < 1 << 53 else None
             digest = _digest(hashes.get("sha256") if hashes else None)
             python, uploaded = _short(file.get("requires-python")), _short(file.get("upload-time"))
-            yield IndexFile(filename, address, digest, known, python, uploaded, file.get("yanked", False) is not False)
+            yanked, proof = file.get("yanked", False), file.get("provenance")
+            yield IndexFile(
+                filename, address, digest, known, python, uploaded,
+                yanked is not False, _reason(yanked), _joined(base, proof) if isinstance(proof, str) else "",
+            )  # fmt: skip
 
 
 def _from_html(content: bytes, base: str) -> Iterator[IndexFile]:
@@ -84,8 +92,12 @@ def _from_html(content: bytes, base: str) -> Iterator[IndexFile]:
         algorithm, _, digest = fragment.partition("=")
         if filename.endswith(".whl"):
             known = _digest(digest) if algorithm == "sha256" else None
-            python = _short(html.unescape(attributes.get(b"data-requires-python", b"").decode("utf-8", "replace")))
-            yield IndexFile(filename, address, known, None, python, "", b"data-yanked" in attributes)
+            told = {name: html.unescape(value.decode("utf-8", "replace")) for name, value in attributes.items()}
+            yanked, proof = told.get(b"data-yanked"), told.get(b"data-provenance")
+            yield IndexFile(
+                filename, address, known, None, _short(told.get(b"data-requires-python")), "",
+                yanked is not None, _reason(yanked), _joined(base, proof) if proof else "",
+            )  # fmt: skip
 
 
 def _references(content: bytes) -> Iterator[tuple[str, dict[bytes, bytes]]]:
@@ -121,6 +133,11 @@ def _joined(base: str, reference: str) -> str:
 def _short(text: object) -> str:
     """A short text; "" for anything else."""
     return text if isinstance(text, str) and len(text) <= _LONGEST_SHORT else ""
+
+
+def _reason(text: object) -> str:
+    """Why a file was yanked, in a line that is not too long."""
+    return printable(" ".join(text.split())[:_LONGEST_SHORT]) if isinstance(text, str) else ""
 
 
 def _digest(text: object) -> str | None:

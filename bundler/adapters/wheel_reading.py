@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import BinaryIO
 
+from bundler.adapters.known_wheels import KNOWN_WHEELS, WheelKey
 from bundler.errors import IntegrityError
 from bundler.model.closure import MOST_CHARACTERS, Wheel
 from bundler.model.metadata import read_wheel
@@ -42,19 +43,26 @@ class WheelReading:
     ) -> None:
         self._pool.shutdown()  # the few that wait are read and closed, whatever happened
 
-    def put(self, stream: BinaryIO, filename: str) -> None:
-        """Have a wheel read; the stream is closed after that. Waits while four others are not read yet."""
+    def put(self, stream: BinaryIO, filename: str, sha256: str) -> None:
+        """Have a wheel read, of that SHA-256 (hex); the stream is closed after that. Waits while four are not read yet.
+
+        One that is known is not read again.
+        """
+        key = WheelKey(sha256, filename, self._digests)
         self._room.acquire()
-        self._read.append(self._pool.submit(self._one, stream, filename))
+        if KNOWN_WHEELS.get(key):
+            self._read.append(_done(self._one(stream, key)))
+        else:
+            self._read.append(self._pool.submit(self._one, stream, key))
 
     def wheels(self) -> Iterator[Wheel | IntegrityError]:
         """What came of each wheel, in the order in which they were put."""
         return (future.result() for future in self._read)
 
-    def _one(self, stream: BinaryIO, filename: str) -> Wheel | IntegrityError:
+    def _one(self, stream: BinaryIO, key: WheelKey) -> Wheel | IntegrityError:
         try:
-            with _AT_ONCE, stream:
-                return self._counted(read_wheel(stream, filename, digests=self._digests))
+            with stream:
+                return self._counted(KNOWN_WHEELS.once(key, lambda: _read(stream, key)))
         except IntegrityError as error:
             return IntegrityError(error.message)  # without what its traceback holds on to
         finally:
@@ -67,3 +75,14 @@ class WheelReading:
             if self._asked > MOST_CHARACTERS:
                 raise IntegrityError(f"the wheels' requirements have more than {MOST_CHARACTERS} characters")
         return wheel
+
+
+def _read(stream: BinaryIO, key: WheelKey) -> Wheel:
+    with _AT_ONCE:
+        return read_wheel(stream, key.filename, digests=key.digests)
+
+
+def _done(found: Wheel | IntegrityError) -> Future[Wheel | IntegrityError]:
+    future: Future[Wheel | IntegrityError] = Future()
+    future.set_result(found)
+    return future

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import signal
 import sys
@@ -13,32 +14,46 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler import __version__
-from bundler.cli.output import OURSELVES, complain, error_json
+from bundler.cli.output import OURSELVES, choose, complain, error_json, print_document
 from bundler.errors import BundleError, Interrupted, UsageError, WorkError, from_os
-from bundler.terminal import Styled, say_json, warn, warn_block
+from bundler.terminal import Styled, show_cursor, warn, warn_block
 
 if TYPE_CHECKING:
     from bundler.session import Session
 
 # One line a command: its name, its file below cli/, its help in one line.
 _COMMANDS = {
+    "init": "Begin to ship an application: write its manifests, which lock, build and rehearse as they are.",
     "build": "Build runtime archives from the committed locks.",
     "assemble": "Assemble all-in-one offline packages.",
     "lock": "Resolve targets and write their locks.",
     "outdated": "Tell which newer releases there are, and the newest that closes on each target.",
     "check": "Check manifests and locks: every problem at once.",
-    "targets": "List the targets, and what each needs.",
+    "targets": "List the targets, what each needs and lacks, and how large its archive will be.",
+    "audit": "Tell what is known to be wrong with what archives hold, or locks will bring.",
     "verify": "Prove that archives, dist folders and published releases are whole.",
     "rehearse": "Install an archive where there is no network, and report.",
     "publish": "Put archives on a GitHub release, whole or not at all.",
+    "bundle-set": "Put all archives of a release into one set, which holds what they share once.",
+    "emit": "Take files out of a set.",
+    "keygen": "Make a key to sign with; say what to keep secret.",
+    "sign": "Sign a folder of archives, once it is verified.",
     "report": "Write the delivery record of a release.",
+    "summary": "Sum up a folder of archives, for the page of a workflow's run.",
     "inspect": "Show what is inside an archive.",
+    "diff": "Tell what differs between archives, releases or locks, and where the megabytes went.",
+    "delta": "Make what turns one archive into another, and is smaller than that.",
+    "apply": "Make the new archive of the old one and a delta.",
+    "schema": "Print the JSON Schema of a manifest or of what a command prints.",
+    "completion": "Print what lets a shell complete this program's words.",
     "cache": "Show or tidy the store of downloaded files.",
     "clean": "Remove what this tool made: folders of archives, the store, unpacked packages; name every path.",
 }
 
 
 _SHARED = frozenset(("--json", "-q", "--quiet", "-v", "--verbose", "--no-progress"))
+# Where shells ask what fits, as click's scripts have it.
+_COMPLETE = "_AIWS_BUNDLE_COMPLETE"
 
 
 class _Commands(click.Group):
@@ -50,7 +65,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"bundler.cli.{cmd_name}").command
+        command = importlib.import_module(f"bundler.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)  # noqa: S101 - one line a command, above
         return command
 
@@ -92,7 +107,6 @@ class Options:
 
     def session(self, mirrors: tuple[str, ...] = (), jobs: int = 16) -> Session:
         """Everything that a command needs."""
-        from bundler.progress import choose
         from bundler.session import Session
 
         return Session(
@@ -148,12 +162,20 @@ def main() -> None:
     """Run the command line; end the process with a documented exit code and never a traceback."""
     try:
         _let_interrupt()
-        code = run(sys.argv[1:])
+        code = _completed() if _COMPLETE in os.environ else run(sys.argv[1:])
         unwritten = _flushed()
     except KeyboardInterrupt:
+        _leave_terminal()
         os._exit(Interrupted.exit_code)
     # A download that waits for a silent server must not hold up the end; the store is safe at any point.
     os._exit(code or unwritten)
+
+
+def _completed() -> int:
+    """Answer a shell that completes a line (`aiws-bundle completion SHELL`)."""
+    from bundler.cli.completing import answer
+
+    return answer(os.environ[_COMPLETE])
 
 
 def _let_interrupt() -> None:
@@ -200,14 +222,10 @@ def run(argv: list[str]) -> int:
     except click.ClickException as error:
         with suppress(OSError):
             _tell_usage(error)
-        _tell_program(argv, UsageError(error.format_message()))
+        _tell_program(argv, _usage(error))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        with suppress(OSError):
-            warn()
-            warn("aiws-bundle: interrupted; what is finished stays: run again to go on")
-        _tell_program(argv, Interrupted("interrupted", "run again to go on"))
-        return Interrupted.exit_code
+        return _interrupted(argv)
     except BrokenPipeError:
         return 1
     except (BundleError, OSError) as error:
@@ -217,9 +235,26 @@ def run(argv: list[str]) -> int:
             WorkError("there is not enough memory", "raise the limit (ulimit -v), or end other programs"), argv
         )
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps it where a class is being made
+            return _interrupted(argv)
         if (told := _told_as_runtime(error)) is not None:
             return _failed(told, argv)
         return _bug(error, argv)
+
+
+def _leave_terminal() -> None:
+    """Leave the terminal as it was, also where Ctrl-C met what draws on it."""
+    with suppress(OSError):
+        show_cursor()
+
+
+def _interrupted(argv: list[str]) -> int:
+    _leave_terminal()
+    with suppress(OSError):
+        warn()
+        warn("aiws-bundle: interrupted; what is finished stays: run again to go on")
+    _tell_program(argv, Interrupted("interrupted", "run again to go on"))
+    return Interrupted.exit_code
 
 
 def _told_as_runtime(error: Exception) -> BundleError | None:
@@ -245,9 +280,16 @@ def _shared_first(argv: list[str]) -> list[str]:
 
 
 def _tell_program(argv: list[str], error: BundleError) -> None:
-    if "--json" in argv:
+    if "--json" in itertools.takewhile("--".__ne__, argv):
         with suppress(OSError):  # what goes wrong may be standard output itself
-            say_json({"error": error_json(error)})
+            print_document({"error": error_json(error)})
+
+
+def _usage(error: click.ClickException) -> UsageError:
+    """What click says of a command line that it does not understand, as an error of ours."""
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "aiws-bundle"
+    said = "which command?" if isinstance(error, click.exceptions.NoArgsIsHelpError) else error.format_message()
+    return UsageError(said, f"`{path} --help` tells what it takes")
 
 
 def _tell_usage(error: click.ClickException) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import complain_of_all, error_json, print_lacking, print_table, result, why
+from bundler.cli.closing import close
+from bundler.cli.output import complain_of_all, error_json, print_document, print_lacking, print_table, result, why
 from bundler.commands.build import BuildReport, build
-from bundler.terminal import Json, Part, say_json
+from bundler.progress import megabytes
+from bundler.terminal import Json, Part
 
 _MIRROR_HELP = "Fetch addresses that start with FROM from TO; also in AIWS_MIRRORS. Digests are checked all the same."
 
@@ -32,9 +35,10 @@ def making(name: str, meant: str, text: str) -> click.Command:
         session = options.session(mirrors, jobs)
         report = build(session, selectors, components, out, command=name, offline=offline, force=force)
         if options.json:
-            say_json(_json(report))
+            print_document(_json(report))
         else:
             _show(report)
+        _close(options, report, name, components)
         return report.exit_code
 
     params: list[click.Parameter] = [
@@ -67,7 +71,23 @@ def _show(report: BuildReport) -> None:
     complain_of_all((o.label, o.error) for o in report.outcomes if o.error)
 
 
-def _json(report: BuildReport) -> Json:
+def _close(options: Options, report: BuildReport, name: str, components: tuple[str, ...]) -> None:
+    """Say what was made, and how to go on: what failed again, else what proves it."""
+    made = [one for one in report.outcomes if one.state == "built"]
+    failed = [one for one in report.outcomes if one.error]
+    text = f"{len(made)} archive{'' if len(made) == 1 else 's'} made ({megabytes(sum(one.size for one in made))})"
+    text += f", {len(report.outcomes) - len(made) - len(failed)} as they were, {len(failed)} failed, in {report.folder}"
+    out = () if report.folder == Path("dist") else ("--out", report.folder)
+    named = [word for one in components for word in ("--component", one)]
+    if targets := list(dict.fromkeys(one.target for one in failed if one.target)):
+        close(options, text, [name, *targets, *named, *out])
+    elif failed:
+        close(options, text)
+    else:
+        close(options, text, ["verify", report.folder])
+
+
+def _json(report: BuildReport) -> Mapping[str, Json]:
     return {
         "folder": str(report.folder),
         "archives": [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from bundler.cli import Options
-from bundler.commands.cache import PruneReport, info, prune
-from bundler.terminal import Json, say, say_json, say_long
+from bundler.cli.output import print_document, print_table
+from bundler.commands.cache import CacheInfo, PruneReport, Share, info, prune
+from bundler.terminal import Json, say, say_long
 
 
 @click.group("cache")
@@ -22,7 +25,7 @@ def path_command(options: Options) -> int:
     """Print the store's folder."""
     folder = str(options.session().cache_dir)
     if options.json:
-        say_json({"path": folder})
+        print_document({"path": folder})
     else:
         say(folder)
     return 0
@@ -31,15 +34,50 @@ def path_command(options: Options) -> int:
 @command.command("info")
 @click.pass_obj
 def info_command(options: Options) -> int:
-    """Count what the store holds."""
+    """Tell what the store holds: whose locks name it, how large it is, and when it was last used."""
     found = info(options.session())
     if options.json:
-        say_json({"path": str(found.folder), "files": found.files, "size": found.size, "unfinished": found.unfinished})
+        print_document(_info_json(found))
     else:
-        say_long(
-            f"{found.folder}: {found.files} files, {found.size / 1e6:.1f} MB; {found.unfinished} unfinished downloads"
-        )
+        _show_info(found)
     return 0
+
+
+def _show_info(found: CacheInfo) -> None:
+    say_long(f"{found.folder}: {_amount(found.files, found.size)}; {found.unfinished} unfinished downloads")
+    if found.shares:
+        rows = [("named by the locks of", "files", "MB", "last used")]
+        rows += [(_owners(one), str(one.files), f"{one.size / 1e6:.1f}", _day(one.used)) for one in found.shares]
+        print_table(rows, right=(1, 2))
+    if not found.known:
+        say_long("There are no manifests here, so nobody can tell whose these are.")
+
+
+def _owners(share: Share) -> str:
+    return ", ".join(share.components) or "none here"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def _info_json(found: CacheInfo) -> Mapping[str, Json]:
+    return {
+        "path": str(found.folder),
+        "files": found.files,
+        "size": found.size,
+        "unfinished": found.unfinished,
+        "manifests": found.known,
+        "shares": [
+            {
+                "components": list(one.components),
+                "files": one.files,
+                "size": one.size,
+                "last_used": datetime.fromtimestamp(one.used, UTC).isoformat(timespec="seconds"),
+            }
+            for one in found.shares
+        ],
+    }
 
 
 @command.command("prune")
@@ -71,7 +109,7 @@ def prune_command(
         options.session(), everything=everything, older_than=older_than, also_keep=also_keep, dry_run=dry_run
     )
     if options.json:
-        say_json(_json(report))
+        print_document(_json(report))
     else:
         _show(report, everything)
     return 0
@@ -91,7 +129,7 @@ def _amount(files: int, size: int) -> str:
     return f"{files} file{'s' * (files != 1)}, {size / 1e6:.1f} MB"
 
 
-def _json(report: PruneReport) -> Json:
+def _json(report: PruneReport) -> Mapping[str, Json]:
     return {
         "files": report.files,
         "size": report.size,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
 import click
 
 from bundler.cli import Options
+from bundler.cli.output import print_document
 from bundler.commands.check import CheckReport, check
-from bundler.terminal import Json, Styled, say, say_json, say_long
+from bundler.terminal import Json, Styled, say, say_long
 
 
 @click.command("check")
 @click.pass_obj
 def command(options: Options) -> int:
     """Check manifests and locks: every problem at once, with file and line. Asks no network."""
-    report = check(options.session())
+    report = check(options.session(), datetime.now(UTC).date())
     if options.json:
-        say_json(_json(report))
+        print_document(_json(report))
     else:
         _show(report)
     return report.exit_code
@@ -33,7 +37,7 @@ def _show(report: CheckReport) -> None:
         say(Styled("manifests and locks are sound", "good"))
 
 
-def _json(report: CheckReport) -> Json:
+def _json(report: CheckReport) -> Mapping[str, Json]:
     return {
         "ok": not report.problems,
         "problems": [

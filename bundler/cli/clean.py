@@ -8,8 +8,9 @@ import click
 
 from bundler.adapters.sweep import Fate
 from bundler.cli import Options
+from bundler.cli.output import print_document
 from bundler.commands.clean import clean
-from bundler.terminal import Json, say, say_json, say_long
+from bundler.terminal import Json, say, say_long
 
 _WIDTH = len("would be removed")
 
@@ -41,7 +42,7 @@ def command(options: Options, folders: tuple[Path, ...], outs: tuple[Path, ...],
     told = [_told(fate, silent=options.json) for fate in fates]
     size = sum(fate.size for fate in told)
     if options.json:
-        say_json({"dry_run": dry_run, "size": size, "paths": [_json(fate) for fate in told]})
+        print_document({"dry_run": dry_run, "size": size, "paths": [_json(fate) for fate in told]})
     else:
         say(f"{'would free' if dry_run else 'freed'} {size / 1e6:.1f} MB")
     return 1 if any(fate.state == "failed" for fate in told) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import click
 
 from bundler.cli import Options
+from bundler.cli.closing import close
 from bundler.cli.output import (
     alike,
     complain_of_all,
     component_json,
     error_json,
+    print_document,
     print_lacking,
     print_table,
     result,
@@ -22,10 +25,12 @@ from bundler.cli.output import (
 from bundler.commands.lock import check_locks, lock
 from bundler.errors import UsageError
 from bundler.model.advice import lock_again
-from bundler.model.changes import Shared, shared
+from bundler.model.care import shared_concerns
+from bundler.model.changes import Change, Shared, shared
+from bundler.model.markdown import block
 from bundler.model.outcome import Outcome, age_of, named
 from bundler.model.versions import parse_versions
-from bundler.terminal import Json, Part, one_line, say, say_json, say_long
+from bundler.terminal import Json, Part, one_line, say, say_long
 
 
 @click.command("lock")
@@ -79,11 +84,20 @@ def command(
         summary.write_text(_markdown(report.diff, hosts), encoding="utf-8")
     if options.json:
         documents = {"components": [component_json(one) for one in locked], "locks": [_json(one) for one in hosts]}
-        say_json({**documents, "diff": [_shared_json(one) for one in report.diff]})
+        print_document({**documents, "diff": [_shared_json(one) for one in report.diff]})
     else:
         _show(hosts)
         _show_components(locked)
+    _close(options, report.outcomes)
     return report.exit_code
+
+
+def _close(options: Options, outcomes: Sequence[Outcome]) -> None:
+    """Say how many locks there are, and how to go on; where something is wrong it was told with what helps."""
+    counts = Counter(one.state for one in outcomes)
+    text = ", ".join(f"{number} {state}" for state, number in counts.items())
+    wrong = any(one.error or one.state in ("stale", "missing") for one in outcomes)
+    close(options, f"locks: {text or 'none'}", *([] if wrong else [["check"]]))
 
 
 def _show_components(locked: Sequence[Outcome]) -> None:
@@ -119,6 +133,11 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         say_long(f"{', '.join(group.targets)}:")
         for change in group.changes:
             say(f"  {change}")
+    if concerns := _concerns(outcomes):
+        say()
+        say_long("look at these twice:")
+        for line in concerns:
+            say_long(f"  {line}")
     for beaten, names in alike((o.beats, o.target) for o in outcomes if o.beats).items():
         say()
         say_long(f"--set beats {beaten}, which an override chose for {', '.join(names)}")
@@ -129,6 +148,15 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         say()
         say_long(_again(stale))
     complain_of_all((o.target, o.error) for o in outcomes if o.error)
+
+
+def _concerns(outcomes: Sequence[Outcome]) -> list[str]:
+    """What to look at twice, a line each, with the targets that it is true of."""
+    number = sum(o.state == "locked" for o in outcomes)
+    return [
+        f"{concern} ({', '.join(targets) if len(targets) < max(number, 2) else f'all {number} that were locked'})"
+        for concern, targets in shared_concerns((o.target, o.concerns) for o in outcomes)
+    ]
 
 
 def _again(outcomes: Sequence[Outcome]) -> str:
@@ -148,19 +176,21 @@ def _size(sizes: tuple[int, ...]) -> str:
     return f"{after:.1f} ({after - before:+.1f})" if before else f"{after:.1f}"
 
 
-def _markdown(diff: Sequence[Shared], outcomes: Sequence[Outcome]) -> str:
+def _markdown(diff: Sequence[Shared[Change]], outcomes: Sequence[Outcome]) -> str:
     """What changed, as the body of a pull request; empty if nothing did."""
     sections = []
+    if concerns := _concerns(outcomes):
+        sections.append(f"### Look at these twice\n\n{block(concerns)}\n")
     for group in diff:
-        block = "\n".join(f"    {one_line(str(change))}" for change in group.changes)
-        sections.append(f"### {one_line(', '.join(group.targets))}\n\n{block}\n")
-    if sections:
-        sizes = "\n".join(f"    {one_line(o.target)} {_size(o.sizes)}" for o in outcomes if o.changes)
+        changes = block(map(str, group.changes))
+        sections.append(f"### {one_line(', '.join(group.targets))}\n\n{changes}\n")
+    if diff:
+        sizes = block(f"{o.target} {_size(o.sizes)}" for o in outcomes if o.changes)
         sections.append(f"### MB of wheels\n\n{sizes}\n")
     return "\n".join(sections)
 
 
-def _shared_json(group: Shared) -> Json:
+def _shared_json(group: Shared[Change]) -> Json:
     """Changes and the targets that share them; `files` are those of which only the file is another one."""
     added = {change.project: change.after for change in group.changes if not change.before}
     removed = {change.project: change.before for change in group.changes if not change.after}
@@ -183,6 +213,10 @@ def _json(outcome: Outcome) -> Json:
         "detail": outcome.detail,
         "lacking": why(outcome.lacking),
         "changes": [str(change) for change in outcome.changes],
+        "concerns": [
+            {"sign": one.sign, "project": one.project, "before": one.before, "after": one.after, "why": one.why}
+            for one in outcome.concerns
+        ],
         "sizes": {"before": outcome.sizes[0], "after": outcome.sizes[1]} if outcome.sizes else None,
         "beats": outcome.beats,
         "error": error_json(outcome.error),

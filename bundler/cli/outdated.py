@@ -8,10 +8,10 @@ from itertools import groupby
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import alike, complain_of_all, error_json, print_table
+from bundler.cli.output import alike, complain_of_all, error_json, print_document, print_table
 from bundler.commands.outdated import outdated
 from bundler.model.releases import Standing
-from bundler.terminal import Json, Part, say, say_json, say_long
+from bundler.terminal import Json, Part, say, say_long
 
 
 @click.command("outdated")
@@ -31,7 +31,7 @@ def command(
     """
     report = outdated(options.session(), selectors or ("all",), components, exclude_newer=exclude_newer, every=every)
     if options.json:
-        say_json({"targets": [_json(one) for one in report.standings]})
+        print_document({"targets": [_json(one) for one in report.standings]})
     else:
         _show(report.standings, every=every)
     return report.exit_code
@@ -50,6 +50,11 @@ def _show(standings: Sequence[Standing], *, every: bool = False) -> None:
             say_long(f"{'newer' if every else 'held back'} on {', '.join(targets)}:")
             for line in lines:
                 say_long(f"  {line}")
+    for lines, targets in alike((one.yanked, one.target) for one in standings if one.yanked).items():
+        say()
+        say_long(f"yanked since, yet locked on {', '.join(targets)}:")
+        for line in lines:
+            say_long(f"  {line}")
     complain_of_all((one.target, one.error) for one in standings if one.error)
 
 
@@ -78,6 +83,7 @@ def _json(one: Standing) -> Json:
             {"version": t.version, "closes": t.closes or None, "packages": t.packages, "reason": t.reason}
             for t in one.tried
         ],
+        "yanked": list(one.yanked),
         "detail": one.detail,
         "error": error_json(one.error),
     }

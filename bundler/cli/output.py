@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import zip_longest
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from bundler.errors import BundleError
 from bundler.model.outcome import Outcome, document_of
@@ -15,15 +15,22 @@ from bundler.terminal import (
     Part,
     Style,
     Styled,
+    annotate,
     columns,
+    draws,
+    on_github,
     one_line,
     plain,
     say,
     say_block,
+    say_json,
     say_long,
     warn,
     warn_block,
 )
+
+if TYPE_CHECKING:
+    from bundler.progress import Progress
 
 _MOST_FINDINGS = 50
 _GAP = 2
@@ -35,12 +42,28 @@ _STYLES: dict[str, Style] = {
     **dict.fromkeys(("stale", "missing"), "caution"),
 }
 
+# Of every document that `--json` prints; docs/json.md says when it changes.
+SCHEMA_VERSION = 1
+
 # What begins a message of the tool about itself.
 OURSELVES = Styled("aiws-bundle:", "bad")
 
 T = TypeVar("T", bound=Hashable)
 # What is lacking: names, and why.
 Lacking: TypeAlias = tuple[tuple[str, str], ...]
+
+
+def choose(*, quiet: bool, json: bool, bars: bool) -> Progress:
+    """What shows progress: nothing with `quiet` or `json`, bars on a terminal that wants them, else lines or groups."""
+    from bundler.progress import Groups, Lines, Silent
+
+    if quiet or json:
+        return Silent()
+    if bars and draws():
+        from bundler.live import Terminal  # large
+
+        return Terminal()
+    return Groups() if on_github() else Lines()
 
 
 def result(word: str) -> Part:
@@ -125,6 +148,8 @@ def complain(error: BundleError) -> None:
         warn_block(f" {error.message}", lead=OURSELVES)
         if error.hint:
             warn_block(f"  hint: {error.hint}")
+        if on_github():
+            annotate(f"{error.message}\nhint: {error.hint}" if error.hint else error.message)
 
 
 def complain_of_all(failed: Iterable[tuple[str, BundleError]]) -> None:
@@ -143,6 +168,16 @@ def print_findings(findings: Sequence[str]) -> None:
         say_block(f"  - {finding}", "    ")
     if len(findings) > _MOST_FINDINGS:
         say(f"  - … and {len(findings) - _MOST_FINDINGS} more")
+
+
+def versioned(document: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A document for programs, with the version of its form at the top."""
+    return {"schema_version": SCHEMA_VERSION, **document}
+
+
+def print_document(document: Mapping[str, Json]) -> None:
+    """Print what `--json` asked for: one document, described by the command's schema in schemas/output/."""
+    say_json(versioned(document))
 
 
 def error_json(error: BundleError | None) -> Json:

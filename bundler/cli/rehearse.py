@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import print_findings, print_table, result
+from bundler.cli.closing import close
+from bundler.cli.output import print_document, print_findings, print_table, result
 from bundler.commands.rehearse import RehearsalReport, rehearse
 from bundler.kinds.steps import Step
-from bundler.terminal import Json, Part, Styled, say, say_block, say_json, say_long
+from bundler.terminal import Json, Part, Styled, say, say_block, say_long
 
 
 @click.command("rehearse")
@@ -32,9 +34,12 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
     """
     report = rehearse(options.session(), archive, root)
     if options.json:
-        say_json(_json(report))
+        print_document(_json(report))
     else:
         _show(report, verbose=options.verbose)
+    good = report.exit_code == 0
+    text = f"{archive} {'installs and works without a network' if good else 'is not fit to be published'}"
+    close(options, text, *([["publish", archive.parent, "--help"]] if good else []))
     return report.exit_code
 
 
@@ -75,7 +80,7 @@ def _show_failure(step: Step, *, verbose: bool) -> None:
         say("-v shows all that it wrote")
 
 
-def _json(report: RehearsalReport) -> Json:
+def _json(report: RehearsalReport) -> Mapping[str, Json]:
     rehearsal = report.rehearsal
     return {
         "archive": str(report.archive),

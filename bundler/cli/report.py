@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from bundler.adapters.durable import write_whole
 from bundler.cli import Options
-from bundler.cli.output import complain
+from bundler.cli.html_option import with_html, write_page
+from bundler.cli.output import complain, versioned
 from bundler.commands.report import gather
 from bundler.errors import IntegrityError
 from bundler.model.release import parse_repository, parse_tag
@@ -20,12 +22,19 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command("report")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--repo", "repository", metavar="OWNER/REPO", default="", help="Where it was released.")
+@click.option(
+    "--repo",
+    "repository",
+    metavar="OWNER/REPO",
+    default="",
+    help="Where it was released. [default: GITHUB_REPOSITORY, or as the manifests say]",
+)
 @click.option("--tag", default="", help="The release's tag.")
 @click.option("--commit", metavar="SHA", default="", help="The release's commit. [default: GITHUB_SHA]")
 @click.option("--verification", "verifications", multiple=True, type=_FILE, help="What `--json verify` printed.")
 @click.option("--rehearsal", "rehearsals", multiple=True, type=_FILE, help="What `--json rehearse` printed.")
 @click.option("--out", type=_FILE, help="Write the record there too.")
+@with_html
 @click.pass_obj
 def command(
     options: Options,
@@ -36,6 +45,7 @@ def command(
     verifications: tuple[Path, ...],
     rehearsals: tuple[Path, ...],
     out: Path | None,
+    html: Path | None,
 ) -> int:
     """Write the delivery record of a release.
 
@@ -57,9 +67,13 @@ def command(
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(text)
-    data = document(record)
+    data = versioned(document(record))
     if out:
-        out.write_text(f"{json_text(data)}\n" if options.json else text, encoding="utf-8")
+        write_whole(out, (f"{json_text(data)}\n" if options.json else text).encode())
+    if html:
+        from bundler.pages.delivery import delivery_page
+
+        write_page(html, delivery_page(record))
     if options.json:
         say_json(data)
     else:

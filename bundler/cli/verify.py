@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bundler.cli import Options
-from bundler.cli.output import complain, error_json, print_findings
-from bundler.kinds.manifests import known_bad
-from bundler.model.release import parse_address
-from bundler.model.verdict import Finding, Verdict
+from bundler.cli.closing import close
+from bundler.cli.output import complain, print_document
+from bundler.cli.verified import json_of, show, show_rebuilt, show_release
+from bundler.errors import UsageError
+from bundler.kinds.manifests import manifests_at_hand
+from bundler.model.sidecar import NOTHING_TOLD, SidecarFacts
+from bundler.model.signatures import Demand
+from bundler.model.trust import NOTHING_TRUSTED, Trust
 from bundler.release.folder import VerifyReport, verify_each
-from bundler.terminal import Json, Styled, say, say_block, say_json, say_long
+from bundler.release.from_set import unpacked
+from bundler.release.home import addresses
+from bundler.release.not_older import asked
+from bundler.release.trusted import trusted
 
 if TYPE_CHECKING:
-    from bundler.release.channel import ChannelView
+    from bundler.release.rebuild import Rebuilt
     from bundler.release.verify import ReleaseReport
     from bundler.session import Session
 
-_OK, _NOT_OK = Styled("ok", "good"), Styled("NOT ok", "bad")
 # As in errors.py; 0 if there is nothing.
 _GRAVEST_FIRST = (3, 2, 4, 1, 0)
 
@@ -31,134 +39,139 @@ _GRAVEST_FIRST = (3, 2, 4, 1, 0)
 @click.argument("subjects", metavar="PATH|OWNER/REPO@TAG...", nargs=-1, required=True)
 @click.option("--digests-only", is_flag=True, help="Download no archives: compare the digests that GitHub tells.")
 @click.option("--ignore-missing", is_flag=True, help="A folder may lack files that its SHA256SUMS lists.")
+@click.option("--rebuild", is_flag=True, help="Make each archive anew of the manifests and locks here, and compare.")
+@click.option(
+    "--require",
+    "least",
+    metavar="N",
+    type=click.IntRange(0, 100),
+    help="At least so many keys must have signed; 0: none. [default: as trust.yaml says]",
+)
+@click.option(
+    "--trusted",
+    "whom",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A trust.yaml, minisign.pub or allowed_signers that you got elsewhere, in place of the manifests'.",
+)
+@click.option(
+    "--not-older-than",
+    "oldest",
+    metavar="TAG|DATE|DIR",
+    help="The release that nothing may be older than: its TAG, DATE or TAG@DATE, or a folder that holds it.",
+)
+@click.option("--verify-time", "day", metavar="DATE", help="The day on which keys must be valid. [default: today]")
 @click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Downloads at once.")
 @click.pass_obj
-def command(options: Options, subjects: tuple[str, ...], digests_only: bool, ignore_missing: bool, jobs: int) -> int:
+def command(
+    options: Options,
+    subjects: tuple[str, ...],
+    digests_only: bool,
+    ignore_missing: bool,
+    rebuild: bool,
+    least: int | None,
+    whom: Path | None,
+    oldest: str | None,
+    day: str | None,
+    jobs: int,
+) -> int:
     """Prove that archives, dist folders and published releases are whole.
 
     Checks SHA256SUMS, each archive's own file list and layout, and that its wheels are exactly what a host will ask
-    for, none of them known to be bad to the manifests at hand. PATH is an archive or a folder of archives.
-    OWNER/REPO@TAG is a release on GitHub: what it serves is downloaded to the store, parts are joined, and the moving
-    release latest-runtime is compared with the one that it follows.
+    for, none of them known to be bad to the manifests at hand. PATH is an archive, a folder of archives, or a set:
+    its volumes are compared with their digests, and all of its files are taken out into the cache folder for a while.
+    OWNER/REPO@TAG is a release on GitHub (@TAG: in the manifests' own repository): what it serves is downloaded to the
+    store, parts are joined, and the moving release latest-runtime is compared with the one that it follows.
+
+    Signatures of SHA256SUMS are checked with the keys of trust.yaml, which says how many must have signed. An archive
+    alone only agrees with itself: put SHA256SUMS and its signatures beside it.
+
+    With --rebuild each archive is made anew: of the manifests and locks here, or where none make one of its name, of
+    what it says of itself. What differs is told: which member, what of it, or only how it is packed. Deltas of a
+    release whose old archive is in the store are applied; in a folder, those whose old archive is verified too.
     """
+    if rebuild and digests_only:
+        raise UsageError("--rebuild compares archives, and --digests-only downloads none", "give one of them")
     session = options.session(jobs=jobs)
-    released = {word: address for word in subjects if not Path(word).exists() and (address := parse_address(word))}
-    local = verify_each(
-        [Path(word) for word in subjects if word not in released],
-        session.progress,
-        known_bad(session),
-        partial=ignore_missing,
-    )
-    remote = _remote(session, list(released.values()), digests_only=digests_only) if released else []
+    manifests = manifests_at_hand(session)
+    trust = _trust(manifests.trust if manifests else NOTHING_TRUSTED, whom)
+    told = replace(NOTHING_TOLD, partial=ignore_missing, trust=trust, today=_day(day))
+    demand = Demand(least, insist=bool(whom or least) and least != 0)
+    told = replace(told, demand=demand)
+    if oldest is not None:
+        told = replace(told, demand=replace(demand, floor=asked(oldest, told)))
+    released = addresses(subjects, manifests)
+    with unpacked(session, [Path(word) for word in subjects if word not in released]) as there:
+        bad = manifests.known_bad if manifests else {}
+        local = verify_each(list(there.paths.values()), session.progress, bad, told)
+        wanted = list(released.values())
+        remote = _remote(session, wanted, told, digests_only=digests_only, apply=rebuild) if wanted else []
+        rebuilt = _rebuilt(session, local, remote) if rebuild else None
+        local = there.told(local)
+    code = _gravest(local, remote, rebuilt or ())
     if options.json:
-        say_json(_json(local, remote))
+        print_document(json_of(local, remote, rebuilt, ok=code == 0))
     else:
-        _show(local)
+        show(local)
         for report in remote:
-            _show_release(report)
+            show_release(report)
+        for one in rebuilt or ():
+            show_rebuilt(one)
     sys.stdout.flush()
-    for error in (*local.errors, *(report.error for report in remote if report.error)):
+    failed = [*(one.error for one in remote), *(one.error for one in rebuilt or ())]
+    for error in (*local.errors, *filter(None, failed)):
         complain(error)
-    return _gravest(local, remote)
+    _close(options, subjects, code)
+    return code
 
 
-def _remote(session: Session, addresses: Sequence[tuple[str, str]], *, digests_only: bool) -> Sequence[ReleaseReport]:
+def _close(options: Options, subjects: Sequence[str], code: int) -> None:
+    """Say whether all is proven, and how to go on."""
+    folders = [word for word in subjects if Path(word).is_dir()]
+    if code:
+        close(options, "not proven: do not install or publish it")
+    elif folders:
+        close(
+            options, f"proven: {', '.join(subjects)}", ["sign", folders[0], "--help"], ["publish", folders[0], "--help"]
+        )
+    else:
+        close(options, f"proven: {', '.join(subjects)}")
+
+
+def _rebuilt(session: Session, local: VerifyReport, remote: Sequence[ReleaseReport]) -> Sequence[Rebuilt]:
+    """Make every archive that was verified anew; what that takes is not loaded where none is."""
+    from bundler.release.provenance import commit_beside
+    from bundler.release.rebuild import Archive, rebuild
+
+    archives = [Archive(path, path.name, commit_beside(path), one.sha256) for path, one in local.verdicts]
+    for report in remote:
+        archives += [Archive(report.files[one.name], one.name, report.commit, one.sha256) for one in report.verdicts]
+    return rebuild(session, archives)
+
+
+def _trust(own: Trust, path: Path | None) -> Trust:
+    """What manifests say, with the keys of a file in the place of theirs. Raises UsageError, ManifestError."""
+    other = trusted(path) if path else own
+    return replace(own, keys=other.keys, require=other.require)
+
+
+def _day(text: str | None) -> date:
+    """The day that is meant, else today's (UTC). Raises UsageError."""
+    try:
+        return date.fromisoformat(text) if text else datetime.now(UTC).date()
+    except ValueError as error:
+        raise UsageError(f"--verify-time {text!r} is not a date", "for example 2027-01-31") from error
+
+
+def _remote(
+    session: Session, addresses: Sequence[tuple[str, str]], told: SidecarFacts, *, digests_only: bool, apply: bool
+) -> Sequence[ReleaseReport]:
     """Verify releases; what that takes (HTTP and TLS) is not loaded where nothing but files is verified."""
     from bundler.release.verify import verify_releases
 
-    return verify_releases(session, addresses, digests_only=digests_only)
+    return verify_releases(session, addresses, told, digests_only=digests_only, apply=apply)
 
 
-def _gravest(local: VerifyReport, remote: Sequence[ReleaseReport]) -> int:
-    codes = {local.exit_code, *(report.exit_code for report in remote)}
+def _gravest(local: VerifyReport, remote: Sequence[ReleaseReport], rebuilt: Sequence[Rebuilt]) -> int:
+    codes = {local.exit_code, *(one.exit_code for one in remote), *(one.exit_code for one in rebuilt)}
     return next(code for code in _GRAVEST_FIRST if code in codes)
-
-
-def _show(report: VerifyReport) -> None:
-    _show_verdicts((str(path), verdict) for path, verdict in report.verdicts)
-    for finding in report.folder_findings:
-        if finding.grade != "note":
-            say_block(f"  {finding.message}", "    ", _NOT_OK)
-    _show_notes(report.folder_findings)
-
-
-def _show_notes(findings: Sequence[Finding]) -> None:
-    for finding in findings:
-        if finding.grade == "note":
-            say_block(f"note    {finding.message}", "    ")
-
-
-def _show_verdicts(verdicts: Iterable[tuple[str, Verdict]]) -> None:
-    for name, verdict in verdicts:
-        if verdict.good:
-            say_long(f"      {name}: {verdict.summary}", " " * 8, _OK)
-        else:
-            say_long(f"  {name}", lead=_NOT_OK)
-            print_findings((*verdict.integrity, *verdict.closure))
-
-
-def _show_release(report: ReleaseReport) -> None:
-    _show_verdicts((verdict.name, verdict) for verdict in report.verdicts)
-    where = f"{report.repository}@{report.tag}"
-    if report.error:
-        say_long(f"  {where}", lead=_NOT_OK)
-        return
-    if report.exit_code == 0:
-        told = f"{where}: {len(report.assets)} assets, commit {report.commit}  {report.url}".rstrip()
-        say_long(f"      {told}", " " * 8, _OK)
-    else:
-        say_long(f"  {where}  {report.url}".rstrip(), lead=_NOT_OK)
-        print_findings([finding.message for finding in report.findings if finding.grade != "note"])
-    _show_notes(report.findings)
-    if view := report.channel:
-        followed = f"channel.json names {view.points_at.tag}" if view.points_at else "no channel.json to follow"
-        say(f"        {view.name}: {followed}" + (f"; the newest release is {view.newest}" if view.newest else ""))
-
-
-def _json(local: VerifyReport, remote: Sequence[ReleaseReport]) -> Json:
-    return {
-        "ok": _gravest(local, remote) == 0,
-        "archives": [_archive(str(path), verdict) for path, verdict in local.verdicts],
-        "folders": [finding.message for finding in local.folder_findings if finding.grade != "note"],
-        "notes": [finding.message for finding in local.folder_findings if finding.grade == "note"],
-        "releases": [_release(report) for report in remote],
-        "errors": [error_json(error) for error in local.errors],
-    }
-
-
-def _archive(path: str, verdict: Verdict) -> Json:
-    return {
-        "path": path,
-        "ok": verdict.good,
-        "integrity": list(verdict.integrity),
-        "closure": list(verdict.closure),
-        "tar_sha256": verdict.tar_sha256,
-    }
-
-
-def _release(report: ReleaseReport) -> Json:
-    view = report.channel
-    return {
-        "repository": report.repository,
-        "tag": report.tag,
-        "commit": report.commit,
-        "url": report.url,
-        "ok": report.exit_code == 0,
-        "findings": [finding.message for finding in report.findings if finding.grade != "note"],
-        "notes": [finding.message for finding in report.findings if finding.grade == "note"],
-        "archives": [_archive(verdict.name, verdict) for verdict in report.verdicts],
-        "assets": [
-            {"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in sorted(report.assets.items())
-        ],
-        "channel": _channel(view) if view else None,
-        "error": error_json(report.error),
-    }
-
-
-def _channel(view: ChannelView) -> Json:
-    return {
-        "name": view.name,
-        "tag": view.points_at.tag if view.points_at else None,
-        "commit": view.points_at.commit if view.points_at else None,
-        "newest": view.newest or None,
-    }

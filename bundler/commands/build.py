@@ -15,6 +15,7 @@ from bundler.kinds import inputs_of
 from bundler.kinds.kind import Job, Order
 from bundler.kinds.manifests import load_manifests
 from bundler.model.advice import joined
+from bundler.model.known_bad import KnownBad, bad_among
 from bundler.model.outcome import Outcome
 from bundler.session import Session
 
@@ -59,14 +60,36 @@ def build(
     with dist.opened(session.progress):
         done = {} if force else {o.asset: w for o in orders if (w := dist.current(o.asset, o.inputs))}
         waiting = [order for order in orders if order.asset not in done]
+        dist.expect(order.asset for order in waiting)
         made: dict[str, Written | BundleError] = {}
         if waiting:
-            jobs: list[Job] = _each(waiting, lambda order: order.job())
+            jobs: list[Job] = _each(waiting, lambda order: _job(order, manifests.known_bad))
             with nullcontext() if offline else session.network() as network:
                 from bundler.make import make_all  # large: not loaded for what is finished
 
                 made = make_all(session, network, dist, list(zip(waiting, jobs, strict=True)))
+        for asset, written in done.items():
+            if not dist.complete(asset):
+                _tell_beside(dist, asset, written)
     return BuildReport(out, tuple(_outcome(order, done.get(order.asset), made.get(order.asset)) for order in orders))
+
+
+def _job(order: Order, known_bad: KnownBad) -> Job:
+    """An order's job. Raises LockError, also if a file that it takes is known to be bad."""
+    job = order.job()
+    if bad := bad_among((pin.sha256 for pin in job.pins()), known_bad):
+        raise LockError(f"{order.label}: {bad}", "lock another version of it")
+    return job
+
+
+def _tell_beside(dist: Dist, asset: str, written: Written) -> None:
+    """Make the sidecars of an archive that was finished before, by reading it."""
+    from bundler.kinds.verify import judge_any  # large: not loaded for what is complete
+    from bundler.make import told_of
+    from bundler.sidecars import beside
+
+    path = dist.folder / asset
+    dist.place_beside(asset, beside(asset, told_of(asset, written, path, judge_any(path, asset).inventory)))
 
 
 def _each(things: Iterable[T], work: Callable[[T], R]) -> list[R]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, ManifestError, Problem, UsageError
-from bundler.kinds.manifests import load_manifests
+from bundler.kinds.kind import Component
+from bundler.kinds.manifests import Manifests, load_manifests, manifests_at_hand
 from bundler.session import Session
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -19,13 +21,31 @@ _DURATION = re.compile(r"([0-9]{1,5})([mhdw])")
 
 
 @dataclass(frozen=True)
+class Share:
+    """The files of the store that the locks of some components name, and nobody else's; sizes in bytes.
+
+    `used` is when one of them was last taken or written (s since 1970).
+    """
+
+    components: tuple[str, ...]
+    files: int
+    size: int
+    used: float
+
+
+@dataclass(frozen=True)
 class CacheInfo:
-    """The store in numbers; sizes in bytes."""
+    """The store in numbers; sizes in bytes. `shares` are all its files, those that no lock here names last.
+
+    `known` is false if there are no manifests here to tell.
+    """
 
     folder: Path
     files: int
     size: int
     unfinished: int
+    shares: tuple[Share, ...] = ()
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,11 +68,24 @@ class PruneReport:
 
 
 def info(session: Session) -> CacheInfo:
-    """Count what the store holds."""
-    store = session.store()
-    sizes = [path.stat().st_size for path in store.entries()]
+    """Count what the store holds, and whose it is. Raises ManifestError, LockError."""
+    store, manifests = session.store(), manifests_at_hand(session)
+    named: dict[str, list[str]] = {}
+    for name, digests in _digests(manifests, session.workspace()).items() if manifests else ():
+        for digest in digests:
+            named.setdefault(digest, []).append(name)
+    held: dict[tuple[str, ...], list[tuple[int, float]]] = {}
+    for path in store.entries():
+        with suppress(FileNotFoundError):  # another run tidies up
+            found = path.stat()
+            held.setdefault(tuple(named.get(path.name, ())), []).append((found.st_size, found.st_mtime))
+    shares = [
+        Share(names, len(files), sum(size for size, _ in files), max(used for _, used in files))
+        for names, files in sorted(held.items(), key=lambda pair: (not pair[0], len(pair[0]), pair[0]))
+    ]
     unfinished = sum(path.suffix != ".lock" for path in store.leftovers())
-    return CacheInfo(store.root, len(sizes), sum(sizes), unfinished)
+    total = sum(one.files for one in shares), sum(one.size for one in shares)
+    return CacheInfo(store.root, *total, unfinished, tuple(shares), known=manifests is not None)
 
 
 def prune(
@@ -115,8 +148,24 @@ def _reasons(workspace: Workspace, of: str) -> Iterator[tuple[str, set[str]]]:
     """What keeps files, and their digests. Raises LockError rather than guess at a broken lock."""
     manifests = load_manifests(workspace)
     for component in manifests.components.values():
-        locks = [(lock, workspace.lock_text(lock.name)) for lock in component.locks(manifests.hosts, workspace)]
-        there = [lock.digests(text) for lock, text in locks if text is not None]
+        there = _locked(component, manifests, workspace)
         yield f"named by {len(there)} lock{'s' * (len(there) != 1)} of {component.name}{of}", set().union(*there)
-    if python := manifests.hosts.python:
-        yield f"named by python.yaml{of}", {pin.sha256 for pin in python.pins.values()}
+    yield f"named by python.yaml{of}", _pythons(manifests)
+
+
+def _digests(manifests: Manifests, workspace: Workspace) -> Mapping[str, set[str]]:
+    """The digests that the locks of each component name, and those of python.yaml. Raises LockError."""
+    found = {
+        name: set().union(*_locked(component, manifests, workspace)) for name, component in manifests.components.items()
+    }
+    return {**found, "python.yaml": _pythons(manifests)}
+
+
+def _locked(component: Component, manifests: Manifests, workspace: Workspace) -> list[set[str]]:
+    """The digests that each lock of a component names. Raises LockError."""
+    locks = [(lock, workspace.lock_text(lock.name)) for lock in component.locks(manifests.hosts, workspace)]
+    return [lock.digests(text) for lock, text in locks if text is not None]
+
+
+def _pythons(manifests: Manifests) -> set[str]:
+    return {pin.sha256 for pin in manifests.hosts.python.pins.values()} if manifests.hosts.python else set()

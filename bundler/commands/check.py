@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 
-from bundler.errors import ManifestError, Problem
-from bundler.kinds.manifests import load_manifests
+from bundler.adapters.workspace import Workspace
+from bundler.errors import LockError, ManifestError, Problem
+from bundler.kinds.manifests import Manifests, load_manifests
+from bundler.model.known_bad import KnownBad, bad_among
+from bundler.model.trust import Trust
+from bundler.release.signing import public_files
 from bundler.session import Session
 
 
@@ -22,8 +29,8 @@ class CheckReport:
         return 2 if self.problems else 0
 
 
-def check(session: Session) -> CheckReport:
-    """Check all manifests and locks. Raises UsageError if there is no folder of manifests."""
+def check(session: Session, today: date) -> CheckReport:
+    """Check all manifests and locks, as they stand on a day. Raises UsageError if there is no folder of manifests."""
     workspace = session.workspace()
     try:
         manifests = load_manifests(workspace)
@@ -36,7 +43,29 @@ def check(session: Session) -> CheckReport:
     return CheckReport(
         (
             *(one for one in told if isinstance(one, Problem)),
+            *_bad_files(manifests, workspace),
             *(Problem(f"locks/{name}", 0, 0, "belongs to no component and target; remove it") for name in strays),
+            *_public(workspace, manifests.trust, today),
         ),
-        tuple(one for one in told if isinstance(one, str)),
+        (*(one for one in told if isinstance(one, str)), *manifests.trust.expired(today)),
     )
+
+
+def _public(workspace: Workspace, trust: Trust, today: date) -> Iterator[Problem]:
+    """What stands beside trust.yaml for those who verify with other programs, and does not say what it says."""
+    for name, wanted in public_files(trust, today).items():
+        text = workspace.own_text(name)
+        if text != wanted:
+            state = "is missing" if text is None else "does not hold the keys that trust.yaml names"
+            yield Problem(name, 0, 0, f"{state}; `aiws-bundle sign --public` writes it")
+
+
+def _bad_files(manifests: Manifests, workspace: Workspace) -> Iterator[Problem]:
+    """Yield the locks of any kind that pin a file which is known to be bad; bad versions make a lock stale."""
+    files: KnownBad = {what: why for what, why in manifests.known_bad.items() if isinstance(what, str)}
+    for component in manifests.components.values() if files else ():
+        for lock in component.locks(manifests.hosts, workspace):
+            text = workspace.lock_text(lock.name)
+            with suppress(LockError):  # which is told already
+                if text and (bad := bad_among(sorted(lock.digests(text)), files)):
+                    yield Problem(f"locks/{lock.name}", 0, 0, bad)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bundler.errors import LockError, gravest
 from bundler.kinds.kind import LockOptions
 from bundler.kinds.manifests import load_manifests
-from bundler.model.changes import Shared, shared
+from bundler.model.changes import Change, Shared, shared
 from bundler.model.moment import moment
 from bundler.model.outcome import Outcome
 from bundler.session import Session
@@ -27,7 +27,7 @@ class LockReport:
         return gravest([*(one.error for one in self.outcomes if one.error), *stale])
 
     @property
-    def diff(self) -> tuple[Shared, ...]:
+    def diff(self) -> tuple[Shared[Change], ...]:
         """What new locks change of those before, each change once."""
         return shared((one.target, one.changes) for one in self.outcomes)
 
@@ -54,8 +54,9 @@ def lock(
 
     One that fails keeps its old lock and does not stop the others.
     """
-    options = LockOptions(upgrade, moment(exclude_newer), versions, deep)
+    newest = moment(exclude_newer)
     manifests = load_manifests(session.workspace())
+    options = LockOptions(manifests.trust.cooldown, upgrade, newest, versions, deep)
     outcomes: list[Outcome] = []
     for kind, own in manifests.by_kind(components):
         outcomes += kind.lock(own, manifests.hosts, session, selectors, options)

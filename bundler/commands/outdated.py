@@ -37,8 +37,9 @@ def outdated(
 
     Raises UsageError, ManifestError.
     """
-    options = OutdatedOptions(every, moment(exclude_newer))
+    newest = moment(exclude_newer)
     manifests = load_manifests(session.workspace())
+    options = OutdatedOptions(manifests.trust.cooldown, every, newest)
     standings: list[Standing] = []
     for kind, own in manifests.by_kind(components):
         standings += kind.outdated(own, manifests.hosts, session, selectors, options)

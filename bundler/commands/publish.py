@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bundler.kinds.manifests import manifests_at_hand
 from bundler.release.fill import Filler
+from bundler.release.home import home_of
 from bundler.release.parts import CUT, Cut
 from bundler.release.preflight import Publication, preflight
 from bundler.release.publisher import Published, Publisher
+from bundler.release.signing import name_of
+from bundler.release.since import Since
 from bundler.session import Session
 
 
@@ -17,7 +21,8 @@ from bundler.session import Session
 class PublishReport:
     """The release, the channel if one was asked for, what was left out, and targets without a rehearsal.
 
-    `unchecked` is what could not be looked at, as there are no manifests.
+    `unchecked` is what could not be looked at, as there are no manifests. `signed_by` is the name in trust.yaml of the
+    key that signs, else its fingerprint; "" if nobody does.
     """
 
     repository: str
@@ -26,6 +31,7 @@ class PublishReport:
     left_out: tuple[str, ...]
     unrehearsed: tuple[str, ...]
     unchecked: tuple[str, ...] = ()
+    signed_by: str = ""
 
 
 def publish(
@@ -35,11 +41,25 @@ def publish(
 
     Run it again after an interruption: it goes on where it was. Run it again after success: nothing happens.
     """
+    manifests = manifests_at_hand(session)
+    if not order.repository:
+        home = home_of(manifests, order.tag)
+        follows = order.channel or ("" if order.alone else home.channel)
+        order = replace(order, repository=home.repository, channel=follows)
     with session.github(order.repository) as github:
-        ready = preflight(session, github, folder, order, cut)
+        ready = preflight(session, github, folder, order, manifests, cut)
         filler = Filler(github, session.progress, session.jobs, session.cancelled)
-        publisher = Publisher(github, filler, order, ready, secrets.token_hex(8), dry_run)
+        changes = Since(session, github, ready.content).text
+        publisher = Publisher(github, filler, order, ready, secrets.token_hex(8), dry_run, changes)
         publisher.recover()
         release = publisher.release()
         channel = publisher.channel(release) if order.channel else None
-        return PublishReport(order.repository, release, channel, ready.left_out, ready.unrehearsed, ready.unchecked)
+        return PublishReport(
+            repository=order.repository,
+            release=release,
+            channel=channel,
+            left_out=ready.left_out,
+            unrehearsed=ready.unrehearsed,
+            unchecked=ready.unchecked,
+            signed_by=name_of(ready.content.told),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bundler.adapters.digest import sha256_of
@@ -10,8 +11,10 @@ from bundler.adapters.regular import read_regular
 from bundler.errors import UsageError
 from bundler.kinds import said_of
 from bundler.kinds.kind import Said
+from bundler.kinds.manifests import manifests_at_hand
 from bundler.release.evidence import documents
 from bundler.release.folder import fill, look
+from bundler.release.home import home_of
 from bundler.release.record import (
     DeliveredAsset,
     DeliveryRecord,
@@ -47,7 +50,7 @@ def gather(
     more, disagreements = only_published(assets, verified)
     run, attempt = _run(session.env)
     return DeliveryRecord(
-        repository=repository or session.env.get("GITHUB_REPOSITORY", ""),
+        repository=repository or session.env.get("GITHUB_REPOSITORY", "") or _repository(session, tag),
         tag=tag,
         commit=commit or session.env.get("GITHUB_SHA", "") or _commit(tag, verified),
         run=run,
@@ -80,6 +83,13 @@ def _described(path: Path, sha256: str) -> DeliveredAsset:
     said = said_of(path) if path.name.endswith(ARCHIVE) else Said()
     size = path.stat().st_size
     return DeliveredAsset(path.name, size, sha256, said.component, said.version, said.host, said.inputs, said.commit)
+
+
+def _repository(session: Session, tag: str) -> str:
+    """The one that the manifests at hand release `tag` in; "" if they do not say."""
+    with suppress(UsageError):
+        return home_of(manifests_at_hand(session), tag).repository if tag else ""
+    return ""
 
 
 def _commit(tag: str, verifications: Sequence[Verification]) -> str:

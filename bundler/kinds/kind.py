@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from bundler.errors import Problem
 from bundler.model.closure import Closure
+from bundler.model.contents import Head
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.inventory import Inventory
 from bundler.model.known_bad import KnownBad
+from bundler.model.materials import Materials
 from bundler.model.outcome import Outcome
 from bundler.model.pin import Pin
 from bundler.model.verdict import Verdict
@@ -26,6 +29,7 @@ if TYPE_CHECKING:  # large: loaded by those commands that need them
     from bundler.bench import Bench
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
+    from bundler.model.trust import Cooldown
     from bundler.payloads.payload import Payload
     from bundler.session import Session
 
@@ -43,8 +47,12 @@ class LockFile:
 
 @dataclass(frozen=True)
 class LockOptions:
-    """What `lock` was asked for. `newest`: leave out files uploaded later (RFC 3339); `deep`: look inside archives."""
+    """What `lock` was asked for. `newest`: leave out files uploaded later (RFC 3339); `deep`: look inside archives.
 
+    What is too young for the `cooldown` is not locked.
+    """
+
+    cooldown: Cooldown
     upgrade: bool = False
     newest: str | None = None
     versions: Mapping[str, str] | None = None
@@ -53,10 +61,22 @@ class LockOptions:
 
 @dataclass(frozen=True)
 class OutdatedOptions:
-    """What `outdated` was asked for. `every`: look at every release; `newest`: leave out files uploaded later."""
+    """What `outdated` was asked for. `every`: look at every release; `newest`: leave out files uploaded later.
 
+    What is too young for the `cooldown` is told as such.
+    """
+
+    cooldown: Cooldown
     every: bool = False
     newest: str | None = None
+
+
+@dataclass(frozen=True)
+class Home:
+    """The repository that archives are released in, and the moving release that follows them; "" if none does."""
+
+    repository: str
+    channel: str
 
 
 @dataclass(frozen=True)
@@ -127,6 +147,9 @@ class Job(Protocol):
     def write(self, bench: Bench, file: BinaryIO) -> Written:
         """Write the archive. Raises BundleError."""
 
+    def inventory(self, bench: Bench) -> Inventory | None:
+        """What it holds, once it was written or proven; None if that is its maker's to say."""
+
     def told(self, written: Written) -> str:
         """What to say of it once it is in its place."""
 
@@ -163,6 +186,10 @@ class Order(Protocol):
         """SHA-256 (hex) of all that decides its bytes."""
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The manifests and locks that decide them, by their paths below the folder, but for what all hosts share."""
+
+    @property
     def requirement(self) -> str:
         """What the manifest asks for in it, such as `name==1.0`; "" where nothing is asked for."""
 
@@ -194,8 +221,16 @@ class Component(Protocol):
         """What its manifest says that nothing may hold, and why."""
 
     @property
+    def home(self) -> Home | None:
+        """Where its archives are released; None if others release them."""
+
+    @property
     def latest(self) -> bool | None:
         """Whether GitHub is to show its releases as the latest; None if its manifest does not say."""
+
+    @property
+    def deltas(self) -> int:
+        """From how many releases before it a release gets deltas; 0 if its manifest asks for none."""
 
     def choices(self, hosts: Hosts) -> int:
         """How many choices there are to be looked at: what work grows with."""
@@ -217,6 +252,12 @@ class Component(Protocol):
 
     def check(self, hosts: Hosts, workspace: Workspace) -> Iterator[Problem | str]:
         """What is wrong with its locks, and notes (texts) on what is sound but not finished. Asks no network."""
+
+    def inventories(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Mapping[str, Inventory]:
+        """What the committed locks say that its archives will hold, by target; "" if one lock serves all.
+
+        What only the files themselves tell (licences, needs) is not known. Raises LockError if one cannot be read.
+        """
 
     def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
         """Its lines of `targets`."""
@@ -247,6 +288,13 @@ class Kind(Protocol):
     @property
     def MANIFEST(self) -> str:
         """Where an archive of it says what it is: a path below the top folder."""
+
+    @property
+    def RECORDS(self) -> tuple[str, ...]:
+        """Where an archive of it says what it holds, and what it was made of, `MANIFEST` among them.
+
+        They are paths below the top folder, before all that is large.
+        """
 
     def parse(self, name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> Component:
         """Validate a manifest; `name` is its file stem.
@@ -305,5 +353,23 @@ class Kind(Protocol):
     def inspect(self, path: Path) -> Inspection:
         """Read an archive. Raises IntegrityError if it cannot be read."""
 
+    def held(self, head: Head) -> Inventory:
+        """What an archive of this kind holds, as far as its `RECORDS` tell; nothing is judged.
+
+        Raises IntegrityError or LockError if one is malformed or not there.
+        """
+
     def said(self, content: bytes) -> Said:
         """What the manifest.json of an archive of this kind says. Raises IntegrityError."""
+
+    def recorded(self, name: str, head: Head) -> Job:
+        """The work of making an archive anew, called `name`, of nothing but its `RECORDS`.
+
+        Raises UsageError if they do not tell all that it takes, IntegrityError, LockError.
+        """
+
+    def materials(self, head: Head) -> Materials | None:
+        """What an archive of this kind says it was made of, in its `RECORDS`; None if it was not made by this tool.
+
+        Raises IntegrityError, LockError.
+        """

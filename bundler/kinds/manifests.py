@@ -9,22 +9,25 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bundler.adapters.workspace import Workspace
+from bundler.adapters.workspace import PYTHON, TARGETS, TRUST, Workspace
 from bundler.errors import ManifestError, Problem, UsageError
 from bundler.kinds import KINDS
 from bundler.kinds.kind import Component, Kind
 from bundler.model.document import Document, parse_yaml
 from bundler.model.hosts import Hosts
+from bundler.model.inventory import Inventory
 from bundler.model.known_bad import KnownBad
 from bundler.model.manifest_schema import holds, shown
 from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target
 from bundler.model.targets_file import TargetsFile
+from bundler.model.trust import NOTHING_TRUSTED, Trust
 from bundler.model.validation import standing, validate
 from bundler.session import Session
 
-_TARGETS, _PYTHON = "targets.yaml", "python.yaml"
+# The manifests that are about every component's archives.
+SHARED = (TARGETS, PYTHON)
 # Work grows with them.
 _MOST_CHOICES = 120_000
 
@@ -36,6 +39,7 @@ class Manifests:
     hosts: Hosts
     components: Mapping[str, Component]
     kinds: Mapping[str, Kind]
+    trust: Trust = NOTHING_TRUSTED
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -43,23 +47,31 @@ class Manifests:
         return self.hosts.targets
 
     @classmethod
+    def nothing(cls) -> Manifests:
+        """What stands in an empty folder."""
+        return cls(Hosts((), None), {}, {})
+
+    @classmethod
     def parse(cls, texts: Mapping[str, str]) -> Manifests:
         """Parse the manifests from file name -> text. Raises ManifestError holding every problem of every file."""
         problems: list[Problem] = []
-        if _TARGETS not in texts:
-            problems.append(Problem(_TARGETS, 0, 0, f"is missing; {holds(TargetsFile)}"))
+        if TARGETS not in texts:
+            problems.append(Problem(TARGETS, 0, 0, f"is missing; {holds(TargetsFile)}"))
         documents: dict[str, Document] = {}
         targets: TargetsFile | None = None
         python: PortablePython | None = None
+        trust = NOTHING_TRUSTED
         components: dict[str, Component] = {}
         kinds: dict[str, Kind] = {}
         for name, text in sorted(texts.items()):
             try:
                 document = documents[name] = parse_yaml(text, name)
-                if name == _TARGETS:
+                if name == TARGETS:
                     targets = validate(document, adapter_of(TargetsFile))
-                elif name == _PYTHON:
+                elif name == PYTHON:
                     python = validate(document, adapter_of(PortablePython))
+                elif name == TRUST:
+                    trust = validate(document, adapter_of(Trust))
                 else:
                     kinds[name.removesuffix(".yaml")] = _kind(document)
             except ManifestError as error:
@@ -69,18 +81,24 @@ class Manifests:
                 components[stem] = kind.parse(stem, documents[f"{stem}.yaml"], lambda: components)
             except ManifestError as error:
                 problems.extend(error.problems)
-        hosts = Hosts(targets.targets() if targets else (), python)
+        hosts = Hosts(targets.targets() if targets else (), python, trust.bad)
         if (choices := sum(component.choices(hosts) for component in components.values())) > _MOST_CHOICES:
             message = f"{choices} choices, of targets times overrides of all components; {_MOST_CHOICES} are the most"
-            problems.append(Problem(_TARGETS, 0, 0, message))
-        elif targets and (python or _PYTHON not in texts):
+            problems.append(Problem(TARGETS, 0, 0, message))
+        elif targets and (python or PYTHON not in texts):
             for stem, component in components.items():
                 problems += component.problems(documents[f"{stem}.yaml"], hosts)
             problems += _same_archives(components, documents, hosts)
         problems += _called_alike(components)
         if problems:
             raise ManifestError(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column)))
-        return cls(hosts, components, kinds)
+        return cls(hosts, components, kinds, trust)
+
+    @property
+    def known_bad(self) -> KnownBad:
+        """What no archive may hold, whichever manifest says so, and why."""
+        said = {what: why for one in self.components.values() for what, why in one.known_bad.items()}
+        return {**said, **self.trust.bad}
 
     def chosen(self, asked: Sequence[str], command: str = "build") -> tuple[Component, ...]:
         """The components that are asked for, by file stem or by what their manifests call them.
@@ -158,26 +176,36 @@ def _same_archives(
         seen |= dict.fromkeys(names, stem)
 
 
-def known_bad(session: Session) -> KnownBad:
-    """What the manifests at hand say that nothing may hold; nothing if none were chosen and none are found.
-
-    Raises ManifestError.
-    """
-    components = components_at_hand(session) or ()
-    return {package: reason for one in components for package, reason in one.known_bad.items()}
-
-
 def components_at_hand(session: Session) -> Sequence[Component] | None:
     """The components of the manifests at hand; None if none were chosen and none are found. Raises ManifestError."""
+    manifests = manifests_at_hand(session)
+    return None if manifests is None else tuple(manifests.components.values())
+
+
+def manifests_at_hand(session: Session) -> Manifests | None:
+    """The manifests that were chosen or are found; None if there are none. Raises ManifestError, UsageError."""
     try:
         workspace = session.workspace()
     except UsageError:
         if session.manifests:
             raise
         return None
-    return tuple(load_manifests(workspace).components.values())
+    return load_manifests(workspace)
 
 
 def load_manifests(workspace: Workspace) -> Manifests:
     """Parse all manifests of a folder. Raises ManifestError with every problem."""
     return Manifests.parse(workspace.manifest_texts())
+
+
+def locked(workspace: Workspace) -> tuple[Inventory, ...]:
+    """What each archive will hold, as the locks say. Raises ManifestError, LockError, UsageError if none is locked."""
+    manifests = load_manifests(workspace)
+    found = tuple(
+        inventory
+        for component in manifests.components.values()
+        for inventory in component.inventories(manifests.hosts, workspace, ["all"]).values()
+    )
+    if not found:
+        raise UsageError(f"{workspace.folder} has no locks that tell what archives hold", "run `aiws-bundle lock all`")
+    return found

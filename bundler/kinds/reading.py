@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from bundler.adapters.own_archive import OwnReader, open_own
 from bundler.adapters.tar_reader import Member
 from bundler.adapters.wheel_reading import WheelReading
 from bundler.errors import IntegrityError
-from bundler.model.bundle import WHEELS
+from bundler.kinds import file_list
+from bundler.model.bundle import FILE_LIST, WHEELS
 from bundler.model.closure import Wheel
 from bundler.model.contents import Contents, ListedFile
 from bundler.model.paths import link_fault
@@ -21,6 +24,10 @@ _LARGEST_TEXT = 8 << 20
 _LARGEST_TEXTS = 32 << 20
 _LARGEST_FILE = 1 << 31
 _LARGEST_NOTED = 1 << 20
+_MOST_NAMED = 3
+# Archives are read one after another: other threads inflate the wheels of one, and judge the one before it. A second
+# reader would only wait for these, and hold memory.
+_READING = threading.Lock()
 
 
 def _nothing(path: str) -> None:
@@ -58,8 +65,13 @@ def read_contents(path: Path, name: str, interest: Interest, *, digests: bool = 
     """
     reading = _Reading(WheelReading(digests=digests))
     with open_own(path, name) as reader, reading.wheels:
-        for member in reader.members():
-            _take(reading, reader, member, interest)
+        try:
+            with _READING:
+                for member in reader.members():
+                    _take(reading, reader, member, interest)
+        except IntegrityError as error:
+            named = islice(_damaged(reading), _MOST_NAMED)
+            raise IntegrityError("\n    ".join((error.message, *named)), error.hint) from error
         wheels = list(reading.wheels.wheels())
         return Contents(
             top=reader.top,
@@ -71,7 +83,16 @@ def read_contents(path: Path, name: str, interest: Interest, *, digests: bool = 
             tar_size=reader.tar_size,
             noted=reading.noted,
             unreadable=tuple(fault.message for fault in wheels if isinstance(fault, IntegrityError)),
+            sha256=reader.sha256,
         )
+
+
+def _damaged(reading: _Reading) -> Iterator[str]:
+    """Name the files that are not what the archive's own list says, as far as both were read."""
+    for path, sha256 in file_list.parse(reading.texts.get(FILE_LIST, b"")).items():
+        file = reading.files.get(path)
+        if file and file.sha256 != sha256:
+            yield f"{path}: sha256 differs from {FILE_LIST}"
 
 
 def _take(reading: _Reading, reader: OwnReader, member: Member, interest: Interest) -> None:
@@ -106,5 +127,5 @@ def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str,
     elif note:
         reading.noted[inner] = note(b"".join(kept))
     elif inner.startswith(f"{WHEELS}/") and inner.endswith(".whl"):
-        reading.wheels.put(reader.take_copy(), PurePosixPath(inner).name)
+        reading.wheels.put(reader.take_copy(), PurePosixPath(inner).name, digest.hexdigest())
     reading.files[inner] = ListedFile(inner, member.size, digest.hexdigest(), member.executable)

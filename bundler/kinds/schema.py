@@ -11,6 +11,7 @@ from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.targets_file import TargetsFile
+from bundler.model.trust import Trust
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -20,6 +21,7 @@ def schemas() -> Mapping[str, str]:
     found: dict[str, Mapping[str, object]] = {
         "targets": Schema.of(adapter_of(TargetsFile)).root,
         "python": Schema.of(adapter_of(PortablePython)).root,
+        "trust": Schema.of(adapter_of(Trust)).root,
         **{kind.NAMES[0]: kind.schema() for kind in KINDS},
     }
     return {f"{name}.schema.json": _text(schema) for name, schema in sorted(found.items())}

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:  # every command's start loads this module
     from bundler.model.locked_wheel import LockedWheel
+
+C = TypeVar("C")
 
 
 @dataclass(frozen=True, order=True)
@@ -38,11 +40,11 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Changes that exactly these targets have in common."""
+class Shared(Generic[C]):
+    """Changes, of whatever type, that exactly these targets have in common."""
 
     targets: tuple[str, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[C, ...]
 
 
 def changes_between(before: Sequence[LockedWheel], after: Sequence[LockedWheel]) -> tuple[Change, ...]:
@@ -62,14 +64,22 @@ def _change(project: str, old: LockedWheel | None, new: LockedWheel | None) -> C
     return Change(project, *versions, new.filename) if old and new and old.sha256 != new.sha256 else None
 
 
-def shared(changes: Iterable[tuple[str, Sequence[Change]]]) -> tuple[Shared, ...]:
-    """Each change once, with the targets that it is true of; those that most targets share come first."""
-    targets: dict[Change, list[str]] = {}
+def shared(changes: Iterable[tuple[str, Sequence[C]]]) -> tuple[Shared[C], ...]:
+    """Each change once, with the targets that it is true of; those that most targets share come first.
+
+    Changes of a group are in the order in which they were told.
+    """
+    groups: dict[tuple[str, ...], list[C]] = {}
+    for change, names in targets_of(changes).items():
+        groups.setdefault(names, []).append(change)
+    ranked = sorted(groups.items(), key=lambda group: -len(group[0]))
+    return tuple(Shared(names, tuple(own)) for names, own in ranked)
+
+
+def targets_of(changes: Iterable[tuple[str, Sequence[C]]]) -> dict[C, tuple[str, ...]]:
+    """The targets that each change is true of, in the order in which they were told."""
+    targets: dict[C, list[str]] = {}
     for target, own in changes:
         for change in own:
             targets.setdefault(change, []).append(target)
-    groups: dict[tuple[str, ...], list[Change]] = {}
-    for change, names in targets.items():
-        groups.setdefault(tuple(names), []).append(change)
-    ranked = sorted(groups.items(), key=lambda group: -len(group[0]))
-    return tuple(Shared(names, tuple(sorted(own))) for names, own in ranked)
+    return {change: tuple(names) for change, names in targets.items()}

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from packaging.requirements import Requirement
@@ -40,7 +40,8 @@ class Wheel:
     """What a wheel says of itself: its file name and the metadata inside; the extras that it offers, if known.
 
     `recorded` are its files and their SHA-256 (hex), of a wheel that is made here only (`wheel_name.is_made`).
-    `startup` are files in it that Python runs whenever it starts, at most the first few.
+    `startup` are files in it that Python runs whenever it starts, at most the first few. `licences` are SPDX
+    expressions or names (`licences`), `sboms` the paths of SBOMs in it (PEP 770), at most the first few.
     """
 
     filename: str
@@ -49,6 +50,8 @@ class Wheel:
     extras: frozenset[str] | None = None
     recorded: tuple[tuple[str, str], ...] = ()
     startup: tuple[str, ...] = ()
+    licences: tuple[str, ...] = ()
+    sboms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,18 @@ class Closure:
     wheels: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What came of a proof: every reason why it fails, none if it holds.
+
+    `edges` are the projects whose wheels each project's asks for on that host, on any of the patch versions, as far as
+    requirements were followed; those that are missing are not among them.
+    """
+
+    findings: tuple[str, ...]
+    edges: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
 Findings: TypeAlias = dict[tuple[str, str], str]
 
 
@@ -87,30 +102,37 @@ def prove(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter) ->
     Each reason about a missing or unfit wheel ends with the chain of requirements that leads to it. The roots are
     requirements that can be parsed; of the wheels nothing is trusted.
     """
+    return proof_of(roots, wheels, python).findings
+
+
+def proof_of(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter) -> Proof:
+    """Prove as `prove` does; tell besides which wheel asks for which."""
     if absurd := [wheel for wheel in wheels if len(wheel.requires_dist) > _MOST_REQUIREMENTS]:
-        return _told(f"unreadable: {wheel.filename} has {len(wheel.requires_dist)} requirements" for wheel in absurd)
+        return Proof(
+            _told(f"unreadable: {wheel.filename} has {len(wheel.requires_dist)} requirements" for wheel in absurd)
+        )
     if (total := sum(len(wheel.requires_dist) for wheel in wheels)) > _MOST_IN_ALL:
-        return (f"unreadable: the wheels have {total} requirements, {_MOST_IN_ALL} are the most",)
+        return Proof((f"unreadable: the wheels have {total} requirements, {_MOST_IN_ALL} are the most",))
     if (size := sum(min(len(text), LONGEST) for wheel in wheels for text in wheel.requires_dist)) > MOST_CHARACTERS:
-        return (f"unreadable: the wheels' requirements have {size} characters, {MOST_CHARACTERS} are the most",)
+        return Proof((f"unreadable: the wheels' requirements have {size} characters, {MOST_CHARACTERS} are the most",))
     patches = tuple(_patches(wheels, python))
     if len(patches) > _MOST_PATCHES:
-        return (f"unreadable: the wheels tell {len(patches)} patch versions of Python {python.minor} apart",)
+        return Proof((f"unreadable: the wheels tell {len(patches)} patch versions of Python {python.minor} apart",))
     findings: Findings = {}
     shelf = _shelve(wheels, python, findings)
     used: set[str] = set()
-    proof = _Proof(shelf, findings)
+    proof = _Walk(shelf, findings)
     try:
         needs = [Need(parse_requirement(root)) for root in roots]
         for patch in patches:
             used |= proof.walk(needs, python.at_patch(patch))
     except TooMuchError as error:
-        return _told((f"unreadable: the wheels' requirements: {error}", *findings.values()))
+        return Proof(_told((f"unreadable: the wheels' requirements: {error}", *findings.values())))
     for project, shelved in shelf.items():
         if project not in used:
             filename = shelved.wheel.filename
             findings["surplus", filename] = f"surplus: {filename}, which no requirement leads to"
-    return _told(findings.values())
+    return Proof(_told(findings.values()), proof.told_edges())
 
 
 def describe(python: Interpreter) -> str:
@@ -164,7 +186,7 @@ def _shelve(wheels: Sequence[Wheel], python: Interpreter, findings: Findings) ->
     return shelf
 
 
-class _Proof:
+class _Walk:
     """Follows requirements through the shelf, remembering what no patch version changes."""
 
     def __init__(self, shelf: dict[str, _Shelved], findings: Findings) -> None:
@@ -172,6 +194,11 @@ class _Proof:
         self._effort = Effort()
         self._conditions: dict[str, Condition] = {}
         self._needs: dict[str, Needs] = {}
+        self._edges: dict[str, set[str]] = {}
+
+    def told_edges(self) -> dict[str, frozenset[str]]:
+        """Which projects' wheels each project's asks for, of all walks."""
+        return {project: frozenset(asked) for project, asked in self._edges.items()}
 
     def walk(self, roots: Sequence[Need], python: Interpreter) -> set[str]:
         """Follow every requirement that applies on `python`; record what fails and return the projects reached."""
@@ -192,6 +219,8 @@ class _Proof:
                 self._record((fault.partition(":")[0], project), fault, wanted)
             if shelved is None:
                 continue
+            if wanted.asked_by:
+                self._edges.setdefault(canonicalize_name(wanted.asked_by.need.requirement.name), set()).add(project)
             self._tell_platform(shelved.wheel.filename, wanted)
             for extra in ("", *sorted(requirement.extras)):
                 if (project, extra) in seen:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, StringConstraints
 
+from bundler.model.known_bad import Held, package
 from bundler.model.paths import path_fault
+from bundler.model.wheel_name import parse_wheel_name
 from bundler.words import Sha256
 
 if TYPE_CHECKING:
@@ -34,10 +36,19 @@ class ListedFile:
 
 
 @dataclass(frozen=True)
+class Head:
+    """What an archive says of itself at its beginning: the time of its files (s since 1970), and texts by path."""
+
+    epoch: int
+    texts: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
 class Contents:
     """Everything that was read. Paths are relative to the top folder.
 
     `texts` are the small files that are judged by their bytes, `noted` what payloads made of files that say something.
+    `sha256` is the archive's own digest.
     """
 
     top: str
@@ -49,6 +60,13 @@ class Contents:
     tar_size: int
     noted: Mapping[str, object]
     unreadable: tuple[str, ...] = ()
+    sha256: str | None = None
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What may be known to be bad: the version of each wheel, and every file."""
+        versions = (package(*parse_wheel_name(wheel.filename)[:2]) for wheel in self.wheels)
+        return (*versions, *(file.sha256 for file in self.files.values() if file.sha256))
 
     def below(self, place: str) -> list[str]:
         """The paths of the files that stand below a folder, which ends with a slash, or at a path."""

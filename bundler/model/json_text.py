@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic_core import from_json
+from pydantic_core import ValidationError, from_json
 
 # An archive with a portable Python and a database lists 8,000 files in 40,000 values; each takes up to 0.5 kB.
 MOST_VALUES = 200_000
+
+
+class TooManyValuesError(ValueError):
+    """A document holds more values than are read of one."""
 
 
 def parse_json(content: bytes, largest: int) -> object:
@@ -17,10 +21,18 @@ def parse_json(content: bytes, largest: int) -> object:
 
 
 def limited(content: bytes, most: int = MOST_VALUES) -> bytes:
-    """Return a JSON document as it is. Raises ValueError for one that may hold more than `most` values.
+    """Return a JSON document as it is. Raises TooManyValuesError for one that may hold more than `most` values.
 
     Signs inside of strings count as well: a text of a megabyte has far fewer of them than is allowed.
     """
     if sum(map(content.count, (b",", b"[", b"{"))) > most:
-        raise ValueError(f"it holds more than {most} values")
+        raise TooManyValuesError(f"it holds more than {most} values")
     return content
+
+
+def first_fault(error: ValueError) -> str:
+    """What is wrong first with a document: of what pydantic finds also where, in one line that quotes nothing of it."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"

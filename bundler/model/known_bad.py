@@ -1,4 +1,4 @@
-"""Versions that must not be used, whoever asks for them: a manifest names them, each with the reason."""
+"""What must not be used, whoever asks for it: versions, or single files; manifests say so, and why."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from packaging.version import Version
 
 # A project and its version, which compare however they are spelled.
 Package: TypeAlias = tuple[str, Version]
+# A version with all its files, or one file by its SHA-256 (hex), whatever it is called.
+Held: TypeAlias = Package | str
 # What must not be used, and why.
-KnownBad: TypeAlias = Mapping[Package, str]
+KnownBad: TypeAlias = Mapping[Held, str]
 
 
 def package(project: str, version: str | Version) -> Package:
@@ -26,6 +28,10 @@ def package_of(requirement: str) -> Package:
     return package(parsed.name, next(iter(parsed.specifier)).version)
 
 
-def bad_among(packages: Iterable[Package], bad: KnownBad) -> str:
-    """Say which of `packages` is known to be bad, the first if several are, and why; "" if none is."""
-    return next((f"{one[0]} {one[1]} is known to be bad: {bad[one]}" for one in packages if one in bad), "")
+def bad_among(held: Iterable[Held], bad: KnownBad) -> str:
+    """Say which of `held` is known to be bad, the first if several are, and why; "" if none is."""
+    return next((f"{_named(one)} is known to be bad: {bad[one]}" for one in held if one in bad), "")
+
+
+def _named(one: Held) -> str:
+    return f"the file with SHA-256 {one}" if isinstance(one, str) else f"{one[0]} {one[1]}"

@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from bundler.errors import IntegrityError
 from bundler.model.closure import Wheel
+from bundler.model.declared_licences import licences_of
 from bundler.model.headers import read_headers
 from bundler.model.wheel_content import WheelContent
 from bundler.model.wheel_name import is_made, parse_wheel_name
@@ -27,6 +28,8 @@ _FIELDS = {
     "requires-dist": _MOST_REQUIREMENTS,
     "provides-extra": _MOST_REQUIREMENTS,
 }
+# Those that only describe it.
+_LOOSE = {"license-expression": 1, "license": 1, "classifier": _MOST_REQUIREMENTS}
 _METADATA_VERSION = re.compile(r"[12]\.[0-9]")
 
 
@@ -43,18 +46,18 @@ def read_wheel(stream: BinaryIO, filename: str, *, digests: bool = True) -> Whee
     if digests:
         content.check_digests()
     recorded = content.recorded() if is_made(filename) else ()
-    return replace(told, startup=content.startup, recorded=recorded)
+    return replace(told, startup=content.startup, recorded=recorded, sboms=content.sboms())
 
 
 def parse_metadata(text: bytes, filename: str) -> Wheel:
     """Parse a METADATA file's bytes.
 
     Raises IntegrityError if it speaks of another wheel than `filename`, is not UTF-8, or holds a field that matters
-    twice, over several lines, or more than 2,000 requirements.
+    twice, over several lines, or more than 2,000 requirements. A licence that cannot be read so is only not told.
     """
     name = f"{filename}: its METADATA"
     try:
-        fields, _ = read_headers(text.decode(), _FIELDS, name)
+        fields, _ = read_headers(text.decode(), _FIELDS, name, _LOOSE)
         project, version, _, _ = parse_wheel_name(filename)
         named, versioned = "".join(fields["name"]), "".join(fields["version"])
         same = canonicalize_name(named) == project and Version(versioned) == version
@@ -66,7 +69,13 @@ def parse_metadata(text: bytes, filename: str) -> Wheel:
         raise IntegrityError(f"{name} speaks of {named[:200] or None!r} {versioned[:200] or None!r}")
     if not _METADATA_VERSION.fullmatch("".join(fields["metadata-version"])):
         raise IntegrityError(f"{name} is of no version that is known")
-    if any(len(value) > _LONGEST_REQUIREMENT for values in fields.values() for value in values):
+    if any(len(value) > _LONGEST_REQUIREMENT for field in _FIELDS for value in fields[field]):
         raise IntegrityError(f"{name} holds a field of more than {_LONGEST_REQUIREMENT} characters")
     extras = frozenset(map(canonicalize_name, fields["provides-extra"]))
-    return Wheel(filename, tuple(fields["requires-dist"]), "".join(fields["requires-python"]) or None, extras)
+    return Wheel(
+        filename,
+        tuple(fields["requires-dist"]),
+        "".join(fields["requires-python"]) or None,
+        extras,
+        licences=licences_of(fields["license-expression"], fields["classifier"], fields["license"]),
+    )

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from packaging.markers import Marker
@@ -28,6 +29,9 @@ _SIZE_OF_STEP = 64
 # packaging reads the words of markers with `ast`, which in Python 3.11 counts its depth for all threads together, and
 # fails (SystemError, "recursion depth mismatch") when two are at it.
 PARSING = threading.Lock()
+
+# Requirements of at most so many characters are remembered once they are parsed.
+_SHORT = 200
 
 Environment: TypeAlias = Mapping[str, str]
 
@@ -175,5 +179,13 @@ def parse_requirement(text: str) -> Requirement:
     """Parse a requirement (dependency specifiers specification) that is not too long. Raises one of UNREADABLE."""
     if len(text) > LONGEST:
         raise ValueError(f"a requirement of {len(text)} characters; {LONGEST} are the most")
+    return _parsed_short(text) if len(text) <= _SHORT else _parsed(text)
+
+
+def _parsed(text: str) -> Requirement:
     with PARSING:
         return Requirement(text)
+
+
+# The wheels of a dozen archives have some 1,500 requirements, most of them in every archive.
+_parsed_short = lru_cache(maxsize=4096)(_parsed)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bundler.errors import BundleError
+from bundler.model.care import Concern
 from bundler.model.changes import Change
 from bundler.terminal import Json
 
@@ -27,9 +28,9 @@ class Outcome:
 
     `state` of an archive: built, unchanged or failed; of a lock: current, stale, missing, locked, unchanged, renamed or
     failed. `size` is in bytes. `lacking` is what the manifest asks for and is not there: its name, and why not.
-    `changes` are what a new lock changes, `sizes` what the wheels of the lock before and of the new one take, in bytes.
-    `beats` is the requirement that an override chose and `--set` beats. `named` is how commands have to call the
-    component; "" if it is the one that is meant where none is named.
+    `changes` are what a new lock changes, `concerns` what to look at twice in it, `sizes` what the wheels of the lock
+    before and of the new one take, in bytes. `beats` is the requirement that an override chose and `--set` beats.
+    `named` is how commands have to call the component; "" if it is the one that is meant where none is named.
     """
 
     component: str
@@ -43,6 +44,7 @@ class Outcome:
     detail: str = ""
     lacking: tuple[tuple[str, str], ...] = ()
     changes: tuple[Change, ...] = ()
+    concerns: tuple[Concern, ...] = ()
     sizes: tuple[int, ...] = ()
     release: PinnedRelease | None = None
     error: BundleError | None = None

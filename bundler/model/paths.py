@@ -59,6 +59,6 @@ def _text_fault(text: str) -> str | None:
         encoded = text.encode()
     except UnicodeEncodeError:
         return "it is not UTF-8"
-    if len(encoded) > _LONGEST_PATH or any(len(part) > _LONGEST_NAME for part in encoded.split(b"/")):
+    if len(encoded) > _LONGEST_PATH or max(map(len, encoded.split(b"/"))) > _LONGEST_NAME:
         return "it is too long"
     return None

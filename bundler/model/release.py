@@ -14,9 +14,9 @@ from typing import Annotated, ClassVar, TypeVar, cast
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from bundler.errors import IntegrityError, UsageError
-from bundler.model.json_text import limited
-from bundler.words import REPOSITORY_PATTERN, SHA256_PATTERN, TAG_PATTERN, Repository, Tag
+from bundler.errors import IntegrityError, TooMuchError, UsageError
+from bundler.model.json_text import TooManyValuesError, first_fault, limited
+from bundler.words import REPOSITORY_PATTERN, SHA256_PATTERN, TAG_PATTERN, Commit, Repository, Tag
 
 _CONFIG = ConfigDict(extra="ignore")
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
@@ -26,6 +26,8 @@ _OFFLINE_TAG = re.compile(r"offline-ai-workspace-([1-9][0-9]{0,8})")
 
 RUNTIME_PREFIX = "runtime-"
 OFFLINE_PREFIX = "offline-ai-workspace-"
+# In place of a tag, what is made here has this and the beginning of what it is made of.
+BUILT_PREFIX = "built-"
 TAG_FORMS = f"{RUNTIME_PREFIX}<first 12 digits of the commit> or {OFFLINE_PREFIX}<number>"
 # What consumers look for at the beginning of a tag, some of them among drafts too: no draft of ours begins so.
 _DRAFT_PREFIX = "draft-"
@@ -208,6 +210,11 @@ def parse_tag(text: str) -> str:
     return _word(_words()[1], text, "a tag", "for example --tag runtime-3ad385a8a469")
 
 
+def parse_commit(text: str) -> str:
+    """Check a commit's full digits. Raises UsageError."""
+    return _word(_words()[2], text.strip().lower(), "a commit", "give all of its 40 hexadecimal digits")
+
+
 def parse_address(text: str) -> tuple[str, str] | None:
     """Take `OWNER/REPO@TAG` apart, or return None if it is something else. Raises UsageError for `../..@x`."""
     match = _ADDRESS.fullmatch(text)
@@ -225,26 +232,24 @@ T = TypeVar("T")
 
 
 def read_json(kind: type[T], content: bytes, where: str) -> T:
-    """Validate an answer of the API. Raises IntegrityError for one of another shape."""
+    """Validate an answer of the API. Raises IntegrityError for one of another shape, TooMuchError for a huge one."""
     try:
         return cast("TypeAdapter[T]", _adapter(kind)).validate_json(limited(content))  # type: ignore[arg-type]
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise IntegrityError(f"{where}: an answer that makes no sense: {place}: {first['msg']}") from error
+    except TooManyValuesError as error:
+        raise TooMuchError(f"{where}: an answer that is too large: {error}") from error
     except ValueError as error:
-        raise IntegrityError(f"{where}: an answer that makes no sense: {error}") from error
+        raise IntegrityError(f"{where}: an answer that makes no sense: {first_fault(error)}") from error
 
 
 def read_json_list(kind: type[T], content: bytes, where: str) -> tuple[T, ...]:
-    """Validate an answer that is a list. Raises IntegrityError for one of another shape."""
+    """Validate an answer that is a list. Raises what `read_json` raises."""
     return cast("tuple[T, ...]", read_json(cast("type[object]", tuple[kind, ...]), content, where))  # type: ignore[valid-type]
 
 
 @cache
-def _words() -> tuple[TypeAdapter[str], TypeAdapter[str]]:
-    """The validators of a repository's name and of a tag."""
-    return TypeAdapter(Repository), TypeAdapter(Tag)
+def _words() -> tuple[TypeAdapter[str], TypeAdapter[str], TypeAdapter[str]]:
+    """The validators of a repository's name, of a tag and of a commit."""
+    return TypeAdapter(Repository), TypeAdapter(Tag), TypeAdapter(Commit)
 
 
 @cache

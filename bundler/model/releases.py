@@ -51,7 +51,8 @@ class Standing:
     """How a target stands to the newer releases of what its component asks for.
 
     `component` is the manifest's file stem, `newer` are the releases that are newer than `version`, and `tried` those
-    of them that were looked at, both newest first. `detail` says why none was looked for.
+    of them that were looked at, both newest first. `detail` says why none was looked for. `yanked` are wheels of its
+    lock that the index withdrew since, and why, one line each.
     """
 
     component: str
@@ -61,6 +62,7 @@ class Standing:
     newer: tuple[str, ...] = ()
     tried: tuple[Tried, ...] = ()
     detail: str = ""
+    yanked: tuple[str, ...] = ()
     error: BundleError | None = None
 
     @property

@@ -41,6 +41,11 @@ class Target:
         return self.name.replace(".", "-")
 
     @property
+    def host(self) -> str:
+        """The host as one text: `debian 12 amd64`."""
+        return f"{self.distro} {self.version} {self.arch}"
+
+    @property
     def platform(self) -> str:
         """The name of its platform, `linux-amd64`, as archives have it that fit many distros."""
         return name_for(self.distro, self.arch)

@@ -58,7 +58,7 @@ def name_fault(name: str, component: str, more: Mapping[str, str]) -> str:
     if known and len(name) <= LONGEST_NAME and re.fullmatch(NAME_PATTERN, name):
         return ""
     shown = name[:LONGEST_NAME]
-    return f"{shown!r} is no variable that runtime.env may export (a switch is called {prefix}_…); README, manifests"
+    return f"{shown!r} is no variable that runtime.env may export (a switch is called {prefix}_…); docs/manifests.md"
 
 
 def is_of_others(prefix: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from bundler.model.known_bad import Package
+from bundler.model.inventory import Inventory
+from bundler.model.known_bad import Held
 
 # What disagrees with what was listed or promised (exit code 3); what a host would miss (1); what is only told (0).
 Grade: TypeAlias = Literal["integrity", "closure", "note"]
@@ -23,14 +24,17 @@ class Finding:
 class Verdict:
     """What was found in one archive. `summary` says what it is, for people; `tar_sha256` is the digest of its tar.
 
-    `holds` are the packages in it.
+    `holds` are the packages and files in it, `inventory` is all that it holds, if it could be read. `sha256` is its own
+    digest, where judging it took all of its bytes.
     """
 
     name: str
     findings: tuple[Finding, ...] = ()
     summary: str = ""
     tar_sha256: str | None = None
-    holds: tuple[Package, ...] = ()
+    holds: tuple[Held, ...] = ()
+    inventory: Inventory | None = None
+    sha256: str | None = None
 
     @property
     def good(self) -> bool:

@@ -37,6 +37,7 @@ _LARGEST_RECORD, _LARGEST_TEXT = 8 << 20, 1 << 20
 _MOST_TAGS = 256
 # Modules that Python imports whenever it starts, and how many of such files are told.
 _CUSTOMIZE, _MOST_STARTUP = ("sitecustomize", "usercustomize"), 10
+_MOST_SBOMS, _LONGEST_SBOM = 20, 300
 _WHEEL_FIELDS = {"wheel-version": 1, "root-is-purelib": 1, "tag": _MOST_TAGS}
 _WHEEL_VERSION = re.compile(r"1\.[0-9]")
 # Length of the digest, as base64 without padding spells it.
@@ -62,7 +63,7 @@ class WheelContent:
         self.startup = self._check_places()
         self._check_wheel(tags)
         self._record = self._read_record()
-        self._check_programs()
+        self._programs = self._check_programs()
 
     def file(self, name: str) -> ZipMember:
         """Return the member of this name in the `.dist-info` folder."""
@@ -71,10 +72,27 @@ class WheelContent:
             raise self._fault(f"it has no {name} in {self._info}")
         return member
 
+    def sboms(self) -> tuple[str, ...]:
+        """The paths of SBOMs in it (PEP 770), at most the first few, sorted."""
+        place = f"{self._info}/sboms/"
+        told = (path for path in self._files if path.startswith(place) and len(path) <= _LONGEST_SBOM)
+        return tuple(sorted(told)[:_MOST_SBOMS])
+
     def recorded(self) -> tuple[tuple[str, str], ...]:
         """Each file that RECORD lists, and its SHA-256 (hex); "" if RECORD has another digest of it."""
         pairs = ((path, value if algorithm == "sha256" else "") for path, (algorithm, value) in self._record.items())
         return tuple((path, base64.urlsafe_b64decode(f"{value}=").hex() if value else "") for path, value in pairs)
+
+    def programs(self) -> tuple[str, ...]:
+        """The names of the programs that an installation has: entry points for the console, and scripts."""
+        place = f"{self._info.removesuffix(_INFO)}{_DATA}/scripts/"
+        scripts = {path.removeprefix(place) for path in self._files if path.startswith(place)}
+        return tuple(sorted(self._programs | scripts))
+
+    def modules(self) -> tuple[str, ...]:
+        """The names of the modules and packages that can be imported, as far as they are written in Python."""
+        found = {path.removesuffix("/__init__.py").removesuffix(".py") for path in self._files if path.endswith(".py")}
+        return tuple(sorted(name for name in found if name.isidentifier()))
 
     def check_digests(self) -> None:
         """Inflate everything, and compare it with RECORD."""
@@ -186,10 +204,14 @@ class WheelContent:
         except (csv.Error, ValueError) as error:
             raise self._fault("its RECORD cannot be read") from error
 
-    def _check_programs(self) -> None:
-        """Read the entry points: programs that the installer makes (PyPA's entry points specification)."""
+    def _check_programs(self) -> set[str]:
+        """Read the entry points: programs that the installer makes (PyPA's entry points specification).
+
+        Returns those for the console.
+        """
+        console: set[str] = set()
         if f"{self._info}/entry_points.txt" not in self._files:
-            return
+            return console
         programs: set[str] = set()
         for section, name, value in self._entry_points():
             if section not in _PROGRAM_SECTIONS:
@@ -201,6 +223,9 @@ class WheelContent:
             if name in programs or {f"{data}/scripts/{name}", f"{data}/data/bin/{name}"} & self._files.keys():
                 raise self._fault(f"its program {name[:200]!r} is there twice")
             programs.add(name)
+            if section == _PROGRAM_SECTIONS[0]:
+                console.add(name)
+        return console
 
     def _entry_points(self) -> Iterator[tuple[str, str, str]]:
         """Section, name and value of each entry point; only lines that no reader takes for something else."""

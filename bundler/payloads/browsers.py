@@ -20,8 +20,10 @@ from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError, LockError
 from bundler.model.bundle import Entry, text_file
 from bundler.model.contents import Contents
+from bundler.model.inventory import Item
 from bundler.model.listed import list_schema
 from bundler.model.manifest_values import LOCK_CONFIG, distinct
+from bundler.model.package_url import package_url
 from bundler.model.pin import Pin
 from bundler.model.target import Target
 from bundler.model.verdict import Finding
@@ -178,6 +180,12 @@ class LockedBrowsers:
         for one in self.browser:
             yield from one.entries(at, spool)
         spool.flush()
+
+    def items(self) -> Iterator[Item]:
+        """Each browser; its size and digest are its archive's."""
+        for one in self.browser:
+            purl, path = package_url("generic", one.name, one.version), one.place.removesuffix("/")
+            yield Item(purl, "program", one.name, one.version, path, one.size, one.sha256)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether exactly the locked browsers are there."""

@@ -16,8 +16,10 @@ from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError, LockError, ManifestError
 from bundler.model.bundle import Entry, File, Slice
 from bundler.model.contents import Contents
+from bundler.model.inventory import Item
 from bundler.model.listed import list_schema
 from bundler.model.manifest_values import LOCK_CONFIG, filled
+from bundler.model.package_url import package_url
 from bundler.model.pin import Pin
 from bundler.model.target import Target
 from bundler.model.verdict import Finding
@@ -157,6 +159,12 @@ class LockedFiles:
     def entries(self, at: PathOf, spool: BinaryIO) -> Iterator[Entry]:
         """Each file as it is in the store."""
         return (one.entry(at) for one in self.file)
+
+    def items(self) -> Iterator[Item]:
+        """Each file."""
+        for one in self.file:
+            purl = package_url("generic", one.name, one.version)
+            yield Item(purl, "file", one.name, one.version, one.path, one.size, one.sha256)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether exactly the locked files are there."""

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 
 from bundler.model.bundle import Entry
 from bundler.model.contents import Contents
+from bundler.model.inventory import Item
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.pin import Pin
 from bundler.model.portable_python import PythonPin
@@ -64,6 +65,9 @@ class Payload(Hashable, Protocol):
     def entries(self, at: PathOf, spool: BinaryIO) -> Iterable[Entry]:
         """What it puts into the archive. Bytes that it unpacks go to the file `spool`. Raises IntegrityError."""
 
+    def items(self) -> Iterable[Item]:
+        """What it puts there, as far as its pins tell; two that are of one purl are one."""
+
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """What is wrong with its part of an archive that was read."""
 
@@ -83,6 +87,7 @@ class PythonPart:
     """The Python of an archive: the target's own, or a portable one that it carries.
 
     `pin` is known where one is to be fetched; `leave_out` are gitignore patterns of what is not taken from it.
+    `sha256` is the digest of what a portable one is taken from, as far as it is known.
     """
 
     version: str
@@ -90,6 +95,7 @@ class PythonPart:
     portable: bool
     pin: PythonPin | None = None
     leave_out: tuple[str, ...] = ()
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from packaging.utils import canonicalize_name
+
 from bundler.model.bundle import WHEELS, Entry, File, Slice
 from bundler.model.contents import Contents
+from bundler.model.inventory import Item
 from bundler.model.locked_wheel import LockedWheel
+from bundler.model.package_url import wheel_url
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.payload import Made, Parts, PathOf
@@ -41,6 +45,14 @@ class Wheels:
         for wheel in self.wheels:
             content = Slice(str(at(wheel.sha256)), 0, wheel.size)
             yield File(f"{WHEELS}/{wheel.filename}", wheel.size, wheel.sha256, content)
+
+    def items(self) -> Iterator[Item]:
+        """Each wheel, as the lock knows it."""
+        for wheel in self.wheels:
+            path = f"{WHEELS}/{wheel.filename}"
+            name, purl = canonicalize_name(wheel.project), wheel_url(wheel.project, wheel.version)
+            who = ", ".join(map(str, wheel.publishers))
+            yield Item(purl, "wheel", name, wheel.version, path, wheel.size, wheel.sha256, publisher=who)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether exactly the locked wheels are there, flat."""

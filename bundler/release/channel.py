@@ -11,6 +11,7 @@ from bundler.adapters.store import Store
 from bundler.errors import IntegrityError
 from bundler.model.release import CHANNEL, Release
 from bundler.model.sidecar import Held, Place
+from bundler.model.signatures import is_further
 from bundler.sidecars import channel, over_release
 from bundler.sidecars.channel import Channel
 
@@ -117,7 +118,10 @@ def found(store: Store, github: GitHub, release: Release) -> Found:
 
 
 def compare(moving: Held, said: Channel | None, followed: Held) -> Iterator[str]:
-    """Yield where a channel, its channel.json (`said`) and the release that it follows disagree."""
+    """Yield where a channel, its channel.json (`said`) and the release that it follows disagree.
+
+    What others sign of the one or the other may come later, and is not compared.
+    """
     yield from _drift(moving, followed)
     if said is None:
         return
@@ -126,7 +130,7 @@ def compare(moving: Held, said: Channel | None, followed: Held) -> Iterator[str]
         if place.commit != said.commit:
             yield f"the tag {place.tag} is at {place.commit or 'no commit'}, {channel.NAME} says {said.commit}"
     told = {name: (asset.size, asset.sha256) for name, asset in said.assets.items()}
-    for name in sorted({*told, *followed.files}):
+    for name in sorted(name for name in {*told, *followed.files} if not is_further(name)):
         if told.get(name) != followed.files.get(name):
             expected, actual = _shown(followed.files.get(name)), _shown(told.get(name))
             yield (
@@ -139,7 +143,7 @@ def _drift(moving: Held, followed: Held) -> Iterator[str]:
     """Where the assets differ; what is over each release as a whole is its own."""
     one, other = moving.place.tag, followed.place.tag
     own = over_release(one) | over_release(other)
-    for name in sorted({*moving.files, *followed.files} - own):
+    for name in sorted(name for name in {*moving.files, *followed.files} - own if not is_further(name)):
         have, want = moving.files.get(name), followed.files.get(name)
         if have != want:
             yield f"{name}: {one} and {other} drift apart\n    {one} {_shown(have)}\n    {other} {_shown(want)}"

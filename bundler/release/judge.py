@@ -14,9 +14,10 @@ from bundler.adapters.regular import chunks
 from bundler.adapters.release_listing import Listing
 from bundler.adapters.store import Blob
 from bundler.errors import IntegrityError
-from bundler.kinds.manifests import known_bad
+from bundler.kinds.manifests import manifests_at_hand
 from bundler.kinds.verify import judge
 from bundler.model.release import Asset, disagreement
+from bundler.model.trust import NOTHING_TRUSTED
 from bundler.model.verdict import Verdict
 from bundler.progress import Task
 from bundler.session import Session
@@ -71,7 +72,10 @@ class _Fetching:
                 except IntegrityError as error:
                     findings.append(error.message)
         archives = [(path, name) for name, path in sorted(there.items()) if name.endswith(ARCHIVE)]
-        return Judgement(judge(archives, self.session.progress, known_bad(self.session)), tuple(findings), there)
+        manifests = manifests_at_hand(self.session)
+        bad, trust = (manifests.known_bad, manifests.trust) if manifests else ({}, NOTHING_TRUSTED)
+        verdicts = judge(archives, self.session.progress, bad, trust.licences)
+        return Judgement(verdicts, tuple(findings), there)
 
     def blobs(self, wholes: Mapping[str, Sequence[str]]) -> Iterator[Blob]:
         """All that the store keeps of the release."""

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bundler.sidecars import parts, sums
+from bundler.transfer import script
 
 Role = Literal["draft", "replaced"]
+_DELTAS = (
+    f"`NAME.from-DIGITS.delta` makes `NAME` of the older archive whose SHA-256 begins with these digits: "
+    f"`sh {script.NAME} OLD DELTA --sums {sums.NAME}`, or `aiws-bundle apply`."
+)
 _MARK = re.compile(
     r"<!-- aiws-bundle: (draft|replaced) of (\S+) by ([0-9a-f]{16})(, the latest)?; "
     r"the next publish uses or removes this -->"
@@ -49,8 +54,11 @@ def unmarked(body: str | None) -> str:
     return _MARK.sub("", body or "", count=1).removeprefix("\n")
 
 
-def render(tag: str, commit: str, split: tuple[str, ...], follows: str = "") -> str:
-    """Return the text of a published release; `split` names the assets in parts, `follows` the tag of a channel."""
+def render(tag: str, commit: str, split: tuple[str, ...], follows: str = "", *, deltas: bool = False) -> str:
+    """Return the text of a published release; `split` names the assets in parts, `follows` the tag of a channel.
+
+    `deltas` says whether there are some.
+    """
     first = f"Offline runtime bundles, built from commit {commit}."
     if follows:
         first = f"The bundles of `{follows}` (commit {commit}); this release moves, `channel.json` names what it holds."
@@ -62,4 +70,6 @@ def render(tag: str, commit: str, split: tuple[str, ...], follows: str = "") -> 
     for asset in split:
         joined = f"cat {asset}.part-* > {asset}"
         lines += ["", f"`{asset}` comes in parts, listed in `{asset}{parts.SUFFIX}`: `{joined}` joins them."]
+    if deltas:
+        lines += ["", _DELTAS]
     return "\n".join(lines) + "\n"

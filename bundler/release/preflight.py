@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from bundler.adapters.github import GitHub
+from bundler.adapters.digest import sha256_of
+from bundler.adapters.github import Committed, GitHub
 from bundler.adapters.github_answer import ForbiddenError
 from bundler.adapters.http import MissingError, TransientError
 from bundler.adapters.sums import read_sums
 from bundler.errors import BundleError, IntegrityError, PreflightError, UnreachableError, UsageError, WorkError
+from bundler.kinds.manifests import Manifests
 from bundler.model.release import (
     CHANNEL,
-    MOST_ASSETS,
     OFFLINE_PREFIX,
     RUNTIME_PREFIX,
     TAG_FORMS,
+    Asset,
     compare,
     draft_tag,
     next_offline_tag,
@@ -27,20 +30,27 @@ from bundler.model.release import (
     refuse_mixing,
     runtime_commit,
 )
-from bundler.model.sidecar import Place
+from bundler.model.sidecar import NOTHING_TOLD, Place
+from bundler.model.signatures import LARGEST, form_of, is_further
+from bundler.model.signing import Signer
+from bundler.model.trust import NOTHING_TRUSTED
 from bundler.release import notes
-from bundler.release.content import NOTHING, Content, content_of
+from bundler.release.content import NOTHING, Content, beyond_limits, content_of, twice
+from bundler.release.deltas import Deltas, last
 from bundler.release.evidence import lacking, rehearsed, unlike
-from bundler.release.folder import fill, verify
+from bundler.release.folder import VerifyReport, fill, verify
 from bundler.release.parts import Cut
 from bundler.release.selection import Selection, by_archives, by_manifests
+from bundler.release.signing import release_signer, signatures_in
+from bundler.release.sources import builder_here
 from bundler.release.switch import Latest
 from bundler.session import Session
 from bundler.sidecars import channel, sums
 from bundler.words import ARCHIVE
 
 T = TypeVar("T")
-_LONGEST_NAME = 255
+_UNREAD = VerifyReport((), ())
+_UNKNOWN = Committed("")
 _SHA1_DIGITS = 40
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
@@ -49,8 +59,12 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 class Publication:
     """What to publish where: `targets` are selectors, `commit` may be "" for what the tag or the workflow says.
 
+    `repository` is "" for the one that manifests say, and then their channel follows unless another is named, or
+    `alone` is said.
     `rehearsals` are files with what `--json rehearse` printed. `latest` is None for what manifests, or the tag, say.
-    `without` names what archives may be without, though their manifests ask for it.
+    `without` names what archives may be without, though their manifests ask for it. `signer` is whose key is at hand;
+    `unsigned` is said where nobody is to sign. Deltas are made from what `delta_from` names: tags, or `last:N`; None is
+    for what manifests say.
     """
 
     repository: str
@@ -62,29 +76,35 @@ class Publication:
     rehearsals: tuple[Path, ...] = ()
     latest: bool | None = None
     without: tuple[str, ...] = ()
+    signer: Signer | None = None
+    unsigned: bool = False
+    alone: bool = False
+    delta_from: tuple[str, ...] | None = None
 
-    def place(self, commit: str = "") -> Place:
+    def place(self, at: Committed) -> Place:
         """Where the release stands, once its commit is known."""
-        return Place(self.repository, self.tag, commit)
+        return Place(self.repository, self.tag, at.sha, at.date)
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What the preflight found out: the assets, the full commit, and files of the folder that are left out.
+    """What the preflight found out: the assets, the commit, and files of the folder that are left out.
 
     `unrehearsed` are the targets that no rehearsal speaks for, `unchecked` is what could not be looked at.
     """
 
     content: Content
-    commit: str
+    at: Committed
     left_out: tuple[str, ...]
     unrehearsed: tuple[str, ...]
     unchecked: tuple[str, ...]
     latest: Latest
 
 
-def preflight(session: Session, github: GitHub, folder: Path, order: Publication, cut: Cut) -> Ready:
-    """Look at everything, change nothing. Raises PreflightError with every problem."""
+def preflight(
+    session: Session, github: GitHub, folder: Path, order: Publication, manifests: Manifests | None, cut: Cut
+) -> Ready:
+    """Look at everything, change nothing; `manifests` are those at hand. Raises PreflightError with every problem."""
     problems: list[BundleError] = []
 
     def caught(work: Callable[[], T], otherwise: T) -> T:
@@ -97,9 +117,12 @@ def preflight(session: Session, github: GitHub, folder: Path, order: Publication
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", fill(folder))
     problems += _misnamed(order)
-    selection = by_manifests(session, order.tag, order.targets, caught)
+    selection = by_manifests(session, manifests, order.tag, order.targets, caught) if manifests else None
     session.progress.say(f"verifying {folder}")
-    problems += caught(lambda: list(_unsound(session, folder)), [])
+    trust, today = selection.trust if selection else NOTHING_TRUSTED, datetime.now(UTC).date()
+    told = replace(NOTHING_TOLD, trust=trust, today=today)
+    report = caught(lambda: verify([folder], session.progress, told), _UNREAD)
+    problems += _unsound(report)
     listed: Mapping[str, str] = caught(lambda: _listed(folder), {})
     if selection is None:
         selection = caught(lambda: by_archives(folder, listed, order.targets), Selection())
@@ -108,19 +131,37 @@ def preflight(session: Session, github: GitHub, folder: Path, order: Publication
     problems += lacking(folder, chosen, order.without)
     digests = {name: listed[name] for name in chosen}
     proven: frozenset[str] = caught(lambda: rehearsed(order.rehearsals, digests), frozenset())
-    content = caught(lambda: content_of(folder, chosen, listed, cut), NOTHING)
-    problems += _beyond_limits(content, order) if chosen else ()
+    signer = caught(lambda: release_signer(trust, order.signer, today, unsigned=order.unsigned), None)
+    told = replace(told, inventories=report.inventories, signer=signer)
+    told = replace(told, sources=selection.sources, builder=builder_here(session.env))
+    content = caught(lambda: content_of(folder, chosen, listed, cut, told), NOTHING)
     latest: Latest = caught(lambda: _latest(order, selection), "no")
-    remote = _Remote(session, github, order, content if chosen else None)
-    commit = caught(remote.commit, "")
+    remote = _Remote(session, github, order)
+    at = caught(remote.commit, _UNKNOWN)
+    mine: Mapping[str, bytes] = caught(lambda: signatures_in(folder), {})
+    theirs: Mapping[str, bytes] = caught(remote.signatures, {}) if trust.keys else {}
+    content = replace(content, further={**theirs, **mine})
+    problems += beyond_limits(content, order.place(at)) if chosen else ()
+    remote = replace(remote, content=content if chosen else None, at=at)
+    froms = last(selection.deltas) if order.delta_from is None else order.delta_from
+    if froms:
+        caught(remote.right, None)
+        if not problems:
+            deltas = Deltas(session, github, content.told, folder)
+            content = caught(lambda: deltas.beside(content, order.place(at), froms), content)
+            remote = replace(remote, content=content)
     for look in (remote.right, remote.release, remote.channel, remote.strays):
         if not any(isinstance(problem, TransientError) for problem in problems):  # the others would say the same
             caught(look, None)
     if problems:
         raise PreflightError(f"{order.repository} {order.tag} cannot be published:", problems)
+    held = {piece.name: piece.sha256 for piece in content.pieces(order.place(at))}
+    for note in _notes(folder, report, held):
+        session.progress.say(f"note: {note}")
     left_out = tuple(name for name in listed if name not in content.names)
+    left_out += tuple(name for name in mine if name not in held)
     unrehearsed = tuple(words for name, words in selection.wanted if name not in proven)
-    return Ready(content, commit, left_out, unrehearsed, selection.unchecked, latest)
+    return Ready(content, at, left_out, unrehearsed, selection.unchecked, latest)
 
 
 def _latest(order: Publication, selection: Selection) -> Latest:
@@ -178,14 +219,25 @@ def immovable(order: Publication, *, alone: bool = False) -> WorkError:
     )
 
 
-def _unsound(session: Session, folder: Path) -> Iterator[BundleError]:
-    report = verify([folder], session.progress)
+def _unsound(report: VerifyReport) -> Iterator[BundleError]:
     for path, verdict in report.verdicts:
         yield from (IntegrityError(f"{path.name}: {finding}") for finding in verdict.integrity)
         yield from (WorkError(f"{path.name}: {finding}") for finding in verdict.closure)
     yield from (IntegrityError(one.message) for one in report.folder_findings if one.grade == "integrity")
+
+
+def _notes(folder: Path, report: VerifyReport, held: Mapping[str, str]) -> Iterator[str]:
+    """What was noted of a folder. What has no line there and is published (`held`) is none: the release has one for it.
+
+    `held` are SHA-256 (hex) by name.
+    """
+    surplus = {f"{folder}/{sums.surplus(path.name)}": path for path in folder.iterdir()}
     for note in (one.message for one in report.folder_findings if one.grade == "note"):
-        session.progress.say(f"note: {note}; it is not published")
+        path = surplus.get(note)
+        if path is None:
+            yield note
+        elif not (path.is_file() and held.get(path.name) == sha256_of(path)):
+            yield f"{note}; it is not published"
 
 
 def _listed(folder: Path) -> Mapping[str, str]:
@@ -197,9 +249,7 @@ def _chosen(selection: Selection, listed: Mapping[str, str], folder: Path) -> tu
     """The archives to publish. Raises PreflightError."""
     problems: list[BundleError] = []
     names = [name for name, _ in selection.wanted]
-    problems += [
-        UsageError(f"{name} is the name of two archives") for name in sorted({n for n in names if names.count(n) > 1})
-    ]
+    problems += [UsageError(f"{name} is the name of two archives") for name in twice(names)]
     missing: dict[str, list[str]] = {}  # targets by the component that `build` is to be told
     for name, words in selection.wanted:
         if name not in listed or not (folder / name).is_file():
@@ -216,21 +266,13 @@ def _chosen(selection: Selection, listed: Mapping[str, str], folder: Path) -> tu
     return tuple(names)
 
 
-def _beyond_limits(content: Content, order: Publication) -> Iterator[BundleError]:
-    pieces = content.pieces(order.place())
-    if len(pieces) > MOST_ASSETS:
-        yield UsageError(
-            f"{len(pieces)} assets are more than the {MOST_ASSETS} that a release can hold", "give --targets"
+def _refuse_unsigning(tag: str, assets: Iterable[Asset]) -> None:
+    """Raise UsageError for a release that is signed: without the key it could not be made whole again."""
+    if signed := [one.name for one in assets if form_of(one.name) and not is_further(one.name)]:
+        raise UsageError(
+            f"{tag} is published with signatures ({', '.join(signed)}), and no key is at hand",
+            "give the key that made them, with --key FILE or AIWS_SIGNING_KEY",
         )
-    for piece in pieces:
-        if not piece.size:
-            yield WorkError(f"{piece.name} is empty, which GitHub does not store")
-        if len(piece.name) > _LONGEST_NAME:
-            yield UsageError(f"{piece.name}: the name is too long")
-    names = [piece.name.lower() for piece in pieces]
-    yield from (
-        UsageError(f"{name} is the name of two assets") for name in sorted({n for n in names if names.count(n) > 1})
-    )
 
 
 @dataclass(frozen=True)
@@ -240,10 +282,11 @@ class _Remote:
     session: Session
     github: GitHub
     order: Publication
-    content: Content | None
+    content: Content | None = None
+    at: Committed = _UNKNOWN
 
-    def commit(self) -> str:
-        """The full commit that the release is of. Raises UsageError, UnreachableError, IntegrityError."""
+    def commit(self) -> Committed:
+        """The commit that the release is of. Raises UsageError, UnreachableError, IntegrityError."""
         if not self.github.has_token:
             raise UsageError("no token to publish with", "set GH_TOKEN or GITHUB_TOKEN")
         tagged, digits = self.github.tag_commit(self.order.tag), runtime_commit(self.order.tag)
@@ -254,20 +297,27 @@ class _Remote:
         if not named:
             raise UsageError(f"which commit is {self.order.tag}?", "give --commit SHA")
         found = self._looked_up(named)
-        if found is None or not _same_commit(found, named) or (digits and not found.startswith(digits)):
+        if found is None or not _same_commit(found.sha, named) or (digits and not found.sha.startswith(digits)):
             raise UnreachableError(f"{self.order.repository} has no commit {named}", "was it pushed?")
-        if tagged and tagged != found:
-            message = f"the tag {self.order.tag} is at {tagged}, not at {found}"
+        if tagged and tagged != found.sha:
+            message = f"the tag {self.order.tag} is at {tagged}, not at {found.sha}"
             raise IntegrityError(message, "publish under another tag, or from that commit")
         return found
 
-    def _looked_up(self, named: str) -> str | None:
+    def _looked_up(self, named: str) -> Committed | None:
         try:
             return self.github.commit(named)
         except MissingError:  # not every server that behaves like GitHub has commits to look up
             if len(named) == _SHA1_DIGITS:
-                return named
+                return Committed(named)
             raise
+
+    def signatures(self) -> Mapping[str, bytes]:
+        """What others have signed of the release that is published, by name: that is not taken from it."""
+        published = self.github.published(self.order.tag) if self.github.has_token else None
+        assets = self.github.assets(published) if published else ()
+        small = [one for one in assets if is_further(one.name) and one.complete and one.size <= LARGEST]
+        return {one.name: self.github.read(self.github.asset_address(one), one.size) for one in small}
 
     def right(self) -> None:
         """Raise ForbiddenError if the token may not write. A commit is not needed to tell, so any will do."""
@@ -287,8 +337,13 @@ class _Remote:
         if self.order.replace and published.immutable:
             message = f"{published.tag_name} is immutable, so it cannot be replaced"
             raise WorkError(message, "publish under another tag")
-        if self.content and not self.order.replace:
-            there = compare(self.github.assets(published), self.content.pieces(self.order.place()))
+        if self.content is None:
+            return
+        assets = self.github.assets(published)
+        if self.content.told.signer is None and not (self.order.replace and self.order.unsigned):
+            _refuse_unsigning(published.tag_name, assets)
+        if not self.order.replace:
+            there = compare(assets, self.content.pieces(self.order.place(self.at)))
             refuse_mixing(published, there, self.github.releases)
 
     def channel(self) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from bundler.adapters.github import GitHub
 from bundler.adapters.http import TransientError, retrying
 from bundler.errors import IntegrityError, WorkError
 from bundler.model.release import CHANNEL, Release, offline_number
 from bundler.model.sidecar import Held, Place
+from bundler.model.signatures import is_further
 from bundler.release import notes
 from bundler.release.content import files_of
 from bundler.release.fill import Filled, Filler
@@ -18,6 +20,10 @@ from bundler.release.switch import Draft, Wanted, put_back, remove, unfinished
 from bundler.sidecars import channel
 
 _NOTHING = Filled(0, (), ())
+
+
+def _nothing_more(tag: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Publisher:
-    """Makes releases what they shall be, from whatever state an earlier run left them in."""
+    """Makes releases what they shall be, from whatever state an earlier run left them in.
+
+    `changes` tells what a release changes, for the end of its text; it is asked once a release is about to be filled.
+    """
 
     github: GitHub
     filler: Filler
@@ -45,6 +54,7 @@ class Publisher:
     ready: Ready
     run: str
     dry_run: bool
+    changes: Callable[[str], str] = field(default=_nothing_more)
 
     def recover(self) -> None:
         """Put back `latest-runtime` if an interrupted run took it off its tag, whether it was asked for or not."""
@@ -58,7 +68,8 @@ class Publisher:
         """Publish the release."""
         wanted = replace(self._wanted(self.order.tag), latest=self.ready.latest)
         # Hosts keep what they have of an offline tag for ever; the preflight said so, unless it is published since.
-        done = self._ensure(wanted, may_replace=self.order.replace and not offline_number(wanted.tag))
+        may_replace = self.order.replace and not offline_number(wanted.tag)
+        done = self._ensure(wanted, may_replace=may_replace, more=self.changes)
         return self._ranked(done)
 
     def channel(self, release: Published) -> Published:
@@ -68,17 +79,20 @@ class Publisher:
             raise immovable(self.order)
         if newer := self._follows_newer(release, published):
             return newer
-        followed = Held(self._place(self.order.tag), files_of(self._wanted(self.order.tag).pieces))
+        # What others sign of it comes later, and is theirs: the channel need not move for that.
+        pieces = (piece for piece in self._wanted(self.order.tag).pieces if not is_further(piece.name))
+        followed = Held(self._place(self.order.tag), files_of(pieces))
         wanted = self._wanted(self.order.channel, followed)
         return self._ensure(wanted, may_replace=True)
 
     def _place(self, tag: str) -> Place:
-        return Place(self.order.repository, tag, self.ready.commit)
+        return Place(self.order.repository, tag, self.ready.at.sha, self.ready.at.date)
 
     def _wanted(self, tag: str, follows: Held | None = None) -> Wanted:
         """The release of a tag, which may be a channel that follows another."""
-        content, commit = self.ready.content, self.ready.commit
-        text = notes.render(tag, commit, content.split, follows.place.tag if follows else "")
+        content, commit = self.ready.content, self.ready.at.sha
+        tells = follows.place.tag if follows else ""
+        text = notes.render(tag, commit, content.split, tells, deltas=bool(content.deltas))
         return Wanted(tag, commit, text, content.pieces(self._place(tag), follows))
 
     def _ranked(self, done: Published) -> Published:
@@ -109,7 +123,7 @@ class Publisher:
         commit = named.commit if named else ""
         return Published(self.order.channel, commit, "left alone", moving.html_url, _NOTHING, detail)
 
-    def _ensure(self, wanted: Wanted, *, may_replace: bool) -> Published:
+    def _ensure(self, wanted: Wanted, *, may_replace: bool, more: Callable[[str], str] = _nothing_more) -> Published:
         standing = survey(self.github, self.filler, wanted, may_replace=may_replace)
         if self.dry_run:
             return _planned(standing, wanted)
@@ -122,7 +136,7 @@ class Publisher:
             state, release = "completed", published
             filled = self.filler.fill(published, wanted.pieces, lambda: None)
         else:
-            draft = Draft(self.github, wanted, self.run)
+            draft = Draft(self.github, replace(wanted, body=wanted.body + more(wanted.tag)), self.run)
             filled = self.filler.fill(draft.release, wanted.pieces, draft.check)
             release = draft.publish(published, standing.was_latest)
             state = "replaced" if published else "published"

@@ -6,7 +6,6 @@ so they are checked; what they say is never taken for markup.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -17,13 +16,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bundler.errors import UsageError
 from bundler.model.json_text import limited
+from bundler.model.markdown import escaped
+from bundler.model.ways import DeltaName
+from bundler.progress import megabytes
 from bundler.sidecars import over_release
 from bundler.terminal import Json
 
 _CONFIG = ConfigDict(extra="ignore")
 # CommonMark, 2.4: every ASCII punctuation character may be escaped.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
-_LONGEST = 2000
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def markdown(record: DeliveryRecord) -> str:
 
 
 def _heading(record: DeliveryRecord) -> Iterator[str]:
-    yield f"# Delivery record: {_plain(record.tag or 'not published')}"
+    yield f"# Delivery record: {escaped(record.tag or 'not published')}"
     yield ""
     yield "| | |"
     yield "|---|---|"
@@ -238,10 +238,20 @@ def _heading(record: DeliveryRecord) -> Iterator[str]:
         ("commit", record.commit),
         ("workflow run", f"{record.run} (attempt {record.attempt})" if record.run else ""),
         ("components", ", ".join(sorted({f"{a.component} {a.version}".strip() for a in record.assets if a.component}))),
+        *_deltas(record),
     ):
-        yield f"| {what} | {_plain(value) or 'unknown'} |"
+        yield f"| {what} | {escaped(value) or 'unknown'} |"
     for finding in record.findings:
-        yield f"\n**Wrong:** {_plain(finding)}"
+        yield f"\n**Wrong:** {escaped(finding)}"
+
+
+def _deltas(record: DeliveryRecord) -> Iterator[tuple[str, str]]:
+    """How many deltas a release has, from how many older archives, in one line; nothing where it has none."""
+    named = {a.name: said for a in record.assets if (said := DeltaName.parse(a.name))}
+    if named:
+        size = sum(a.size for a in record.assets if a.name in named)
+        old = len({said.old for said in named.values()})
+        yield "deltas", f"{len(named)} from {old} older archives, {megabytes(size)}"
 
 
 def _assets(record: DeliveryRecord) -> Iterator[str]:
@@ -252,7 +262,7 @@ def _assets(record: DeliveryRecord) -> Iterator[str]:
         what = f"{a.component} {a.version}".strip()
         made_from = f"inputs {a.inputs}" if a.inputs else f"commit {a.commit}" if a.commit else ""
         cells = (a.name, what, a.host, str(a.size), a.sha256, made_from)
-        yield f"| {' | '.join(map(_plain, cells))} |"
+        yield f"| {' | '.join(map(escaped, cells))} |"
 
 
 def _verified(record: DeliveryRecord) -> Iterator[str]:
@@ -260,11 +270,11 @@ def _verified(record: DeliveryRecord) -> Iterator[str]:
     if not record.verifications and not record.unverified:
         yield "Not verified."
     for where, why in record.unverified.items():
-        yield f"- {_mark(False)} {_plain(f'{where}: no result: {why}')}"
+        yield f"- {_mark(False)} {escaped(f'{where}: no result: {why}')}"
     for one in record.verifications:
         for release in one.releases:
             where = f"{release.repository}@{release.tag} {release.url}".rstrip()
-            yield f"- {_mark(release.ok)} {_plain(where)}"
+            yield f"- {_mark(release.ok)} {escaped(where)}"
             yield from _findings(
                 (
                     *((release.error.message,) if release.error else ()),
@@ -276,7 +286,7 @@ def _verified(record: DeliveryRecord) -> Iterator[str]:
         if one.archives:
             yield f"- {_mark(not bad and not one.folders)} {len(one.archives)} archives in a folder"
         yield from _findings(one.folders)
-        yield from (f"- {_mark(False)} {_plain(f'no result: {error.message}')}" for error in one.errors)
+        yield from (f"- {_mark(False)} {escaped(f'no result: {error.message}')}" for error in one.errors)
         for archive in bad:
             yield from _findings([f"{archive.path}: {finding}" for finding in (*archive.integrity, *archive.closure)])
 
@@ -286,28 +296,22 @@ def _rehearsed(record: DeliveryRecord) -> Iterator[str]:
     yield "| archive | result | versions | attempts to reach a network |"
     yield "|---|---|---|--:|"
     for where, why in record.unrehearsed.items():
-        yield f"| {_plain(where)} | {_plain(f'FAILED: no result: {why}')} | | |"
+        yield f"| {escaped(where)} | {escaped(f'FAILED: no result: {why}')} | | |"
     there = {rehearsal.name: rehearsal for rehearsal in record.rehearsals}
     names = [asset.name for asset in record.assets if asset.host] + list(there)
     for name in dict.fromkeys(names):
         rehearsal = there.get(name)
         if rehearsal is None:
-            yield f"| {_plain(name)} | not rehearsed | | |"
+            yield f"| {escaped(name)} | not rehearsed | | |"
             continue
         result = "ok" if rehearsal.ok else f"FAILED: {'; '.join(rehearsal.failures)}"
         versions = ", ".join(f"{what} {version}" for what, version in rehearsal.versions.items())
-        yield f"| {_plain(name)} | {_plain(result)} | {_plain(versions)} | {rehearsal.attempts} |"
+        yield f"| {escaped(name)} | {escaped(result)} | {escaped(versions)} | {rehearsal.attempts} |"
 
 
 def _findings(findings: Sequence[str]) -> Iterator[str]:
-    yield from (f"  - {_plain(finding)}" for finding in findings)
+    yield from (f"  - {escaped(finding)}" for finding in findings)
 
 
 def _mark(good: bool) -> str:
     return "ok:" if good else "**NOT ok:**"
-
-
-def _plain(text: str) -> str:
-    """Text as it is, in one line, whatever it holds."""
-    shown = " ".join("".join(char if char.isprintable() else " " for char in text[:_LONGEST]).split())
-    return _MARKUP.sub(r"\\\1", shown)

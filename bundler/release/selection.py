@@ -9,9 +9,13 @@ from typing import Protocol, TypeVar
 
 from bundler.errors import BundleError, IntegrityError, PreflightError, UsageError
 from bundler.kinds import kind_of, said_of
-from bundler.kinds.kind import Component, Order, Said
-from bundler.kinds.manifests import Manifests, load_manifests
+from bundler.kinds.kind import Order, Said
+from bundler.kinds.manifests import Manifests
+from bundler.model.materials import Sources
 from bundler.model.target import Target, select
+from bundler.model.trust import NOTHING_TRUSTED, Trust
+from bundler.release.home import released_as
+from bundler.release.sources import sources_of
 from bundler.session import Session
 from bundler.words import ARCHIVE
 
@@ -32,32 +36,27 @@ class Selection:
     """What is to be published: `wanted` are archives' names, each with what it is for.
 
     `known` are all names that may lie beside them; `orders` is what is compared with the archives. `latest` is what
-    manifests, by file stem, say about showing their releases as the latest. `unchecked` is what nothing here can tell.
+    manifests, by file stem, say about showing their releases as the latest; they ask for deltas from as many releases
+    before as `deltas`. `unchecked` is what nothing here can tell.
+    `trust` is whose signatures count, `sources` what manifests and locks say of the archives.
     """
 
     wanted: tuple[tuple[str, str], ...] = ()
     known: frozenset[str] = frozenset()
     orders: tuple[Order, ...] = ()
     latest: Mapping[str, bool] = field(default_factory=dict)
+    deltas: int = 0
     unchecked: tuple[str, ...] = ()
+    trust: Trust = NOTHING_TRUSTED
+    sources: Mapping[str, Sources] = field(default_factory=dict)
 
 
-def by_manifests(session: Session, tag: str, targets: Sequence[str], caught: Caught) -> Selection | None:
-    """What the manifests make for `targets` (selectors; none: all) and a release; None if there are no manifests here.
-
-    Raises UsageError if there are none where they were said to be, ManifestError.
-    """
-    try:
-        workspace = session.workspace()
-    except UsageError:
-        if session.manifests:
-            raise
-        return None
-    manifests, epoch = load_manifests(workspace), session.epoch()
-    hosts = manifests.hosts
+def by_manifests(session: Session, manifests: Manifests, tag: str, targets: Sequence[str], caught: Caught) -> Selection:
+    """What the manifests make for `targets` (selectors; none: all) and a release."""
+    workspace, epoch, hosts = session.workspace(), session.epoch(), manifests.hosts
     chosen = caught(lambda: select(manifests.targets, targets or ("all",)), _NO_TARGETS)
     selectors = [target.name for target in chosen]
-    released = list(_released(manifests, tag)) if selectors else []
+    released = list(released_as(manifests, tag)) if selectors else []
     orders = caught(
         lambda: tuple(made for one in released for made in one.orders(hosts, workspace, selectors, epoch)), _NO_ORDERS
     )
@@ -66,6 +65,9 @@ def by_manifests(session: Session, tag: str, targets: Sequence[str], caught: Cau
         known=frozenset(name for one in manifests.components.values() for name, _ in one.assets(hosts, ["all"])),
         orders=orders,
         latest={one.name: one.latest for one in released if one.latest is not None},
+        deltas=max((one.deltas for one in released), default=0),
+        trust=manifests.trust,
+        sources=sources_of(hosts, workspace, orders),
     )
 
 
@@ -100,13 +102,6 @@ def by_archives(folder: Path, listed: Mapping[str, str], targets: Sequence[str])
             f"that these versions are meant{f' ({versions})' if versions else ''}",
         ),
     )
-
-
-def _released(manifests: Manifests, tag: str) -> Iterator[Component]:
-    """The components whose archives a release called `tag` holds: those of a kind that claims it, else of any other."""
-    prefixes = {name: manifests.kinds[name].TAG_PREFIX for name, one in manifests.components.items() if one.released}
-    claimed = {prefix for prefix in prefixes.values() if prefix and tag.startswith(prefix)} or {""}
-    yield from (manifests.components[name] for name, prefix in prefixes.items() if prefix in claimed)
 
 
 def _twice(said: Mapping[str, Said]) -> Iterator[BundleError]:

@@ -8,13 +8,28 @@ that, and `verify` checks it, on releases and in folders.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Final, Literal, Protocol
 
 from bundler.model.sidecar import SidecarFacts
 from bundler.model.verdict import Finding
-from bundler.sidecars import channel, parts, sums
+from bundler.model.ways import DeltaName
+from bundler.sidecars import (
+    advisories,
+    allowed_signers,
+    attestation,
+    channel,
+    minisig,
+    minisign_pub,
+    parts,
+    provenance,
+    sbom,
+    sshsig,
+    sums,
+    trusted_root,
+)
 from bundler.words import ARCHIVE
 
 _BESIDE = re.compile(rf"(?P<archive>.+?{re.escape(ARCHIVE)})(\..+)?")
@@ -41,11 +56,20 @@ class Sidecar(Protocol):
         """Yield what is wrong with one that was found; `content` is None if it is not there. Raises UnreadError."""
 
 
-# In this order they are made: each knows what was made before it, and SHA256SUMS covers all of that.
+# In this order they are made: each knows what was made before it. SHA256SUMS covers what is before it, and is signed.
 SIDECARS: Final[tuple[Sidecar, ...]] = (
     parts,
+    sbom,
+    provenance,
+    attestation,
+    trusted_root,
+    advisories,
+    allowed_signers,
+    minisign_pub,
     channel,
     sums,
+    minisig,
+    sshsig,
 )
 
 
@@ -54,20 +78,66 @@ def over_release(tag: str) -> frozenset[str]:
     return frozenset(one.name(tag) for one in SIDECARS if one.OF == "release")
 
 
+def foreign(names: Collection[str], tag: str) -> tuple[str, ...]:
+    """Those of a release's files that are no archive, no part of or delta to one that is among them, and no sidecar."""
+    archives = {name for name in names if name.endswith(ARCHIVE)}
+    known = {one.name(archive) for one in SIDECARS if one.OF == "archive" for archive in archives}
+    known |= archives | over_release(tag)
+    known |= {name for name in names if (delta := DeltaName.parse(name)) and delta.archive in archives}
+    return tuple(sorted(name for name in names if name not in known and parts.part_of(name) not in archives))
+
+
 def archive_of(name: str) -> str | None:
     """The archive that a file of this name is, is a part of or stands beside; None for any other name."""
     match = _BESIDE.fullmatch(name)
     return match["archive"] if match else None
 
 
+def beside(archive: str, facts: SidecarFacts) -> Mapping[str, bytes]:
+    """The sidecars of an archive that is in one piece, by their names, as `facts` make them."""
+    made: dict[str, bytes] = {}
+
+    def read(name: str) -> Iterator[bytes]:
+        return iter((made[name],)) if name in made else facts.read(name)
+
+    for sidecar in (one for one in SIDECARS if one.OF == "archive"):
+        sizes = {name: (len(content), sha256(content).hexdigest()) for name, content in made.items()}
+        own = facts_of(sidecar, archive, replace(facts, files={**facts.files, **sizes}, read=read))
+        if (content := sidecar.render(own)) is not None:
+            made[sidecar.name(archive)] = content
+    return made
+
+
+def load() -> None:
+    """Load what `beside` takes, while something is waited for."""
+    sbom.load()
+
+
 def facts_of(sidecar: Sidecar, subject: str, facts: SidecarFacts) -> SidecarFacts:
     """What one sidecar of an archive, or of a release, is told of all that is there (`facts`)."""
+    names: Iterable[str] = facts.files
+    if sidecar.OF == "archive":
+        names = (name for name in names if archive_of(name) == subject)
+    return _told(sidecar, subject, facts, names)
+
+
+def facts_of_each(sidecar: Sidecar, facts: SidecarFacts) -> Iterator[tuple[str, SidecarFacts]]:
+    """Each that there is one sidecar of, and what that one is told; all files are looked through once for all."""
+    if sidecar.OF == "release":
+        yield facts.place.tag, facts_of(sidecar, facts.place.tag, facts)
+        return
+    around: dict[str, list[str]] = {archive: [] for archive in subjects_of(sidecar, facts)}
+    for name in facts.files:
+        if archive := archive_of(name):
+            around[archive].append(name)
+    yield from ((archive, _told(sidecar, archive, facts, names)) for archive, names in around.items())
+
+
+def _told(sidecar: Sidecar, subject: str, facts: SidecarFacts, names: Iterable[str]) -> SidecarFacts:
+    """The facts of those files among `names` that are made before the sidecar."""
     after = SIDECARS[SIDECARS.index(sidecar) :]
     later = {one.name(subject) for one in after if one.OF == sidecar.OF}
-    names = [name for name in facts.files if name not in later]
-    if sidecar.OF == "archive":
-        names = [name for name in names if archive_of(name) == subject]
-    return replace(facts, subject=subject, files={name: facts.files[name] for name in names})
+    return replace(facts, subject=subject, files={name: facts.files[name] for name in names if name not in later})
 
 
 def subjects_of(sidecar: Sidecar, facts: SidecarFacts) -> Sequence[str]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, ClassVar, Final
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from bundler.errors import IntegrityError
-from bundler.model.json_text import limited
+from bundler.model.json_text import first_fault, limited
 from bundler.model.sidecar import Place, SidecarFacts
 from bundler.model.verdict import Finding
 from bundler.words import AssetName, Commit, Repository, Sha256, Tag
@@ -66,11 +66,8 @@ def parse(content: bytes) -> Channel:
     """Parse the file. Raises IntegrityError."""
     try:
         return _adapter().validate_json(limited(content))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise IntegrityError(f"{NAME}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except ValueError as error:
-        raise IntegrityError(f"{NAME}: {error}") from error
+        raise IntegrityError(f"{NAME}: {first_fault(error)}") from error
 
 
 def render(facts: SidecarFacts) -> bytes | None:

@@ -13,10 +13,10 @@ from typing import Final
 from bundler.errors import IntegrityError
 from bundler.model.sidecar import SidecarFacts
 from bundler.model.verdict import Finding
-from bundler.words import ARCHIVE, ASSET_PATTERN, LONGEST_NAME, SHA256_PATTERN
+from bundler.words import ARCHIVE, ASSET_PATTERN, LONGEST_NAME, SHA256_PATTERN, SUMS
 
 OF: Final = "release"
-NAME = "SHA256SUMS"
+NAME = SUMS
 LARGEST = 4 << 20
 _LINE = re.compile(f"({SHA256_PATTERN})  ({ASSET_PATTERN})")
 
@@ -79,7 +79,7 @@ def findings(content: bytes | None, facts: SidecarFacts) -> Iterator[Finding]:
         expected = listed.get(name)
         if expected is None and covers(name):
             grave = facts.place.tag or name.endswith(ARCHIVE)
-            yield Finding(f"{name}: surplus: not listed in {NAME}", "integrity" if grave else "note")
+            yield Finding(surplus(name), "integrity" if grave else "note")
         elif expected and actual and actual != expected:
             yield Finding(disagreement(name, expected, actual))
     for name in facts.wholes:
@@ -88,6 +88,11 @@ def findings(content: bytes | None, facts: SidecarFacts) -> Iterator[Finding]:
     for name in () if facts.partial else listed:
         if name not in facts.files and name not in facts.wholes:
             yield Finding(f"{name}: missing, but listed in {NAME}")
+
+
+def surplus(name: str) -> str:
+    """Say that a file has no line."""
+    return f"{name}: surplus: not listed in {NAME}"
 
 
 def disagreement(name: str, expected: str, actual: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -12,22 +13,25 @@ from pathlib import Path
 
 import pytest
 
-from bundler.sidecars import sums
+from bundler.sidecars import sbom, sums
 from tests.world import World, make_wheel
 
 pytestmark = pytest.mark.slow
 
-KILLS = 25
+KILLS = 12
 
 
 def check_no_lie(dist: Path) -> None:
-    """Every line of SHA256SUMS is true; nothing but archives and SHA256SUMS can be seen."""
+    """Every line of SHA256SUMS is true; nothing but archives, whole SBOMs and SHA256SUMS can be seen."""
     if not (dist / sums.NAME).is_file():
         return
     checked = subprocess.run(["sha256sum", "--quiet", "-c", sums.NAME], cwd=dist, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     seen = {path.name for path in dist.iterdir() if not path.name.startswith(".")}
-    assert all(name == sums.NAME or name.endswith(".tar.gz") for name in seen)
+    sboms = {name for name in seen if name.endswith(sbom.SUFFIX)}
+    assert all(name == sums.NAME or name.endswith(".tar.gz") for name in seen - sboms), seen
+    for name in sboms:
+        assert json.loads((dist / name).read_bytes())["bomFormat"] == "CycloneDX"
 
 
 def test_killed_builds_never_show_half_an_archive_nor_a_false_checksum(locked: World) -> None:
@@ -47,7 +51,7 @@ def test_killed_builds_never_show_half_an_archive_nor_a_false_checksum(locked: W
     assert locked.run("build", "all").code == 0
     check_no_lie(locked.dist)
     names = {path.name for path in locked.dist.iterdir()}
-    assert len(names) == 5, names
+    assert len(names) == 9, names
     assert set(sums.parse((locked.dist / sums.NAME).read_text())) == names - {sums.NAME}
     assert locked.run("verify", "dist").code == 0
     assert wheel.is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -127,33 +128,53 @@ with booted(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])) as machine:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_nothing_is_left_when_the_tool_ends(number: int, archive: Path, tmp_path: Path) -> None:
-    mountpoint, groups = tmp_path / "mountpoint", set(left())
+    mountpoint = tmp_path / "mountpoint"
     argv = [sys.executable, "-c", BOOT, str(debian_machine("12")), str(mountpoint), str(archive)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None and process.stdout.readline() == "booted\n"
     assert inside(mountpoint)
+    names = groups(mountpoint)
+    assert left(names)
     process.send_signal(number)
     process.communicate(timeout=30)
     deadline = time.monotonic() + 15
-    while (inside(mountpoint) or set(left()) - groups or mountpoint.exists()) and time.monotonic() < deadline:
+    while (inside(mountpoint) or left(names) or mountpoint.exists()) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert inside(mountpoint) == []
-    assert set(left()) <= groups
+    assert left(names) == []
     assert not mountpoint.exists()
     assert str(mountpoint) not in Path("/proc/self/mounts").read_text()
 
 
-def left() -> list[str]:
-    """The control groups of machines (those of sandboxes that other tests have are elsewhere)."""
-    return [str(one) for name in ("systemd", "unified") for one in Path("/sys/fs/cgroup", name).glob("aiws-bundle-*")]
+def groups(mountpoint: Path) -> set[str]:
+    """The names of a machine's control groups: other tests may have machines at the same time."""
+    names: set[str] = set()
+    for process in processes(mountpoint):
+        with suppress(OSError):
+            names.update(re.findall(r"aiws-bundle-[0-9]+-[0-9]+", (process / "cgroup").read_text()))
+    return names
 
 
-def inside(mountpoint: Path) -> list[str]:
+def left(names: set[str]) -> list[Path]:
+    """Which of these control groups are there."""
+    folders = (Path("/sys/fs/cgroup", kind, name) for kind in ("", "systemd", "unified") for name in names)
+    return [folder for folder in folders if folder.exists()]
+
+
+def processes(mountpoint: Path) -> list[Path]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if str(mountpoint) in (process / "mountinfo").read_text():
-                found.append((process / "cmdline").read_text())
+                found.append(process)
+    return found
+
+
+def inside(mountpoint: Path) -> list[str]:
+    found = []
+    for process in processes(mountpoint):
+        with suppress(OSError):
+            found.append((process / "cmdline").read_text())
     return found
 
 

@@ -1,8 +1,9 @@
-"""`publish` is killed at a hundred random points while somebody reads the releases without pause."""
+"""`publish` is killed at sixty random points while somebody reads the releases without pause."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -29,7 +30,11 @@ from tests.world import World
 
 pytestmark = pytest.mark.slow
 
-KILLS = 110
+# What a publish imports, each one finds imported: what is killed is its work, and not Python's.
+for name in ("bundler.cli.publish", "bundler.kinds.wheelhouse.examine", "cyclonedx.model.bom"):
+    importlib.import_module(name)
+
+KILLS = 60
 CHANNEL = "latest-runtime"
 ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
 
@@ -153,7 +158,7 @@ def two_builds(ready: Releasing) -> dict[str, dict[str, str]]:
     return files | {"b": ready.files}
 
 
-def test_a_hundred_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None:
+def test_sixty_kills_and_never_a_hole(locked: World, tmp_path: Path) -> None:
     chance = random.Random(20261124)
     with (
         releasing(locked, tmp_path / "hub", arches="amd64, arm64") as ready,

@@ -31,7 +31,8 @@ def replace_archives(folder: str, state: str, names: list[str], rounds: int) -> 
                 content = os.urandom(60_000)
                 with dist.replacing(name) as file:
                     file.write(content)
-                dist.place(name, Written(len(content), hashlib.sha256(content).hexdigest()), "inputs")
+                digest = hashlib.sha256(content).hexdigest()
+                dist.place(name, Written(len(content), digest), "inputs", {f"{name}.cdx.json": digest.encode()})
 
 
 def hold_folder(folder: str, state: str, ready: str, go_on: str) -> None:

@@ -595,6 +595,7 @@ def test_a_frame_that_is_cut_short_is_refused_as_zstd_does(tmp_path: Path, packe
 
 
 @pytest.mark.parametrize("compressed", [True, False], ids=["gzip", "zstandard"])
+@pytest.mark.slow
 def test_a_truncated_archive_is_refused_wherever_it_is_cut(tmp_path: Path, compressed: bool) -> None:
     whole = written(sample(tmp_path))
     content = whole if compressed else zstandard.ZstdCompressor(level=1).compress(gzip.decompress(whole))

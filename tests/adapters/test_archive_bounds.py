@@ -97,6 +97,7 @@ def test_a_bomb_takes_seconds_and_little_memory(tmp_path: Path, bomb: str) -> No
     assert peak < 250
 
 
+@pytest.mark.slow
 def test_growth_is_bounded_and_usual_growth_is_not_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(zeros(60))
     with open_archive(tmp_path / "x", "x") as reader:

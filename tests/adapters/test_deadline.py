@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import httpcore
 import pytest
 import trustme
 
+from bundler.adapters.deadline import Backend
 from bundler.adapters.http import Http, Patience
 from bundler.adapters.retry import TransientError
+from bundler.adapters.transport import trusted
 from bundler.errors import BundleError
 from tests.raw_server import Peer, RawServer, Script, raw_serving, tunnel
 from tests.server import Reply, serving
@@ -242,7 +248,7 @@ def test_an_upload_that_is_read_slowly_is_given_up_and_one_that_moves_is_not() -
         pieces = iter([bytes(1 << 16)] * (size >> 16))
         return http.exchange("POST", address, {"Content-Length": str(size)}, pieces, 99).content
 
-    quick = Patience(page=0.3, answer=0.1, slowest=1 << 24)
+    quick = Patience(page=0.3, answer=1.0, slowest=1 << 24)
     with closing(Http(patience=quick)) as http:
         with raw_serving(slow) as server, at_most(15), pytest.raises(TransientError):
             upload(server.address, 64 << 20, http)
@@ -321,6 +327,50 @@ def test_tls_goes_through_a_proxy_from_the_environment(
             assert a_file(http, address) == content
             assert a_file(http, address) == content
         assert len(proxy.peers) == 1
+
+
+@contextmanager
+def tls_stream(script: Script, authority: trustme.CA) -> Iterator[httpcore.NetworkStream]:
+    """A connection of ours to `script`, in TLS."""
+    with raw_serving(script, context_of(authority)) as server:
+        plain = Backend().connect_tcp("127.0.0.1", server.port, SILENCE)
+        secured = plain.start_tls(trusted(os.environ["SSL_CERT_FILE"], ""), "127.0.0.1", SILENCE)
+        with closing(secured):
+            yield secured
+
+
+def test_a_read_takes_every_record_that_is_there(authority: trustme.CA) -> None:
+    content, all_sent = os.urandom(100_000), threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.send(content)
+        all_sent.set()
+        peer.closing.wait(SILENCE)
+
+    with tls_stream(script, authority) as stream:
+        assert all_sent.wait(SILENCE)
+        assert stream.read(1, SILENCE) == content
+        with at_most(SILENCE), pytest.raises(httpcore.ReadTimeout):
+            stream.read(1, 0.01)
+
+
+def test_what_came_before_a_connection_broke_is_not_lost(authority: trustme.CA) -> None:
+    """And not taken for the whole: what no key of the connection made ends it, time and again."""
+    content, all_sent = os.urandom(1 << 15), threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.send(content)
+        with socket.socket(fileno=os.dup(peer.connection.fileno())) as bare:
+            bare.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+        all_sent.set()
+        peer.closing.wait(SILENCE)
+
+    with tls_stream(script, authority) as stream:
+        assert all_sent.wait(SILENCE)
+        assert stream.read(1, SILENCE) == content
+        for _ in range(2):
+            with pytest.raises(httpcore.ReadError, match=r"decryption failed|bad record mac"):
+                stream.read(1, SILENCE)
 
 
 def test_plain_requests_go_through_a_proxy_with_its_password_unless_excepted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ def test_one_stream_is_unpacked_whatever_its_check(check: int) -> None:
     assert unpacked(lzma.compress(b"", check=check)) == b""
 
 
+@pytest.mark.slow
 def test_pieces_are_small_however_much_they_come_of() -> None:
     pieces = list(map(len, unxz(io.BytesIO(lzma.compress(bytes(20 << 20))), "demo.tar.xz")))
     assert sum(pieces) == 20 << 20 and max(pieces) <= 1 << 20

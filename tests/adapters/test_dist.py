@@ -9,8 +9,10 @@ import random
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -28,6 +30,8 @@ from tests.model.samples import examples
 from tests.server import wait_until
 
 INPUTS = "ab" * 32
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
+SBOM = "a.tar.gz.cdx.json"
 
 
 def sha(content: bytes) -> str:
@@ -43,12 +47,18 @@ class Out:
     def dist(self) -> Dist:
         return Dist(self.folder, self.state, inputs_of)
 
-    def put(self, name: str, content: bytes, inputs: str = "i") -> None:
+    def put(self, name: str, content: bytes, inputs: str = "i", beside: Mapping[str, bytes] = NOTHING) -> None:
         dist = self.dist()
         with dist.opened(Silent()):
             with dist.replacing(name) as file:
                 file.write(content)
-            dist.place(name, Written(len(content), sha(content)), inputs)
+            dist.place(name, Written(len(content), sha(content)), inputs, beside)
+
+    def complete(self, name: str) -> bool:
+        dist = self.dist()
+        with dist.opened(Silent()):
+            assert dist.current(name, "i")
+            return dist.complete(name)
 
     def current(self, name: str, inputs: str = "i") -> Written | None:
         dist = self.dist()
@@ -105,6 +115,39 @@ def test_a_failed_write_leaves_nothing(out: Out) -> None:
         file.write(b"half")
         raise RuntimeError
     assert list(out.folder.iterdir()) == []
+
+
+def test_sidecars_stand_beside_their_archive_and_have_lines(out: Out) -> None:
+    out.put("a.tar.gz", b"one", beside={SBOM: b"of one"})
+    assert out.sums() == {"a.tar.gz": sha(b"one"), SBOM: sha(b"of one")}
+    assert (out.folder / SBOM).read_bytes() == b"of one"
+    assert out.complete("a.tar.gz")
+    out.put("a.tar.gz", b"two", beside={})
+    assert out.sums() == {"a.tar.gz": sha(b"two")}
+    assert not (out.folder / SBOM).exists(), "an archive loses what was made of another one"
+
+
+def test_what_others_put_beside_an_archive_stays(out: Out) -> None:
+    out.put("a.tar.gz", b"one")
+    (out.folder / "a.tar.gz.sig").write_bytes(b"theirs")
+    out.put("a.tar.gz", b"two", beside={SBOM: b"of two"})
+    assert set(out.sums()) == {"a.tar.gz", "a.tar.gz.sig", SBOM}
+
+
+@pytest.mark.parametrize("harm", ["removed", "changed", "never made"])
+def test_a_sidecar_that_is_not_there_as_it_was_made_is_missed(out: Out, harm: str) -> None:
+    out.put("a.tar.gz", b"one", beside={} if harm == "never made" else {SBOM: b"of one"})
+    if harm == "removed":
+        (out.folder / SBOM).unlink()
+    elif harm == "changed":
+        (out.folder / SBOM).write_bytes(b"of others")
+    assert out.complete("a.tar.gz") == (harm == "never made")
+    dist = out.dist()
+    with dist.opened(Silent()):
+        assert dist.current("a.tar.gz", "i")
+        dist.place_beside("a.tar.gz", {SBOM: b"of one"})
+    assert out.checked()
+    assert out.sums() == {"a.tar.gz": sha(b"one"), SBOM: sha(b"of one")}
 
 
 def test_what_a_killed_process_left_is_cleared(out: Out) -> None:
@@ -310,6 +353,7 @@ def test_what_was_signed_anew_is_listed_anew_by_the_next_run(out: Out, monkeypat
     out.settle()
 
 
+@pytest.mark.slow
 def test_a_folder_by_another_name_is_the_same_folder(out: Out, tmp_path: Path, children: Forks) -> None:
     out.put("a.tar.gz", b"one")
     (tmp_path / "link").symlink_to(out.folder)
@@ -389,6 +433,7 @@ class Watcher(threading.Thread):
             return None
 
 
+@pytest.mark.slow
 def test_killed_runs_never_leave_a_false_line(out: Out, children: Forks) -> None:
     chance = random.Random(20261124)
     names = [f"{letter}.tar.gz" for letter in "abc"]
@@ -405,12 +450,16 @@ def test_killed_runs_never_leave_a_false_line(out: Out, children: Forks) -> None
             time.sleep(chance.uniform(0, 0.06))
             assert children.kill(child)
             leftovers += any(out.folder.glob(".aiws-bundle-*"))
-            unlisted += len(out.sums()) < 3
+            unlisted += not {*names} <= out.sums().keys()
             assert all(sha((out.folder / name).read_bytes()) == digest for name, digest in out.sums().items())
             out.settle()
-            assert set(out.sums()) == set(names)
+            beside = {path.name: path for path in out.folder.glob("*.cdx.json")}
+            assert set(out.sums()) == {*names, *beside}
             assert out.checked()
-            assert sorted(path.name for path in out.folder.iterdir()) == ["SHA256SUMS", *names]
+            assert {path.name for path in out.folder.iterdir()} == {"SHA256SUMS", *names, *beside}
+            for name, path in beside.items():
+                archive = out.folder / name.removesuffix(".cdx.json")
+                assert path.read_text() == sha(archive.read_bytes()), "no archive stands beside what another one made"
     finally:
         watcher.stop.set()
         watcher.join()

@@ -18,11 +18,15 @@ from bundler.adapters.process import isolated, run
 from bundler.adapters.resolver import Resolver
 from bundler.errors import LockError, UnreachableError, WorkError
 
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
+
 PURPOSES = {"shared": SHARED, "pip": PIP_CONFIG, "pip-compile": PIP_COMPILE, "uv": UV, "npm": NPM}
 # Secrets, and what makes a program run, load or find something.
 NEVER = [
     "GH_TOKEN", "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN", "NPM_TOKEN", "NODE_AUTH_TOKEN", "TWINE_PASSWORD", "DATABASE_URL", "SSH_AUTH_SOCK",
+    "AIWS_SIGNING_KEY", "AIWS_SIGNING_KEY_FILE", "AIWS_SIGNING_KEY_FD", "AIWS_SIGNING_PASSWORD",
     "OPENAI_API_KEY", "UV_PUBLISH_TOKEN", "AIWS_MIRRORS", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH",
     "LOCPATH", "GLIBC_TUNABLES", "MALLOC_TRACE", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT",
     "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONWARNINGS", "PYTHONPYCACHEPREFIX", "BASH_ENV", "ENV", "IFS", "CDPATH",

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bundler.adapters.github import GitHub
+from bundler.adapters.github import Committed, GitHub
 from bundler.adapters.github_answer import ForbiddenError, RefusedError
 from bundler.adapters.http import Http, MissingError, TransientError
 from bundler.errors import IntegrityError, UnreachableError, UsageError
+from bundler.model.json_text import limited
 from bundler.model.release import Release
 from tests.github import GitHub as Hub
 from tests.github import github
@@ -239,8 +240,50 @@ def test_an_endless_list_of_pages_ends(server: Server, http: Http) -> None:
     for page in range(1, 102):
         path = f"/repos/{REPO}/releases?per_page=100&page={page}"
         server.script(path, Reply(b"[]", headers={"Link": f'<{server.address}{path}>; rel="next"'}))
-    with pytest.raises(IntegrityError, match="more than 100 pages"):
+    with pytest.raises(IntegrityError, match="more than 10000 entries"):
         list(client(http, server.address).releases())
+
+
+def test_releases_with_many_assets_are_asked_for_a_few_at_once(
+    hub: Hub, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub lists releases with all their assets: what is too much at once is no reason to give up."""
+    tags = [f"v{number}" for number in range(45)]
+    for tag in tags:
+        hub.add_release(tag, {f"{number}": b"x" for number in range(20)})
+    most = len(_listing(hub, http, 20))
+    monkeypatch.setattr("bundler.adapters.github._LARGEST_ANSWER", most)
+    found = client(http, hub.api, hub.token)
+    assert [release.tag_name for release in found.releases()] == tags[::-1]
+    asked = len(hub.seen)
+    assert [release.tag_name for release in found.releases()] == tags[::-1]
+    assert len(hub.seen) - asked == 3, "what was too much is not asked for again"
+
+
+def test_a_page_of_few_releases_that_is_too_much_is_refused(
+    hub: Hub, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add_release("v1", {"x": b"x"})
+    monkeypatch.setattr("bundler.adapters.github._LARGEST_ANSWER", len(_listing(hub, http, 5)) - 1)
+    with pytest.raises(IntegrityError, match="larger than"):
+        list(client(http, hub.api, hub.token).releases())
+    assert [seen.query["per_page"] for seen in hub.seen][-3:] == ["100", "20", "5"]
+
+
+def test_a_list_of_too_many_values_is_asked_for_in_smaller_pages(
+    hub: Hub, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(21):
+        hub.add_release(f"v{number}", {"x": b"x"})
+    page = _listing(hub, http, 20)
+    most = sum(map(page.count, (b",", b"[", b"{")))
+    monkeypatch.setattr("bundler.model.release.limited", lambda content: limited(content, most))
+    assert len(list(client(http, hub.api, hub.token).releases())) == 21
+
+
+def _listing(hub: Hub, http: Http, size: int) -> bytes:
+    """What the server says of so many releases, the newest first."""
+    return client(http, hub.api, hub.token)._call("GET", f"/releases?per_page={size}&page=1").content
 
 
 def test_tags(hub: Hub, http: Http) -> None:
@@ -256,7 +299,7 @@ def test_tags(hub: Hub, http: Http) -> None:
 
 def test_commits(hub: Hub, http: Http) -> None:
     found = client(http, hub.api, hub.token)
-    assert found.commit(hub.head) == hub.head
+    assert found.commit(hub.head) == Committed(hub.head, "2026-01-01T00:00:00Z")
     assert found.commit("f" * 40) is None
 
 

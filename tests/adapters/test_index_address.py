@@ -14,6 +14,9 @@ from bundler.adapters.index_address import find_index
 from bundler.adapters.process import Completed, run
 from bundler.errors import UnreachableError
 
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
+
 
 def never(argv: Sequence[str], env: Mapping[str, str], timeout: float) -> Completed:
     raise AssertionError("no process was needed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import random
 import struct
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bundler.adapters import archive as archive_module
+from bundler.adapters import own_gzip
 from bundler.adapters.archive import write_archive
 from bundler.adapters.own_archive import open_own
 from bundler.errors import IntegrityError
@@ -56,6 +58,7 @@ def read(folder: Path, content: bytes) -> dict[str, bytes]:
             if member.path.endswith(".whl"):
                 with reader.take_copy() as copy:
                     assert copy.read() == found[member.path]
+        assert reader.sha256 == hashlib.sha256(content).hexdigest()
         return found
 
 
@@ -185,3 +188,47 @@ def test_what_no_archive_of_ours_is(tmp_path: Path) -> None:
     assert refused(tmp_path, gzip.compress(bytes(10240)))
     file = File("top", 0, "", b"")
     assert refused(tmp_path, gzip.compress(archive_module._header("x", file, 0)[:512] + bytes(9728)))
+
+
+@pytest.mark.slow
+def test_every_byte_of_an_archive_counts(tmp_path: Path) -> None:
+    """Headers of gzip, of stored blocks and of members, their padding, deflated and stored content, and the end."""
+    good = written(bundle(tmp_path))
+    stored = good.index(b"\xff\xff\x00\x00" + WHEEL[:8])  # a whole block of the wheel, then the rest of it
+    end = stored + 4 + 65_535
+    assert good[end] == 0
+    picked = random.Random(5).sample(range(len(good)), 60)
+    places = {*range(12), *range(stored - 1, stored + 6), *range(end - 1, end + 6), *range(len(good) - 13, len(good))}
+    for place in sorted({*places, *picked}):
+        for flipped in (1, 128):
+            content = bytearray(good)
+            content[place] ^= flipped
+            assert refused(tmp_path, bytes(content)), place
+    for length in (9, 10, 11, stored, stored + 3, end, end + 3, len(good) - 8, len(good) - 1):
+        assert refused(tmp_path, good[:length]), length
+
+
+@pytest.mark.parametrize("size", range(440_000, 530_000, 15_000))
+def test_an_archive_in_an_archive_is_read_wherever_it_begins(tmp_path: Path, size: int) -> None:
+    """It has ends of deflated runs and stored blocks of its own; what is read at once ends before, in or after them."""
+    pick = random.Random(1)
+    files = [
+        text_file(path, content)
+        for number in range(20)
+        for path, content in ((f"{number:02}a", b"x"), (f"{number:02}b", b"PK\x03\x04" + pick.randbytes(40_000)))
+    ]
+    inner = written(Bundle.of("inner", files))
+    outer = Bundle.of("outer", [text_file("a", pick.randbytes(size)), text_file("b.tar.gz", inner)])
+    assert read(tmp_path, written(outer))["outer/b.tar.gz"] == inner
+
+
+def test_stored_blocks_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
+    empty, small = b"\0\0\0\xff\xff", b"\0\1\0\xfe\xffx"
+    for body in (empty * 9000, small * 9000, b"", b"\0", b"\0\xff\xff\0\0" + b"x" * 70_000):
+        assert refused(tmp_path, written(bundle(tmp_path))[:10] + body)
+
+
+def test_runs_of_nothing_do_not_keep_a_reader_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_gzip, "_MOST_RUNS", 1000)
+    with pytest.raises(IntegrityError, match="more than 1000 runs"):
+        read(tmp_path, written(bundle(tmp_path))[:10] + b"\0\0\0\xff\xff" * 9000)

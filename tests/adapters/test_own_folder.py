@@ -197,7 +197,7 @@ def put(tmp_path: Path, name: str = "a.tar.gz") -> Path:
     with dist.opened(Silent()):
         with dist.replacing(name) as file:
             file.write(CONTENT)
-        dist.place(name, Written(len(CONTENT), SHA), "i")
+        dist.place(name, Written(len(CONTENT), SHA), "i", {})
     return tmp_path / "out"
 
 
@@ -258,6 +258,7 @@ def test_what_others_left_in_a_shared_output_folder_holds_nobody_up(tmp_path: Pa
     assert (put(tmp_path) / "a.tar.gz").is_file()
 
 
+@pytest.mark.slow
 def test_the_command_line_refuses_a_cache_of_others(locked: World) -> None:
     cache = locked.root / "cache"
     cache.mkdir()

@@ -109,6 +109,15 @@ def test_uv_is_asked_for_the_targets_machine_and_nothing_of_this_one() -> None:
     assert uv.files == {"wanted": "litellm[proxy]==1.89.0\nprisma\npip>=25.1\n", "limits": "httpx==1\n", "old": ""}
 
 
+def test_some_projects_have_another_date_and_an_index_without_times_has_none() -> None:
+    uv = FakeUv(locked("the lock"))
+    resolver, python = Resolver(uv, {}, INDEX), REQUEST.python
+    resolver.resolve("x", ["demo"], python, [], "2026-11-20T00:00:00Z", None, {"demo": "2026-11-27T00:00:00Z"})
+    assert uv.option("--exclude-newer-package") == "demo=2026-11-27T00:00:00Z"
+    resolver.resolve("x", ["demo"], python, [], "", None)
+    assert not [word for word in uv.calls[-1][0] if word.startswith("--exclude-newer")]
+
+
 def test_uvs_platform_is_the_targets_glibc_where_uv_knows_it() -> None:
     uv = FakeUv(locked(""))
     request = Request(**{**vars(REQUEST), "python": Interpreter("3.9.2", "linux-amd64", 31)})

@@ -21,6 +21,9 @@ from tests import bpf
 from tests.adapters import system_calls
 from tests.model.samples import examples
 
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
+
 MACHINES = ("x86_64", "aarch64")
 KILL, ALLOW, EPERM, ENOSYS = 0x80000000, 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7, "i386": 0x40000003, "arm": 0x40000028}

@@ -52,6 +52,18 @@ def test_what_pip_chooses_by_is_known(yanked: object) -> None:
     assert not only(f'<a href="{NAME}">x</a>'.encode(), HTML).yanked
 
 
+def test_why_a_file_was_yanked_and_where_its_attestations_are_is_known() -> None:
+    known = only(page(yanked="leaks\n keys\x1b[31m", provenance="../../integrity/demo"))
+    assert (known.yanked, known.reason) == (True, "leaks keys\ufffd[31m")
+    assert known.provenance == "https://index.test/integrity/demo"
+    text = f'<a data-yanked="it&#39;s bad" data-provenance="/p?a&amp;b" href="{NAME}">x</a>'
+    anchor = only(text.encode(), HTML)
+    assert (anchor.reason, anchor.provenance) == ("it's bad", "https://index.test/p?a&b")
+    for odd in (None, 7, ["x"], "x" * 5000):
+        assert only(page(yanked=True, provenance=odd)).provenance == ""
+    assert only(page(yanked="x" * 5000)).reason == "x" * 200
+
+
 @pytest.mark.parametrize("size", [-1, 1 << 60, 10**400, 1.5, True, "7", [7], None])
 def test_a_size_that_is_none_is_unknown(size: object) -> None:
     assert only(page(size=size)).size is None
@@ -215,7 +227,7 @@ def test_any_page_is_read_or_refused(value: object, pieces: list[bytes], noise: 
 
 @pytest.mark.slow
 @given(JSON_VALUES, st.lists(st.sampled_from(PIECES), max_size=200), st.binary(max_size=200))
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_any_page_is_read_or_refused_at_length(value: object, pieces: list[bytes], noise: bytes) -> None:
     any_page(json.dumps({"files": [value]}).encode(), JSON)
     for content in (b"".join(pieces), noise):
@@ -249,8 +261,6 @@ BOMBS = [
 MEASURE = """
 import sys, time
 from bundler.adapters.simple_page import JSON, read_page
-from tests.model.samples import examples
-from tests.model.samples import examples
 unit = sys.argv[1].encode()
 content = unit * (8_000_000 // len(unit))
 slowest = 0.0

@@ -165,7 +165,7 @@ def test_drops_are_resumed_where_they_happened(server: Server, http: Http, store
     address = server.script("/a.whl", *dropping(Reply(CONTENT), 70_000, 10_000, 100_001))
     assert fetch(store, http, address, blob=blob).read_bytes() == CONTENT
     assert offsets(server.requests) == [0, 70_000, 80_000, 180_001]
-    assert server.sent == len(CONTENT)
+    wait_until(lambda: server.sent == len(CONTENT))
 
 
 def test_failures_between_drops_cost_nothing(server: Server, http: Http, store: Store) -> None:

@@ -70,6 +70,7 @@ def test_it_holds_the_same_files_and_a_record_that_is_true(tmp_path: Path) -> No
     assert set(modes.values()) == {0o644}
 
 
+@pytest.mark.slow
 def test_pip_installs_it_and_finds_its_record_true(tmp_path: Path) -> None:
     named = tmp_path / "tiny-1.0-py3-none-any.whl"
     named.write_bytes(rewritten(wheel(list(FILES)), tmp_path))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bundler.adapters import workspace as workspace_module
-from bundler.adapters.workspace import Workspace
-from bundler.errors import UsageError
+from bundler.adapters.workspace import Recorded, Workspace
+from bundler.errors import UsageError, WorkError
 
 LOCK = "pylock.demo-ubuntu-24-04-amd64.toml"
 OTHER = "assets.demo.toml"
@@ -143,3 +143,37 @@ def test_locks_are_listed_by_name(folder: Path) -> None:
     workspace.remove_lock(LOCK)
     workspace.remove_lock(LOCK)
     assert workspace.locks() == [OTHER]
+
+
+def test_what_was_recorded_is_read_as_a_folder_is_and_never_written(tmp_path: Path) -> None:
+    texts = {
+        "targets.yaml": "t",
+        "a.yaml": "a",
+        "locks/x.toml": "x",
+        "locks/.y.toml": "",
+        "locks/z.yaml": "",
+        "b.txt": "",
+    }
+    record = Recorded(tmp_path / "HEAD~1:manifests", texts)
+    assert record.manifest_texts() == {"targets.yaml": "t", "a.yaml": "a"}
+    assert record.locks() == ["x.toml"]
+    assert (record.lock_text("x.toml"), record.lock_text("other.toml")) == ("x", None)
+    with pytest.raises(WorkError):
+        record.write_lock("x.toml", "")
+    with pytest.raises(WorkError):
+        record.remove_lock("x.toml")
+    assert (record.own_text("b.txt"), record.own_text("c.txt")) == ("", None)
+    with pytest.raises(WorkError):
+        record.write_own("b.txt", "")
+    assert not record.folder.exists()
+
+
+def test_fifty_applications_fit_and_no_end_of_manifests_does_not(tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / f"app{number}.yaml").write_text("x")
+    (tmp_path / "targets.yaml").write_text("x")
+    assert len(Workspace(tmp_path).manifest_texts()) == 51
+    for number in range(50, 200):
+        (tmp_path / f"app{number}.yaml").write_text("x")
+    with pytest.raises(UsageError, match="201 manifests, 200 are the most"):
+        Workspace(tmp_path).manifest_texts()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.releasing import Releasing, releasing
+from tests.cli.signing import Signing
 from tests.github import GitHub
 from tests.world import World, world
 
@@ -52,3 +53,32 @@ def published(released: Releasing) -> Releasing:
     assert channel is not None
     del released.hub.kept[channel.id], released.hub.tags["latest-runtime"]
     return released
+
+
+@pytest.fixture
+def signing(ready: Releasing) -> Signing:
+    """A filled dist/ that nobody has signed, and a trust.yaml with a key that makes releases."""
+    made = Signing(ready)
+    made.trust("maker")
+    return made
+
+
+@pytest.fixture(scope="session")
+def first_signed(locks: Path, tmp_path_factory: pytest.TempPathFactory) -> GitHub:
+    """A repository with one signed release, and a channel that follows it; nobody serves it any more."""
+    base = tmp_path_factory.mktemp("signing")
+    with world(base) as made:
+        shutil.copytree(locks, base / "manifests" / "locks")
+        with releasing(made, base / "hub") as ready:
+            signing = Signing(ready)
+            signing.trust("maker")
+            done = signing.publish("--channel", "latest-runtime")
+            assert done.code == 0, done.err
+            return ready.hub
+
+
+@pytest.fixture
+def signed(signing: Signing, first_signed: GitHub) -> Signing:
+    """A repository of one's own with that signed release and its channel."""
+    signing.releasing.hub.become(first_signed)
+    return signing

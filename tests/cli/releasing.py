@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.release.content import content_of
@@ -92,22 +94,30 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-# What builds make of a world, by its targets and the time of their files: always the same, so it is made once.
+# What builds make of manifests and locks, by the time of their files: always the same, so it is made once.
 _BUILT: dict[tuple[str, str], dict[str, bytes]] = {}
 
 
 def fill(world: World, epoch: str = FIRST) -> None:
-    """Let dist/ hold every target's archive."""
-    world.dist.mkdir(exist_ok=True)
-    for path in world.dist.iterdir():
-        path.unlink()
-    key = ((world.root / "manifests" / "targets.yaml").read_text(encoding="utf-8"), epoch)
-    if key not in _BUILT:
-        done = world.run("build", "all", SOURCE_DATE_EPOCH=epoch)
-        assert done.code == 0, done.err
-        _BUILT[key] = {path.name: path.read_bytes() for path in world.dist.iterdir()}
-    for name, content in _BUILT[key].items():
+    """Let dist/ hold every target's archive, built elsewhere: whichever test is the first, this world knows of none."""
+    shutil.rmtree(world.dist, ignore_errors=True)
+    world.dist.mkdir()
+    for name, content in _built(world, epoch).items():
         (world.dist / name).write_bytes(content)
+
+
+def _built(world: World, epoch: str) -> dict[str, bytes]:
+    manifests = world.root / "manifests"
+    files = (path for path in sorted(manifests.rglob("*")) if path.is_file())
+    told = "".join(f"{path.relative_to(manifests)} {_sha256(path.read_bytes())}\n" for path in files)
+    if (told, epoch) not in _BUILT:
+        with tempfile.TemporaryDirectory() as name:
+            elsewhere = replace(world, root=Path(name))
+            shutil.copytree(manifests, elsewhere.root / "manifests")
+            done = elsewhere.run("build", "all", SOURCE_DATE_EPOCH=epoch)
+            assert done.code == 0, done.err
+            _BUILT[told, epoch] = {path.name: path.read_bytes() for path in elsewhere.dist.iterdir()}
+    return _BUILT[told, epoch]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from bundler.model.bundle import File, text_file
 from tests.archives import Entries, content_of, repack
 from tests.world import WHEELHOUSE, World, make_wheel
+
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
 
 ASSET = "litellm-runtime-debian-12-amd64.tar.gz"
 NOTHING_OF_AIOHTTP = ["async-timeout; python_full_version < '3.11.3'"]
@@ -52,6 +56,47 @@ def test_lock_set_does_not_beat_it(locked: World) -> None:
         assert done.code == 2
         assert told in done.err
     assert lock_of(locked).read_text() == before
+
+
+def trusted(world: World, text: str) -> None:
+    world.write("trust.yaml", f"known-bad: [{{{text}, reason: an attacker made it}}]\n")
+
+
+def sound(world: World) -> bool:
+    """Whether what there is can be checked, built and verified."""
+    return not any(world.run(*words).code for words in (["check"], ["build", "debian-12-amd64"], ["verify", "dist"]))
+
+
+def test_what_trust_yaml_names_is_refused_by_all_and_locked_anew(built: World) -> None:
+    make_wheel(built.index.folder, "aiohttp", "3.5", NOTHING_OF_AIOHTTP)
+    trusted(built, "requirement: aiohttp==3.0")
+    told = "aiohttp 3.0 is known to be bad: an attacker made it"
+    for words, code in ((("check",), 2), (("lock", "--check"), 2), (("verify", "dist"), 3)):
+        done = built.run(*words)
+        assert (done.code, told in done.out) == (code, True), (words, done)
+    done = built.run("build", "debian-12-amd64")
+    assert (done.code, told in done.err) == (2, True)
+    assert built.run("lock").code == 0
+    assert "aiohttp-3.5-" in lock_of(built).read_text()
+    assert sound(built)
+
+
+def test_one_file_is_refused_by_its_digest_whatever_it_is_called(built: World) -> None:
+    bad = hashlib.sha256((built.index.folder / "aiohttp-3.0-py3-none-any.whl").read_bytes()).hexdigest()
+    trusted(built, f"requirement: something-else==1, sha256: '{bad}'")
+    told = f"the file with SHA-256 {bad} is known to be bad: an attacker made it (something-else==1)"
+    for words, code in ((("check",), 2), (("lock", "--check"), 2), (("verify", "dist"), 3)):
+        done = built.run(*words)
+        assert (done.code, told in done.out) == (code, True), (words, done)
+    done = built.run("build", "debian-12-amd64", "--force")
+    assert (done.code, told in done.err) == (2, True)
+    done = built.run("lock", "debian-12-amd64")
+    assert (done.code, told in done.err) == (2, True), "the index has no other version"
+
+
+def test_another_file_of_a_version_is_not_the_bad_one(built: World) -> None:
+    trusted(built, f"requirement: aiohttp==3.0, sha256: {'a' * 64}")
+    assert sound(built)
 
 
 def test_a_manifest_that_asks_for_one_is_told_in_its_place(locked: World) -> None:

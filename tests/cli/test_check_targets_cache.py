@@ -112,6 +112,7 @@ def test_a_dry_run_removes_nothing_and_says_what_would_go_and_what_stays_and_why
     assert path.exists()
     sizes = [one.stat().st_size for one in Store(locked.root / "cache").entries()]
     assert document == {
+        "schema_version": 1,
         "files": 1,
         "size": 1,
         "dry_run": True,
@@ -186,3 +187,63 @@ def test_a_broken_lock_stops_pruning_and_says_what_to_do(locked: World, tmp_path
     assert locked.run("cache", "prune", "--keep", str(tmp_path)).code == 2
     assert locked.run("cache", "prune", "--all", "--keep", str(other)).code == 2
     assert path.exists()
+
+
+def test_what_was_accepted_for_a_time_is_told_when_that_ends(locked: World) -> None:
+    text = """
+advisories:
+- {id: CVE-2020-1, reason: none, until: 2020-01-31}
+- {id: CVE-2020-2, reason: none, until: 9999-01-31}
+cooldown: {exceptions: [{requirement: aiohttp>1, reason: none, until: 2020-01-31}]}
+"""
+    locked.write("trust.yaml", text)
+    assert locked.run("--json", "check").json()["notes"] == [
+        "trust.yaml: CVE-2020-1 is accepted no more since 2020-01-31; renew it or take it out",
+        "trust.yaml: aiohttp>1 has to wait again since 2020-01-31; take it out",
+    ]
+
+
+def test_targets_tells_what_is_to_come_what_is_shared_and_what_lacks(locked: World) -> None:
+    (locked.root / "manifests/locks/pylock.litellm-debian-13-arm64.toml").unlink()
+    told = locked.run("--json", "targets").json()["sizes"]
+    sizes = {one["target"]: one for one in told}
+    wheels = {path.name: path.stat().st_size for path in (locked.root / "wheels").iterdir()}
+    common = sum(size for name, size in wheels.items() if name.partition("-")[0] in ("aiohttp", "prisma", "pip"))
+    common += next(size for name, size in wheels.items() if name.startswith("litellm-1.0"))
+    old = next(size for name, size in wheels.items() if name.startswith("async_timeout"))
+    own = next(size for name, size in wheels.items() if "cp311" in name and "x86_64" in name)
+    first = sizes["debian-12-amd64"]
+    assert first["size"] == common + old + own
+    assert (first["by_all"], first["by_some"], first["own"]) == (common, old, own)
+    assert (first["unsized"], first["lacks"]) == (0, [])
+    missing = sizes["debian-13-arm64"]
+    assert (missing["size"], missing["lacks"]) == (0, ["lock: there is no lock"])
+    out = locked.run("targets").out
+    assert "  lock: there is no lock (debian-13-arm64)\n" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_cache_info_tells_whose_files_are_how_large_and_when_used(locked: World) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    stray(locked, used=86400)
+    told = locked.run("--json", "cache", "info").json()
+    ours, others = told["shares"]
+    assert (ours["components"], ours["files"], others["components"]) == (["litellm"], 6, [])
+    assert others == {"components": [], "files": 1, "size": 1, "last_used": "1970-01-02T00:00:00+00:00"}
+    assert (told["files"], told["size"], told["manifests"]) == (7, ours["size"] + 1, True)
+    out = locked.run("cache", "info").out
+    assert "none here" in out and "1970-01-02" in out
+    (locked.root / "manifests").rename(locked.root / "elsewhere")
+    alone = locked.run("--json", "cache", "info").json()
+    assert (alone["manifests"], [one["components"] for one in alone["shares"]]) == (False, [[]])
+
+
+def test_cache_info_tells_what_two_components_share(locked: World) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    text = (locked.root / "manifests" / "litellm.yaml").read_text(encoding="utf-8")
+    other = text.replace("component: litellm", "component: other").replace("asset: litellm", "asset: o")
+    locked.write("other.yaml", other)
+    locks = locked.root / "manifests" / "locks"
+    shutil.copy(locks / "pylock.litellm-debian-12-amd64.toml", locks / "pylock.other-debian-12-amd64.toml")
+    shares = {tuple(one["components"]): one["files"] for one in locked.run("--json", "cache", "info").json()["shares"]}
+    assert shares == {("litellm", "other"): 6}

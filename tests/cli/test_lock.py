@@ -3,10 +3,14 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.pylock import Pylock
 
 from tests.prisma_client import client
 from tests.world import WHEELHOUSE, World, make_wheel
+
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
 
 ALL = ["debian-12-amd64", "debian-12-arm64", "debian-13-amd64", "debian-13-arm64"]
 

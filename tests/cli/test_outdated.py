@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.world import WHEELHOUSE, World, make_wheel
+
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
 
 NEEDS = ["orjson>=3; extra == 'proxy'", "aiohttp"]
 
@@ -61,6 +66,7 @@ def test_prereleases_yanked_and_late_ones_do_not_count(locked: World) -> None:
     assert told(locked, "debian-12-amd64")["debian-12-amd64"]["newer"] == ["1.2", "1.1"]
     assert told(locked, "debian-12-amd64", "--exclude-newer", "2025-01-01")["debian-12-amd64"]["newer"] == []
     assert locked.run("outdated", "--exclude-newer", "soon").code == 2
+    assert locked.run("outdated", "--exclude-newer", "0001-01-01T00:00:00+14:00").code == 2
 
 
 def test_what_is_known_to_be_bad_is_not_chosen(locked: World) -> None:

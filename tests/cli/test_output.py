@@ -22,6 +22,9 @@ from bundler.model.verdict import Verdict
 from tests.screens import GRAPHICS, Screen, screen
 from tests.world import World
 
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(cli.__file__).parents[2]
 ROWS = [
     ("target", "lock", "packages", ""),

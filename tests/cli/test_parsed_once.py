@@ -46,12 +46,14 @@ def once(parsed: Counter[str], run: Callable[[], Ran]) -> None:
     ],
     ids=" ".join,
 )
+@pytest.mark.slow
 def test_manifests_are_parsed_once_a_run(locked: World, parsed: Counter[str], words: tuple[str, ...]) -> None:
     if "--offline" in words:
         assert locked.run("build", "debian-12-amd64").code == 0
     once(parsed, lambda: locked.run(*words))
 
 
+@pytest.mark.slow
 def test_publish_parses_manifests_once(ready: Releasing, parsed: Counter[str]) -> None:
     once(parsed, lambda: ready.publish("--dry-run", "--channel", "latest-runtime"))
     once(parsed, lambda: ready.publish("--channel", "latest-runtime"))

@@ -16,7 +16,7 @@ import pytest
 from packaging.version import Version
 
 from bundler import cli
-from bundler.cli import build, check, inspect, lock, outdated, publish, rehearse, verify
+from bundler.cli import build, check, inspect, lock, outdated, publish, rehearse, verified
 from bundler.cli.output import complain, component_json
 from bundler.commands.build import BuildReport
 from bundler.commands.check import CheckReport
@@ -120,8 +120,8 @@ REPORTS: dict[str, tuple[Callable[[Any], object], Callable[[Any], Json], Callabl
     "publish": (publish._show, publish._json, lambda p: p.of(PublishReport)),
     "rehearse": (rehearse._show, rehearse._json, lambda p: p.of(RehearsalReport)),
     "rehearse -v": (lambda r: rehearse._show(r, verbose=True), rehearse._json, lambda p: p.of(RehearsalReport)),
-    "verify": (verify._show, lambda r: verify._json(r, []), lambda p: p.of(VerifyReport)),
-    "verify release": (verify._show_release, verify._release, lambda p: p.of(ReleaseReport)),
+    "verify": (verified.show, lambda r: verified.json_of(r, [], ok=True), lambda p: p.of(VerifyReport)),
+    "verify release": (verified.show_release, verified._release, lambda p: p.of(ReleaseReport)),
     "inspect": (inspect._show, inspect._json, _inspect),
     "report": (lambda r: say_document(markdown(r)), document, lambda p: p.of(DeliveryRecord)),
 }

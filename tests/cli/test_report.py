@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -67,6 +68,17 @@ def test_a_record_names_run_tag_commit_and_every_asset(built: World) -> None:
     assert "- ok: 2 archives in a folder" in done.out
     assert f"| {ARCHIVE} | ok | litellm 1.0 | 0 |" in done.out
     assert f"| {ARCHIVE.replace('amd64', 'arm64')} | not rehearsed | | |" in done.out
+
+
+def test_a_record_is_written_whole_and_in_the_place_of_nothing_but_a_file(built: World) -> None:
+    os.mkfifo(built.root / "pipe")
+    done = built.run("report", "dist", "--out", "pipe")
+    assert (done.code, "not a regular file" in done.err) == (2, True)
+    (built.root / "record.md").write_text("before")
+    before = {path.name for path in built.root.iterdir()}
+    assert built.run("report", "dist", "--out", "record.md").code == 0
+    assert (built.root / "record.md").read_text().startswith("# Delivery record")
+    assert {path.name for path in built.root.iterdir()} == before
 
 
 def test_the_summary_is_added_to(built: World) -> None:

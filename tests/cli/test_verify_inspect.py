@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -13,6 +14,9 @@ import pytest
 from bundler.model.bundle import Entry, File, Folder, Link, text_file
 from tests.archives import Entries, content_of, relist, repack
 from tests.world import World
+
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
 
 ASSET = "litellm-runtime-debian-12-amd64.tar.gz"
 TOP = "litellm-runtime"
@@ -79,6 +83,21 @@ def test_a_damaged_archive_is_found_without_checksums(built: World) -> None:
     assert built.run("verify", f"dist/{ASSET}").code == 3
 
 
+def test_the_file_that_is_damaged_is_named_though_only_the_trailer_tells(built: World) -> None:
+    """A stored byte is written again as it is read; the checksum at the end is not."""
+    archive = built.dist / ASSET
+    content = bytearray(archive.read_bytes())
+    content[content.rindex(b"PK\x03\x04") + 10] ^= 1
+    archive.write_bytes(content)
+    (built.dist / "SHA256SUMS").unlink()
+    done = built.run("verify", f"dist/{ASSET}")
+    assert done.code == 3
+    assert f"not as aiws-bundle writes archives, from byte {len(content) - 8} of the file on" in done.out
+    assert re.findall(r"^ +(\S+): sha256 differs from metadata/files.sha256$", done.out, re.MULTILINE) == [
+        "packages/pip/prisma-0.15.0-py3-none-any.whl"
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
@@ -123,6 +142,9 @@ WHEEL = "packages/pip/evil-1-py3-none-any.whl"
         (added(Link("packages/prisma", "python")), ["surplus: packages/prisma is a link"]),
         (added(Link(WHEEL, "../../metadata/runtime.env")), [f"surplus: {WHEEL} is a link"]),
         (replaced("install.sh", b"set -eu", b"exit 1"), ["install.sh: is not what this aiws-bundle writes"]),
+        (replaced("README.md", b"Verify", b"Trust"), ["README.md: is not what this aiws-bundle writes"]),
+        (replaced("probe.py", b"200", b"500"), ["metadata/probe.py: is not what this aiws-bundle writes"]),
+        (without("probe.py"), ["missing: metadata/probe.py"]),
         (added(text_file("metadata/runtime.env", b"", executable=True)), ["metadata/runtime.env: it is executable"]),
         (added(text_file("install.sh", b"")), ["install.sh: it is not executable"]),
         (added(text_file("packages/python/x", b"")), ["surplus: packages/python/x; packages/python holds CPython"]),
@@ -239,15 +261,15 @@ def test_a_folder_says_what_is_missing_and_what_is_surplus(built: World) -> None
 
 def test_a_signature_beside_an_archive_is_told_then_listed_then_checked(built: World) -> None:
     signature = built.dist / f"{ASSET}.sig"
-    for path in (signature, built.dist / "SHA256SUMS.sig", built.dist / "notes.txt"):
+    for path in (signature, built.dist / "SHA256SUMS.asc", built.dist / "notes.txt"):
         path.write_text("x")
     done = built.run("verify", "dist")
     assert done.code == 0, done.out
     for name in (signature.name, "notes.txt"):
         assert f"note    dist/{name}: surplus: not listed in SHA256SUMS" in done.out
-    assert "SHA256SUMS.sig" not in done.out
+    assert "note    dist/SHA256SUMS.asc: surplus: no signature is called so" in done.out
     told = built.run("--json", "verify", "dist").json()
-    assert (told["ok"], len(told["notes"]), told["folders"]) == (True, 2, [])
+    assert (told["ok"], len(told["notes"]), told["folders"]) == (True, 4, [])
 
     assert built.run("build", "debian-12-amd64").code == 0
     done = built.run("verify", "dist")

@@ -16,6 +16,9 @@ from tests.cli.releasing import REPO, Releasing
 from tests.github import Fault
 from tests.github.repository import Release
 
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
+
 ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
 IN_PARTS = "offline-ai-workspace-1"
 

@@ -136,6 +136,9 @@ def annotated_tag(hub: GitHub, tag: str) -> Json:
     }
 
 
+_MADE_BY = {"name": "A", "date": "2026-01-01T00:00:00Z"}
+
+
 def commit(hub: GitHub, sha: str) -> Json:
     """A commit, as short as can be."""
     return {
@@ -143,7 +146,7 @@ def commit(hub: GitHub, sha: str) -> Json:
         "node_id": f"C_{sha}",
         "url": f"{_repo(hub)}/commits/{sha}",
         "html_url": f"{_web(hub)}/commit/{sha}",
-        "commit": {"message": "A commit", "author": {"name": "A", "date": "2026-01-01T00:00:00Z"}},
+        "commit": {"message": "A commit", "author": _MADE_BY, "committer": _MADE_BY},
         "parents": [],
     }
 

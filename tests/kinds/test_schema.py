@@ -4,10 +4,9 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from pydantic import Field, TypeAdapter
 
 import bundler
@@ -17,13 +16,18 @@ from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.schema import schemas
 from bundler.kinds.wheelhouse.manifest import Override, WheelhouseFile
 from bundler.kinds.wheelhouse.program import RehearsalPlan
+from bundler.kinds.wheelhouse.service_plan import ServicePlan
 from bundler.model.document import parse_yaml
 from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.targets_file import TargetsFile
 from bundler.payloads.prisma.choice import Database
+from tests.json_documents import draft
 from tests.model.samples import MANIFESTS, real_texts
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 SCHEMAS = Path(bundler.__file__).parent / "schemas"
 
@@ -36,19 +40,26 @@ def schema_of(name: str) -> Path:
     return MANIFESTS / match.group(1)
 
 
+def validator(schema: Any) -> Validator:
+    """What judges by a schema."""
+    draft().check_schema(schema)
+    judge: Validator = draft()(schema)
+    return judge
+
+
 def complaints(name: str, text: str) -> list[str]:
     schema = json.loads(schema_of(name).read_text(encoding="utf-8"))
-    return [error.message for error in Draft202012Validator(schema).iter_errors(parse_yaml(text, name).data)]
+    return [error.message for error in validator(schema).iter_errors(parse_yaml(text, name).data)]
 
 
 def test_the_committed_schemas_are_what_the_model_says() -> None:
-    committed = {path.name: path.read_text(encoding="utf-8") for path in SCHEMAS.iterdir()}
+    committed = {path.name: path.read_text(encoding="utf-8") for path in SCHEMAS.glob("*.json")}
     assert committed == dict(schemas()), "run `python -m bundler.kinds.schema`"
 
 
 @pytest.mark.parametrize("name", sorted(schemas()))
 def test_each_schema_is_a_valid_json_schema(name: str) -> None:
-    Draft202012Validator.check_schema(json.loads(schemas()[name]))
+    validator(json.loads(schemas()[name]))
 
 
 def parts_of(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -83,11 +94,11 @@ def test_every_word_of_each_schema_says_what_it_is_and_shows_one(name: str) -> N
         assert part["title"], path
         assert part["examples"], path
         for example in part["examples"]:
-            assert Draft202012Validator(part).is_valid(example), path
+            assert validator(part).is_valid(example), path
 
 
 @pytest.mark.parametrize(
-    "model", [PortablePython, Prebuilt, TargetsFile, WheelhouseFile, Override, Database, RehearsalPlan]
+    "model", [PortablePython, Prebuilt, TargetsFile, WheelhouseFile, Override, Database, RehearsalPlan, ServicePlan]
 )
 def test_the_example_of_each_class_is_one(model: type[object]) -> None:
     schema = Schema.of(adapter_of(model))
@@ -114,7 +125,7 @@ def test_how_many_keys_a_mapping_may_have_is_in_the_schema_too() -> None:
 
 @pytest.mark.parametrize("name", sorted(real_texts()))
 def test_each_manifest_names_a_schema_that_accepts_it(name: str) -> None:
-    assert schema_of(name).resolve() in {path.resolve() for path in SCHEMAS.iterdir()}
+    assert schema_of(name).resolve() in {path.resolve() for path in SCHEMAS.glob("*.json")}
     assert complaints(name, real_texts()[name]) == []
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from bundler.model.closure import Wheel, describe, prove
+from bundler.model.closure import Wheel, describe, proof_of, prove
 from bundler.model.interpreter import Interpreter
 from tests.model.samples import PROPERTY
 
@@ -35,6 +35,19 @@ def test_what_closes_is_proven() -> None:
         )
         == []
     )
+
+
+def test_a_proof_tells_which_wheel_asks_for_which_on_that_host() -> None:
+    wheels = (
+        wheel("app", "lib>=1", "win; sys_platform == 'win32'", "later; python_full_version >= '3.11.9'", "gone"),
+        wheel("lib", "back; extra == 'x'", "app"),
+        wheel("back"),
+        wheel("later"),
+        wheel("win"),
+    )
+    proof = proof_of(("app", "lib[x]"), wheels, DEBIAN_12)
+    assert proof.edges == {"app": {"lib", "later"}, "lib": {"app", "back"}}
+    assert [finding.partition(":")[0] for finding in proof.findings] == ["missing", "surplus"]
 
 
 def test_nothing_is_proven_for_nothing() -> None:
@@ -431,6 +444,7 @@ _REFUSED = "unreadable: the wheels' requirements"
     ],
     ids=["extras", "named", "odd", "patches", "chain", "characters", "requirements", "long", "python", "tags"],
 )
+@pytest.mark.slow
 def test_the_work_is_done_once_a_distinct_thing_or_refused(wheels: list[Wheel], first: str | None) -> None:
     start = time.process_time()
     findings = found(*wheels)

@@ -85,6 +85,7 @@ def _alike(findings: tuple[str, ...]) -> list[str]:
 
 @settings(max_examples=examples(100), deadline=None)
 @given(worlds)
+@pytest.mark.slow
 def test_the_proof_finds_what_the_slow_one_finds(world: tuple[list[str], list[Wheel]]) -> None:
     _same(world)
 

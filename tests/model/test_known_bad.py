@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.model.known_bad import bad_among, package, package_of
+from bundler.model.known_bad import KnownBad, bad_among, package, package_of
 
-BAD = {package_of("lite-llm==1.82.7"): "stolen"}
+BAD: KnownBad = {package_of("lite-llm==1.82.7"): "stolen"}
 
 
 @pytest.mark.parametrize("text", ["Lite_LLM[proxy]==1.82.7", "lite-llm==1.82.7.0", "lite.llm==v1.82.07"])

@@ -174,3 +174,29 @@ def test_no_metadata_raises_anything_but_an_integrity_error(content: bytes) -> N
         assert parse_metadata(content, NAME).filename == NAME
     except IntegrityError as error:
         assert NAME in error.message
+
+
+LICENCE = "License-Expression: MIT OR ISC\n"
+TEXT = "License: MIT\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (LICENCE, ("MIT OR ISC",)),
+        (TEXT, ("MIT",)),
+        (f"{TEXT}        and a text of\n        many lines\n", ()),
+        (TEXT * 2, ()),
+        (LICENCE + TEXT, ("MIT OR ISC",)),
+        ("Classifier: License :: OSI Approved :: ISC License (ISCL)\n", ("ISC",)),
+        ("Classifier: License :: OSI Approved :: ISC License (ISCL)\n" * 2001, ()),
+        ("License: \x1b[31m\n", ()),
+    ],
+)
+def test_a_licence_that_cannot_be_read_in_one_way_is_not_told(fields: str, told: tuple[str, ...]) -> None:
+    assert read(wheel({PLACE: METADATA.rstrip() + "\n" + fields})).licences == told
+
+
+def test_sboms_of_a_wheel_are_told_by_their_paths() -> None:
+    places = [f"{INFO}/sboms/{number:02}.cdx.json" for number in range(25)]
+    assert read(wheel({**dict.fromkeys(places, "{}"), f"{INFO}/sboms.txt": ""})).sboms == tuple(places[:20])

@@ -44,6 +44,7 @@ def test_a_committed_lock_is_written_as_it_was_and_serves_its_target(folder: Pat
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 @pytest.mark.parametrize("words", [("check",), ("lock", "--check")], ids=" ".join)
+@pytest.mark.slow
 def test_the_repository_is_sound(
     folder: Path, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundler.errors import IntegrityError
+from bundler.model.inventory import Inventory
 from bundler.model.release import PART_SIZE, TOO_LARGE
-from bundler.model.sidecar import Held, Place
+from bundler.model.sidecar import NOTHING_TOLD, Held, Place
 from bundler.release.content import Content, content_of, files_of
 from bundler.release.parts import Cut
-from bundler.sidecars import SIDECARS, channel, parts, sums
+from bundler.sidecars import SIDECARS, channel, parts, provenance, sums
+from tests.model.keys import SIGNER
 
 PLACE = Place("o/r", "runtime-1", "c" * 40)
 
@@ -33,7 +37,8 @@ def planned(folder: Path, cut: Cut, **files: bytes) -> Content:
         name = f"{word}.tar.gz"
         (folder / name).write_bytes(content)
         listed[name] = sha(content)
-    return content_of(folder, sorted(listed), listed, cut)
+    held = {name: Inventory("demo", "1.0", "debian 12 amd64") for name in listed}
+    return content_of(folder, sorted(listed), listed, cut, replace(NOTHING_TOLD, inventories=held))
 
 
 def test_the_checksums_cover_parts_their_list_and_the_whole_and_come_last(tmp_path: Path) -> None:
@@ -45,7 +50,7 @@ def test_the_checksums_cover_parts_their_list_and_the_whole_and_come_last(tmp_pa
     assert [name for name in names if name not in beside] == ["a.tar.gz", *of_b, "b.tar.gz.parts", "SHA256SUMS"]
     turns = {piece.name: piece.turn for piece in pieces}
     assert {turns[name] for name in ("a.tar.gz", *of_b)} == {0}
-    assert {turns[name] for name in ("b.tar.gz.parts", *beside)} == {1}
+    assert {turns[name] for name in ("b.tar.gz.parts", *(beside & turns.keys()))} == {1}
     assert turns["SHA256SUMS"] == max(turns.values()) > 1
     listed = sums.parse(pieces[-1].content.decode())
     assert listed == {piece.name: piece.sha256 for piece in pieces[:-1]} | {"b.tar.gz": sha(b"abcdefghij")}
@@ -88,3 +93,18 @@ def test_only_what_github_does_not_take_is_cut_and_into_what_consumers_append(
         found = content_of(tmp_path, ["a.tar.gz"], {"a.tar.gz": "0" * 64})
         assert found.split == (("a.tar.gz",) if size == TOO_LARGE else ())
     assert cuts == [PART_SIZE]
+
+
+def test_the_provenance_of_an_archive_in_parts_is_of_the_whole(dist_of: Callable[[str], Path]) -> None:
+    name = "litellm-runtime-debian-12-amd64.tar.gz"
+    archive = dist_of("debian-12-amd64") / name
+    whole = sha(archive.read_bytes())
+    size = archive.stat().st_size
+    content = content_of(
+        archive.parent, [name], {name: whole}, Cut(size, size // 2), replace(NOTHING_TOLD, signer=SIGNER)
+    )
+    pieces = {piece.name: piece for piece in content.pieces(PLACE)}
+    assert name not in pieces and f"{name}.part-001" in pieces
+    _, statement = provenance.parse(pieces[provenance.name(name)].content, name)
+    assert (statement.name, statement.sha256) == (name, whole)
+    assert provenance.name(name) in sums.parse(pieces["SHA256SUMS"].content.decode())

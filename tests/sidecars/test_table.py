@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundler import sidecars
-from bundler.model.sidecar import Place, SidecarFacts
-from bundler.sidecars import SIDECARS, archive_of, channel, facts_of, over_release, parts, subjects_of, sums
+from bundler.model.sidecar import NOTHING_TOLD, Place, SidecarFacts
+from bundler.sidecars import (
+    SIDECARS,
+    archive_of,
+    channel,
+    facts_of,
+    foreign,
+    over_release,
+    parts,
+    sbom,
+    subjects_of,
+    sums,
+)
 from tests.modules import MODULES, ROOT, faults, nodes_of
 
 FOLDER = Path(sidecars.__file__).parent
@@ -87,9 +99,39 @@ def test_a_sidecar_is_told_of_what_was_made_before_it() -> None:
     assert set(facts_of(parts, "a.tar.gz", all_of_it).files) == {"a.tar.gz"}
     assert set(facts_of(channel, "v1", all_of_it).files) == {"a.tar.gz", "a.tar.gz.parts", "b.tar.gz"}
     assert set(facts_of(sums, "v1", all_of_it).files) == {*all_of_it.files} - {"SHA256SUMS"}
-    assert over_release("v1") == {"channel.json", "SHA256SUMS"}
+    keys, signatures = {"allowed_signers", "minisign.pub"}, {"SHA256SUMS.minisig", "SHA256SUMS.sig"}
+    attested = {"attestation.sigstore.json", "trusted_root.jsonl"}
+    assert over_release("v1") == {"advisories.json", "channel.json", "SHA256SUMS", *attested, *keys, *signatures}
 
 
 def test_an_archive_has_its_own_even_where_only_those_are_there() -> None:
     assert subjects_of(parts, there("b.tar.gz.part-000", "a.tar.gz", "channel.json")) == ["a.tar.gz", "b.tar.gz"]
     assert subjects_of(sums, there("a.tar.gz")) == ("v1",)
+
+
+def test_what_nothing_here_makes_is_foreign() -> None:
+    own = ["a.tar.gz", "a.tar.gz.cdx.json", "a.tar.gz.intoto.jsonl", "a.tar.gz.part-000", "a.tar.gz.parts"]
+    assert foreign([*own, *over_release("v1")], "v1") == ()
+    others = ["a.tar.gz.exe", "a.tar.gz.part-0", "b.TAR.GZ", "b.tar.gz.cdx.json", "b.tar.gz.part-000", "evil.sh"]
+    assert foreign([*own, *others], "v1") == tuple(others)
+
+
+def test_what_each_is_told_takes_one_look_at_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Archives times files would be the square of a release's size."""
+    looked: list[str] = []
+    known = sidecars.archive_of
+
+    def counted(name: str) -> str | None:
+        looked.append(name)
+        return known(name)
+
+    monkeypatch.setattr(sidecars, "archive_of", counted)
+    archives = [f"app-{number}.tar.gz" for number in range(50)]
+    files = {name: (1, "") for archive in archives for name in (archive, f"{archive}.cdx.json")}
+    facts = replace(NOTHING_TOLD, files=files)
+    told = dict(sidecars.facts_of_each(sbom, facts))
+    assert list(told) == sorted(archives)
+    assert all(own == sidecars.facts_of(sbom, archive, facts) for archive, own in told.items())
+    looked.clear()
+    assert dict(sidecars.facts_of_each(sbom, facts)) == told
+    assert len(looked) <= 3 * len(files)

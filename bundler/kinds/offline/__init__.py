@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
+from bundler.errors import UsageError
+from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, OutdatedOptions, Said
 from bundler.kinds.offline import manifest, places
 from bundler.kinds.offline.component import OfflineComponent
+from bundler.model.contents import Head
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.inventory import Inventory
+from bundler.model.materials import Materials
 from bundler.model.outcome import Outcome
 from bundler.model.release import OFFLINE_PREFIX
 from bundler.model.verdict import Verdict
@@ -24,6 +28,7 @@ NAMES = ("offline",)
 COMMAND = "assemble"
 TAG_PREFIX = OFFLINE_PREFIX
 MANIFEST = places.MANIFEST
+RECORDS = (places.FILE_LIST, places.MANIFEST, places.LOCK)
 schema = manifest.schema
 
 
@@ -86,9 +91,28 @@ def inspect(path: Path) -> Inspection:
     return inspect(path)
 
 
+def held(head: Head) -> Inventory:
+    """What a package holds, as its records say. Raises IntegrityError, LockError."""
+    from bundler.kinds.offline.inspection import held  # large
+
+    return held(head)
+
+
 def said(content: bytes) -> Said:
     """What the manifest.json of a package says. Raises IntegrityError."""
     from bundler.kinds.offline.package import parse
 
     facts = parse(content)
     return Said(facts.name, host=facts.host, inputs=facts.inputs)
+
+
+def recorded(name: str, head: Head) -> Job:
+    """Nothing: what its parts are made of, only their locks tell. Raises UsageError."""
+    raise UsageError(f"{name}: a package does not tell of what its parts were made")
+
+
+def materials(head: Head) -> Materials:
+    """What a package says it was made of. Raises IntegrityError, LockError."""
+    from bundler.kinds.offline.records import materials
+
+    return materials(head)

@@ -9,7 +9,7 @@ from functools import partial
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import RUNNERS, Component, Described, LockFile, Order
+from bundler.kinds.kind import RUNNERS, Component, Described, Home, LockFile, Order
 from bundler.kinds.offline.agreements import Agreement
 from bundler.kinds.offline.asking import disagreeing
 from bundler.kinds.offline.exports import export_fault
@@ -21,6 +21,7 @@ from bundler.kinds.offline.required import Required
 from bundler.model.advice import joined, lock_again
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.inventory import Inventory
 from bundler.model.known_bad import KnownBad
 from bundler.model.outcome import Outcome
 from bundler.model.target import Target, select, selects
@@ -55,9 +56,19 @@ class OfflineComponent:
         return {}
 
     @property
+    def home(self) -> Home:
+        """What the manifest says."""
+        return Home(self.manifest.repository, self.manifest.channel)
+
+    @property
     def latest(self) -> bool | None:
         """What the manifest says of its releases."""
         return self.manifest.latest
+
+    @property
+    def deltas(self) -> int:
+        """What the manifest says of its releases."""
+        return self.manifest.deltas
 
     def targets(self, hosts: Hosts, selectors: Sequence[str]) -> tuple[Target, ...]:
         """The selected targets that the manifest is for. Raises UsageError for a selector that means none at all."""
@@ -205,6 +216,24 @@ class OfflineComponent:
                         for closure in order.job().closures():
                             versions |= {str(p): str(v) for p, v, _, _ in map(parse_wheel_name, closure.wheels)}
         return versions
+
+    def inventories(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Mapping[str, Inventory]:
+        """What each locked target's package will hold; what is not locked is left out. Raises LockError."""
+        from bundler.kinds.offline.inventory import locked_inventory  # large: what a package says of itself
+
+        found: dict[str, Inventory] = {}
+        for target in self.targets(hosts, selectors):
+            name = self.lock_name(target)
+            if (text := workspace.lock_text(name)) is not None:
+                lock = OfflineLock.parse(text, name, lock_again([target.name], [self.name]))
+                parts = [(part, self._held(hosts, workspace, part, target)) for part in self.manifest.parts]
+                found[target.name] = locked_inventory(self.component, target.host, lock, parts)
+        return found
+
+    def _held(self, hosts: Hosts, workspace: Workspace, part: Part, target: Target) -> Inventory | None:
+        """What a part holds for a target; None if that is not known."""
+        held = self.others()[part.manifest].inventories(hosts, workspace, [target.name])
+        return held.get(target.name) or held.get("")
 
     def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
         """One line a target."""

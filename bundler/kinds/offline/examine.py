@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
@@ -17,8 +17,9 @@ from bundler.kinds import file_list
 from bundler.kinds.kind import Judge
 from bundler.kinds.offline import package
 from bundler.kinds.offline.exports import sourced_fault
+from bundler.kinds.offline.inventory import inventory_of
 from bundler.kinds.offline.lock import OfflineLock
-from bundler.kinds.offline.package import Package, PartFacts
+from bundler.kinds.offline.package import ClosureFacts, Package, PartFacts
 from bundler.kinds.offline.places import (
     COMPONENTS,
     FILE_LIST,
@@ -33,11 +34,11 @@ from bundler.kinds.offline.places import (
 from bundler.kinds.offline.required import Held, Required, findings, is_like, parse_required, written
 from bundler.kinds.reading import Interest, read_contents
 from bundler.model import bundle
-from bundler.model.closure import prove
+from bundler.model.closure import Proof, Wheel, proof_of
 from bundler.model.contents import Contents
-from bundler.model.known_bad import package as package_name
+from bundler.model.inventory import Inventory
 from bundler.model.verdict import Finding, Verdict
-from bundler.model.wheel_name import parse_wheel_name
+from bundler.model.wheel_items import wheel_items
 from bundler.payloads import COLLECTIONS
 from bundler.platforms import name_for
 from bundler.words import ARCHIVE
@@ -97,16 +98,17 @@ def judge(path: Path, name: str, inner: Judge) -> Verdict:
             aside.close()
         try:
             facts = package.parse(contents.texts.get(MANIFEST, b""))
-            lock = OfflineLock.parse(contents.texts.get(LOCK, b"").decode("utf-8", "replace"), LOCK)
-            found = tuple(_told(_Examination(name, facts, lock, contents, Path(folder), inner).findings()))
+            lock = OfflineLock.inside(contents.texts.get(LOCK, b""))
+            examination = _Examination(name, facts, lock, contents, Path(folder), inner)
+            found = tuple(_told(examination.findings()))
+            inventory = examination.inventory()
         except BundleError as error:
             return Verdict(name, (Finding(error.message),), tar_sha256=contents.tar_sha256)
-    held = tuple(package_name(*parse_wheel_name(wheel.filename)[:2]) for wheel in contents.wheels)
     size = sum(file.size or 0 for file in contents.files.values())
     summary = (
         "" if found else f"{len(facts.parts)} parts, {len(contents.files)} files ({size / 1e6:.0f} MB), {facts.host}"
     )
-    return Verdict(name, found, summary, contents.tar_sha256, held)
+    return Verdict(name, found, summary, contents.tar_sha256, contents.held, inventory, contents.sha256)
 
 
 def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -136,6 +138,27 @@ class _Examination:
         yield from self._closed()
         yield from self._lacking()
 
+    def inventory(self) -> Inventory:
+        """What it holds."""
+        files = {path: (file.size or 0, file.sha256) for path, file in self.contents.files.items() if file.sha256}
+        closures = [tuple(wheel_items(own, proof.edges)) for _, own, proof in self._proofs]
+        parts = {asset: verdict.inventory for asset, verdict in self._inner.items() if verdict.inventory}
+        return inventory_of(self.facts, self.lock, closures, parts, files)
+
+    @cached_property
+    def _inner(self) -> Mapping[str, Verdict]:
+        """The verdict on each part's archive that is there."""
+        assets = [part.asset for part in self.facts.parts if part.archive]
+        there = {asset: self.folder / asset for asset in assets if (self.folder / asset).is_file()}
+        return {asset: self.inner(path, asset) for asset, path in there.items()}
+
+    @cached_property
+    def _proofs(self) -> Sequence[tuple[ClosureFacts, Sequence[Wheel], Proof]]:
+        """Each closure, the wheels of it that are there, and what came of its proof."""
+        wheels = {wheel.filename: wheel for wheel in self.contents.wheels}
+        found = [(one, [wheels[name] for name in one.wheels if name in wheels]) for one in self.facts.closures]
+        return [(one, own, proof_of(one.requirements, own, one.interpreter)) for one, own in found]
+
     @cached_property
     def _required(self) -> tuple[Required, ...]:
         return parse_required(self.contents.texts.get(REQUIRED, b""))
@@ -152,8 +175,7 @@ class _Examination:
             yield f"the file's name is not its own\n    expected {self.facts.asset}\n    actual   {self.name}"
         if self.contents.top != self.facts.asset.removesuffix(ARCHIVE):
             yield f"the top folder is {self.contents.top}, not {self.facts.asset.removesuffix(ARCHIVE)}"
-        target = self.facts.target
-        host = f"{target.distro}-{target.version}-{target.arch}"
+        host = self.facts.target.name
         if not self.facts.asset.endswith(f"-{host}{ARCHIVE}") or self.lock.facts.target != host:
             yield f"{MANIFEST}, {LOCK} and the name tell of different hosts: {host}, {self.lock.facts.target}"
 
@@ -203,7 +225,7 @@ class _Examination:
             if not archive.is_file():
                 yield Finding(f"missing: {COMPONENTS}/{part.asset}")
                 continue
-            for finding in self.inner(archive, part.asset).findings:
+            for finding in self._inner[part.asset].findings:
                 yield Finding(f"{COMPONENTS}/{part.asset}: {finding.message}", finding.grade)
             yield from map(Finding, chain(self._recorded(part), self._copied(part, archive), self._linked(part)))
             if part.contents:
@@ -212,7 +234,7 @@ class _Examination:
     def _is_for_host(self, part: PartFacts) -> bool:
         """Say whether an archive's name is one for the package's host; that it is what it is called, `inner` proves."""
         target = self.facts.target
-        hosts = (f"{target.distro}-{target.version}-{target.arch}", name_for(target.distro, target.arch))
+        hosts = (target.name, name_for(target.distro, target.arch))
         return part.asset.endswith(tuple(f"-{host}{ARCHIVE}" for host in hosts))
 
     def _recorded(self, part: PartFacts) -> Iterator[str]:
@@ -293,16 +315,15 @@ class _Examination:
 
     def _closed(self) -> Iterator[Finding]:
         """Prove each closure with its wheels, and that every wheel is in one."""
-        wheels = {wheel.filename: wheel for wheel in self.contents.wheels}
-        for closure in self.facts.closures:
+        there = {wheel.filename for wheel in self.contents.wheels}
+        for closure, _, proof in self._proofs:
             for filename in closure.wheels:
-                if filename not in wheels:
+                if filename not in there:
                     yield Finding(f"missing: {bundle.WHEELS}/{filename}")
-            own = [wheels[name] for name in closure.wheels if name in wheels]
-            for message in prove(closure.requirements, own, closure.interpreter):
+            for message in proof.findings:
                 yield Finding(message, "closure")
         named = {filename for closure in self.facts.closures for filename in closure.wheels}
-        for filename in sorted(wheels.keys() - named):
+        for filename in sorted(there - named):
             yield Finding(f"surplus: {bundle.WHEELS}/{filename}, which no requirement leads to", "closure")
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from bundler.kinds import file_list
 from bundler.kinds.kind import Inspection
 from bundler.kinds.offline import package
 from bundler.kinds.offline.examine import is_text
+from bundler.kinds.offline.inventory import inventory_of
 from bundler.kinds.offline.lock import OfflineLock
-from bundler.kinds.offline.places import LOCK, MANIFEST
+from bundler.kinds.offline.places import FILE_LIST, LOCK, MANIFEST
 from bundler.kinds.reading import Interest, read_contents
+from bundler.model.closure import Wheel
+from bundler.model.contents import Head
+from bundler.model.inventory import Inventory, Item
+from bundler.model.wheel_items import wheel_items
+from bundler.model.wheel_name import parse_wheel_name
 
 
 def inspect(path: Path) -> Inspection:
     """Read a package. Raises IntegrityError if it cannot be read."""
     contents = read_contents(path, path.name, Interest(is_text), digests=False)
     facts = package.parse(contents.texts.get(MANIFEST, b""))
-    lock = OfflineLock.parse(contents.texts.get(LOCK, b"").decode("utf-8", "replace"), LOCK)
+    lock = OfflineLock.inside(contents.texts.get(LOCK, b""))
     held = {name: dict(versions) for name, versions in lock.versions().items()}
     lines = (
         ("component", facts.name),
@@ -44,3 +53,21 @@ def inspect(path: Path) -> Inspection:
             "tar": {"size": contents.tar_size, "sha256": contents.tar_sha256},
         },
     )
+
+
+def held(head: Head) -> Inventory:
+    """What a package holds, as its manifest.json and its lock say. Raises IntegrityError, LockError."""
+    facts = package.parse(head.texts.get(MANIFEST, b""))
+    lock = OfflineLock.inside(head.texts.get(LOCK, b""))
+    files = {path: (0, sha256) for path, sha256 in file_list.parse(head.texts.get(FILE_LIST, b"")).items()}
+    return inventory_of(facts, lock, [tuple(_wheels(closure.wheels)) for closure in facts.closures], {}, files)
+
+
+def _wheels(names: Iterable[str]) -> Iterator[Item]:
+    """What names of wheels say, as far as they can be parsed."""
+    readable = []
+    for name in names:
+        with suppress(ValueError):
+            parse_wheel_name(name)
+            readable.append(Wheel(name))
+    yield from wheel_items(readable, {})

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from bundler.errors import LockError
 from bundler.kinds.offline.asking import Asking, choices_of
 from bundler.kinds.offline.manifest import Offline
+from bundler.kinds.offline.places import LOCK
 from bundler.model.manifest_values import adapter_of
 from bundler.model.pin import Pin
 from bundler.model.target import Target, platform_of
@@ -69,6 +70,11 @@ class OfflineLock:
             return lock
         except (ValidationError, ValueError, RecursionError) as error:
             raise LockError(f"{name} is not a lock that aiws-bundle wrote: {_plain(error)}", again) from error
+
+    @classmethod
+    def inside(cls, content: bytes) -> OfflineLock:
+        """Parse the lock in a package. Raises LockError."""
+        return cls.parse(content.decode("utf-8", "replace"), LOCK)
 
     def render(self) -> str:
         """Return the lock's text."""

@@ -21,7 +21,7 @@ from bundler.model.target import Target
 from bundler.model.validation import validate
 from bundler.payloads import COLLECTIONS
 from bundler.payloads.collection import CollectionChoice
-from bundler.words import ComponentName, PlainPath, Repository, Selector
+from bundler.words import ComponentName, PlainPath, Repository, Selector, Tag
 
 _MOST_PARTS = 50
 _MOST_RULES = 500
@@ -91,9 +91,16 @@ class OfflineKeys:
         tuple[Selector, ...] | None,
         Field(min_length=1, description="The targets that it is for, or words that mean them. Without it: all."),
     ] = None
+    channel: Annotated[
+        Tag, Field(description="The moving release that is to follow its releases. Without it: none.")
+    ] = ""
     latest: Annotated[
         bool | None, Field(description="Whether GitHub shows its releases as the latest. Without it: by their tag.")
     ] = None
+    deltas: Annotated[
+        int,
+        Field(ge=1, le=99, description="From how many releases before it a release gets deltas. Without it: none."),
+    ] = 0
     exports: Annotated[
         dict[Variable, Exported],
         Field(default_factory=dict, description="Variables that target.env exports; ${ROOT} is the unpacked package."),

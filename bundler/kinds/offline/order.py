@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -12,9 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from bundler.kinds.kind import Job, Order
 from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Part
+from bundler.kinds.offline.places import MANIFEST
 from bundler.kinds.offline.recipe import Recipe
+from bundler.model.bundle import Bundle, File
 from bundler.model.closure import Closure
+from bundler.model.inventory import Inventory
 from bundler.model.pin import Pin
+from bundler.model.release import BUILT_PREFIX
 
 if TYPE_CHECKING:
     from bundler.adapters.archive import Written
@@ -59,6 +62,12 @@ class OfflineOrder:
         return self.recipe.inputs
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Its manifest and its lock, and those of its parts."""
+        parts = chain.from_iterable(order.files for _, order in self.recipe.parts)
+        return f"{self.component}.yaml", f"locks/{self.recipe.lock_name}", *parts
+
+    @property
     def requirement(self) -> str:
         """Nothing: its parts are chosen by themselves."""
         return ""
@@ -71,7 +80,7 @@ class OfflineOrder:
     @property
     def release(self) -> tuple[str, str]:
         """The repository, and in place of a tag its inputs."""
-        return self.recipe.manifest.repository, f"built-{self.inputs[:12]}"
+        return self.recipe.manifest.repository, f"{BUILT_PREFIX}{self.inputs[:12]}"
 
     def job(self) -> OfflineJob:
         """Read its lock and those of its parts. Raises LockError if one is stale or malformed."""
@@ -98,9 +107,7 @@ class OfflineJob:
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """What its parts make, and what collections make of their pins."""
         found = dict(chain.from_iterable(job.makes(bench).items() for _, _, job in self.parts))
-        for _, one in self.lock.sections:
-            found |= {made.pin.sha256: partial(bench.make, one, made) for made in one.made()}
-        return found
+        return found | bench.makers(self.payloads())
 
     def payloads(self) -> Sequence[Payload]:
         """Its collections."""
@@ -118,15 +125,33 @@ class OfflineJob:
     def write(self, bench: Bench, file: BinaryIO) -> Written:
         """Prove its parts, and write the package. Raises ProofError, IntegrityError."""
         from bundler.adapters.archive import write_archive
-        from bundler.kinds.offline.pack import plan  # large: loaded when a package is made
 
+        bench.arriving.wait(self.pins())
         for part, _, job in self.parts:
             if not part.archive:  # what makes its archive proves it first
                 job.prove(bench)
-        bundle = plan(self.recipe, self.lock, self.parts, self.closures(), bench)
-        label = f"packing {self.recipe.asset.removesuffix('.tar.gz')}"
-        with bench.session.progress.task(label, bundle.size, brief=True) as task:
-            return write_archive(bundle, file, self.recipe.epoch, bench.session.cancelled.is_set, task.advance)
+        bundle = self._plan(bench)
+        task = bench.packing(self.recipe.asset, bundle.size, ())
+        return write_archive(bundle, file, self.recipe.epoch, bench.session.cancelled.is_set, task.advance)
+
+    def _plan(self, bench: Bench) -> Bundle:
+        from bundler.kinds.offline.pack import plan  # large: loaded when a package is made
+
+        key = ("plan", self.recipe.asset)
+        return bench.once(key, lambda: plan(self.recipe, self.lock, self.parts, self.closures(), bench))
+
+    def inventory(self, bench: Bench) -> Inventory:
+        """What it holds, as its parts and collections tell. Raises ProofError, IntegrityError."""
+        from bundler.kinds.offline import package
+        from bundler.kinds.offline.inventory import inventory_of, wheels_of
+
+        told = [(part, order.asset, job.closures(), job.inventory(bench)) for part, order, job in self.parts]
+        parts = {asset: held for part, asset, _, held in told if part.archive and held}
+        closures = [wheels_of(held, one) for part, _, closures, held in told if part.contents for one in closures]
+        entries = [entry for entry in self._plan(bench).entries if isinstance(entry, File)]
+        facts = next(one.content for one in entries if one.path == MANIFEST and isinstance(one.content, bytes))
+        sized = {one.path: (one.size, one.sha256) for one in entries}
+        return inventory_of(package.parse(facts), self.lock, closures, parts, sized)
 
     def told(self, written: Written) -> str:
         """What was assembled."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 
 from bundler.errors import IntegrityError
 from bundler.kinds import file_list
 from bundler.kinds.offline.exports import Copy, Exported, Folder, Link, Redirected, Variable, export_fault
 from bundler.model.closure import Closure
 from bundler.model.interpreter import Interpreter
-from bundler.model.json_text import limited
+from bundler.model.json_text import first_fault, limited
 from bundler.model.manifest_values import LOCK_CONFIG
 from bundler.platforms import PlatformName
 from bundler.words import (
@@ -55,6 +55,11 @@ class PackageTarget:
     distro: DistroName
     version: DistroVersion
     arch: Arch
+
+    @property
+    def name(self) -> str:
+        """The target's name: `debian-12-amd64`."""
+        return f"{self.distro}-{self.version}-{self.arch}"
 
 
 @dataclass(frozen=True)
@@ -170,12 +175,8 @@ def parse(content: bytes) -> Package:
     """Parse the file. Raises IntegrityError."""
     try:
         package = _adapter().validate_json(limited(content))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise IntegrityError(f"metadata/manifest.json: {where}: {first['msg']}") from error
     except ValueError as error:
-        raise IntegrityError(f"metadata/manifest.json: {error}") from error
+        raise IntegrityError(f"metadata/manifest.json: {first_fault(error)}") from error
     return package
 
 

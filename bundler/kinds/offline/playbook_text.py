@@ -16,6 +16,7 @@ from bundler.errors import LockError, Problem
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LARGEST, _MAX_DEPTH, _MOST_VALUES = 512 << 10, 40, 50_000
+_TOO_DEEP = f"nested deeper than {_MAX_DEPTH} levels"
 
 
 class Missing(Enum):
@@ -63,8 +64,10 @@ def read_yaml(content: bytes, file: str) -> Value:
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
-        line = place.line + 1 if place else 0
-        raise UnreadableText(file, line, f"not YAML: {error.problem or error.context}") from error
+        line, reason = place.line + 1 if place else 0, f"{error.problem or error.context}"
+        # Newer libyaml gives up on its own, and reads some way ahead of its events.
+        reason = _TOO_DEEP if "nesting depth" in reason else f"not YAML: {reason}"
+        raise UnreadableText(file, line, reason) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise UnreadableText(file, 0, f"not YAML: {' '.join(str(error).split())[:200]}") from error
     return None if node is None else _Builder(file).build(node)
@@ -82,7 +85,7 @@ def _check(events: Iterable[yaml.Event], file: str) -> None:
 
 
 def _too_deep(depth: int) -> str:
-    return f"nested deeper than {_MAX_DEPTH} levels" if depth > _MAX_DEPTH else f"more than {_MOST_VALUES} values"
+    return _TOO_DEEP if depth > _MAX_DEPTH else f"more than {_MOST_VALUES} values"
 
 
 class _Builder:

@@ -49,7 +49,7 @@ def rehearse(
     if not verdict.good:
         return verdict, None
     facts = package.parse(_member(archive, MANIFEST))
-    lock = OfflineLock.parse(_member(archive, LOCK).decode("utf-8", "replace"), LOCK)
+    lock = OfflineLock.inside(_member(archive, LOCK))
     target = facts.target
     check_root(root, f"{target.distro} {target.version}")
     if why := lacking(root, machine_for(root, platform_of(lock.facts.target))):

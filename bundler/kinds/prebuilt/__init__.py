@@ -6,15 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
+from bundler.errors import UsageError
+from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, OutdatedOptions, Said
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.model import bundle
+from bundler.model.contents import Head
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.inventory import Inventory, Item
 from bundler.model.manifest_schema import Schema
 from bundler.model.manifest_values import adapter_of
 from bundler.model.outcome import Outcome
+from bundler.model.package_url import package_url
 from bundler.model.validation import validate
 from bundler.model.verdict import Verdict
 from bundler.session import Session
@@ -27,6 +31,7 @@ NAMES = ("prebuilt", "release-asset")
 COMMAND = ""
 TAG_PREFIX = None
 MANIFEST = bundle.MANIFEST
+RECORDS = (bundle.MANIFEST,)
 
 
 def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> PrebuiltComponent:
@@ -93,9 +98,28 @@ def inspect(path: Path) -> Inspection:
     return inspect(path)
 
 
+def held(head: Head) -> Inventory:
+    """The program that an archive of this kind holds, as its manifest.json says. Raises IntegrityError."""
+    from bundler.kinds.prebuilt.component_manifest import parse
+
+    facts = parse(head.texts.get(MANIFEST, b""))
+    purl = package_url("generic", facts.component, facts.commit)
+    program = Item(purl, "program", facts.component, facts.commit, facts.program)
+    return Inventory(facts.component, facts.commit, f"{facts.os} {facts.arch}", items=(program,))
+
+
 def said(content: bytes) -> Said:
     """What the manifest.json of an archive of this kind says. Raises IntegrityError."""
     from bundler.kinds.prebuilt.component_manifest import parse
 
     facts = parse(content)
     return Said(facts.component, commit=facts.commit)
+
+
+def recorded(name: str, head: Head) -> Job:
+    """Nothing: it was made elsewhere. Raises UsageError."""
+    raise UsageError(f"{name}: others released it, and it does not tell where")
+
+
+def materials(head: Head) -> None:
+    """Nothing: who released it tells what it was made of."""

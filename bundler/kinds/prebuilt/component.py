@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem
 from bundler.kinds.kind import Described, LockFile
-from bundler.kinds.prebuilt.asset_lock import AssetLock
+from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.prebuilt.order import PrebuiltOrder
 from bundler.kinds.prebuilt.state import lock_name, state_of
 from bundler.model.advice import lock_again
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.inventory import Inventory, Item, joined
 from bundler.model.known_bad import KnownBad
 from bundler.model.outcome import Outcome, age_of, document_of, named
+from bundler.model.package_url import package_url
 from bundler.model.target import select_platforms
 
 
@@ -43,9 +45,19 @@ class PrebuiltComponent:
         return {}
 
     @property
+    def home(self) -> None:
+        """Nowhere: others release it."""
+        return None
+
+    @property
     def latest(self) -> bool | None:
         """Nothing: others release it."""
         return None
+
+    @property
+    def deltas(self) -> int:
+        """None: others release it."""
+        return 0
 
     def choices(self, hosts: Hosts) -> int:
         """Its platforms: what work grows with."""
@@ -92,6 +104,15 @@ class PrebuiltComponent:
         else:
             yield f"{self.name} is locked to {named(state.release)}, published {age_of(state.release)}"
 
+    def inventories(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Mapping[str, Inventory]:
+        """The archives that are locked, for every platform of what is selected; nothing if it is not locked."""
+        _, lock = state_of(self.name, workspace, self.manifest)
+        if lock is None:
+            return {}
+        wanted = self._platforms(hosts, selectors)
+        items = joined(_item(lock, asset) for asset in lock.assets if asset.platform in wanted)
+        return {"": Inventory(self.component, lock.tag, "", roots=tuple(item.purl for item in items), items=items)}
+
     def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
         """One line: the release that is locked."""
         state, _ = state_of(self.name, workspace, self.manifest)
@@ -102,3 +123,9 @@ class PrebuiltComponent:
             ("lock", state.state),
         )
         return [Described(columns, document_of(state))]
+
+
+def _item(lock: AssetLock, asset: LockedAsset) -> Item:
+    owner, _, name = lock.repository.partition("/")
+    purl = package_url("github", name, lock.tag, owner, (f"file_name={asset.name}",))
+    return Item(purl, "archive", lock.component, lock.tag, asset.name, asset.size, asset.sha256)

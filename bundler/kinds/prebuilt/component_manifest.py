@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, ClassVar
 
-from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from bundler.errors import IntegrityError
-from bundler.model.json_text import limited
+from bundler.model.json_text import first_fault, limited
 from bundler.platforms import PlatformWord
 from bundler.words import Arch, ComponentName
 
@@ -44,11 +44,8 @@ def parse(content: bytes) -> ComponentManifest:
     """Parse manifest.json. Raises IntegrityError."""
     try:
         return _adapter().validate_json(limited(content))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise IntegrityError(f"manifest.json: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except ValueError as error:
-        raise IntegrityError(f"manifest.json: {error}") from error
+        raise IntegrityError(f"manifest.json: {first_fault(error)}") from error
 
 
 @cache

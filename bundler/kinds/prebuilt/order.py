@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError
 from bundler.kinds.prebuilt.asset_lock import AssetLock, LockedAsset
+from bundler.kinds.prebuilt.state import lock_name
 from bundler.model.closure import Closure
 from bundler.model.pin import Pin
 
@@ -61,6 +62,11 @@ class PrebuiltOrder:
         return self.archive.sha256
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Its manifest and its lock."""
+        return f"{self.component}.yaml", f"locks/{lock_name(self.component)}"
+
+    @property
     def requirement(self) -> str:
         """Nothing: its release is chosen, not what is in it."""
         return ""
@@ -102,18 +108,24 @@ class PrebuiltOrder:
         from bundler.adapters.archive import Written
         from bundler.kinds.prebuilt.join import archive_of  # large: loaded when an archive is brought
 
+        bench.arriving.wait(self.pins())
         digest, size = hashlib.sha256(), 0
+        task = bench.session.progress.stage(self.asset, "packing", self.archive.size)
         with open_regular(archive_of(bench.store, self.lock, self.archive)) as source:
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)
                 file.write(chunk)
                 size += len(chunk)
+                task.advance(len(chunk))
         if digest.hexdigest() != self.archive.sha256:
             raise IntegrityError(
                 f"{self.asset}: the copy in the store differs\n"
                 f"  expected {self.archive.sha256}\n  actual   {digest.hexdigest()}"
             )
         return Written(size, self.archive.sha256)
+
+    def inventory(self, bench: Bench) -> None:
+        """Nothing: what is in it, its maker says."""
 
     def told(self, written: Written) -> str:
         """Where it came from."""

@@ -6,24 +6,31 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.kinds.kind import Component, Inspection, Judge, LockOptions, OutdatedOptions, Said
+from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, OutdatedOptions, Said
 from bundler.kinds.wheelhouse import manifest
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.model import bundle
+from bundler.model.contents import Head
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.inventory import Inventory
+from bundler.model.materials import Materials
 from bundler.model.outcome import Outcome
 from bundler.model.verdict import Verdict
 from bundler.session import Session
 
 if TYPE_CHECKING:
+    from bundler.kinds.beginning import Begun, Wish
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
+    from bundler.model.target import Target
+    from bundler.model.trust import Trust
 
 NAMES = ("wheelhouse",)
 COMMAND = "build"
 TAG_PREFIX = ""
 MANIFEST = bundle.MANIFEST
+RECORDS = (bundle.INSTALLER, bundle.MANIFEST, bundle.LOCK, bundle.RUNTIME_ENV)
 schema = manifest.schema
 
 
@@ -33,6 +40,15 @@ def parse(name: str, document: Document, others: Callable[[], Mapping[str, Compo
     Raises ManifestError.
     """
     return WheelhouseComponent(name, manifest.parse(document), others)
+
+
+def begin(
+    wish: Wish, targets: Sequence[Target], hosts: Hosts, trust: Trust, others: Mapping[str, Component], session: Session
+) -> Begun | None:
+    """Write the manifests of a wheelhouse of what an index has. See `kinds.beginning`."""
+    from bundler.kinds.wheelhouse.beginning import begin  # large
+
+    return begin(wish, targets, hosts, trust, others, session)
 
 
 def lock(
@@ -92,11 +108,31 @@ def inspect(path: Path) -> Inspection:
     return inspect(path)
 
 
+def held(head: Head) -> Inventory:
+    """What an archive of this kind holds, as its records say. Raises IntegrityError, LockError."""
+    from bundler.kinds.wheelhouse.inspection import held  # large
+
+    return held(head)
+
+
 def said(content: bytes) -> Said:
     """What the manifest.json of an archive of this kind says. Raises IntegrityError."""
     from bundler.kinds.wheelhouse.members.archive_manifest import parse
 
     facts = parse(content)
-    host = f"{facts.distro} {facts.version} {facts.arch}"
     lacking = tuple((name, why) for name, one in facts.sections.items() if (why := one.lacking()))
-    return Said(facts.component, facts.requirement, host, facts.inputs, lacking=lacking)
+    return Said(facts.component, facts.requirement, facts.host, facts.inputs, lacking=lacking)
+
+
+def recorded(name: str, head: Head) -> Job:
+    """The work of making an archive anew, called `name`, of its own records. See `Kind`."""
+    from bundler.kinds.wheelhouse.again import RecordedJob
+
+    return RecordedJob.of(name, head)
+
+
+def materials(head: Head) -> Materials:
+    """What an archive of this kind says it was made of. Raises IntegrityError, LockError."""
+    from bundler.kinds.wheelhouse.records import materials
+
+    return materials(head)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Annotated, ClassVar
 
 import tomli_w
@@ -23,7 +23,9 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeA
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.lock import TOOL, Lock
 from bundler.kinds.wheelhouse.manifest import SourceArchive
+from bundler.model.known_bad import KnownBad, bad_among
 from bundler.model.locked_wheel import LockedWheel, Source
+from bundler.model.needs import PARSING
 from bundler.model.paths import is_plain_name
 from bundler.model.toml import parse_toml
 from bundler.model.wheel_name import parse_wheel_name
@@ -78,7 +80,9 @@ class BuildLock:
     def parse(cls, text: str, name: str, again: str = "") -> BuildLock:
         """Parse a build lock; `name` is what errors call it, `again` what they say to do. Raises LockError."""
         try:
-            pylock = Pylock.from_dict(parse_toml(text))
+            document = parse_toml(text)
+            with PARSING:
+                pylock = Pylock.from_dict(document)
             facts = _adapter().validate_python(dict(pylock.tool or {}).get(TOOL))
             return cls(facts, tuple(wheel for package in pylock.packages for wheel in _wheels(package)))
         except (PylockValidationError, ValidationError, ValueError, RecursionError) as error:
@@ -107,6 +111,10 @@ class BuildLock:
         if self.facts.source != Source(source.commit, source.sha256):
             return f"the source changed: it was commit {self.facts.source.commit[:12]}, is {source.commit[:12]}"
         return None
+
+    def bad(self, known: KnownBad) -> str:
+        """Say which of what a build takes or makes is known to be bad, and why; "" if nothing is."""
+        return bad_among(chain.from_iterable(wheel.held for wheel in (*self.wheels, self.built())), known)
 
     def built(self) -> LockedWheel:
         """The wheel that is made, as targets' locks pin it."""

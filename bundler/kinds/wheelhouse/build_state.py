@@ -21,7 +21,8 @@ def read_build_lock(workspace: Workspace, request: Request) -> BuildLock | None:
     if text is None:
         raise LockError(f"{name} is missing", request.again())
     lock = BuildLock.parse(text, name, request.again())
-    if reason := lock.staleness(request.component, request.source):
+    reason = lock.staleness(request.component, request.source) or lock.bad(dict(request.known_bad))
+    if reason:
         raise LockError(f"{name} is stale: {reason}", request.again())
     return lock
 

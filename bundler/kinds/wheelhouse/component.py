@@ -10,17 +10,20 @@ from packaging.requirements import Requirement
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import RUNNERS, Component, Described, LockFile
+from bundler.kinds.kind import RUNNERS, Component, Described, Home, LockFile
 from bundler.kinds.wheelhouse.build_lock import BuildLock
+from bundler.kinds.wheelhouse.inventory import inventory_of
 from bundler.kinds.wheelhouse.lock import Lock, lacking
 from bundler.kinds.wheelhouse.manifest import Override, Wheelhouse
 from bundler.kinds.wheelhouse.members import installer
 from bundler.kinds.wheelhouse.order import WheelhouseOrder
-from bundler.kinds.wheelhouse.recipe import Recipe
+from bundler.kinds.wheelhouse.recipe import Recipe, python_part
 from bundler.kinds.wheelhouse.request import Request, request_for
+from bundler.kinds.wheelhouse.service_plan import LONGEST_USER
 from bundler.kinds.wheelhouse.state import build_lock_error, lock_problems, lock_text, read_state, state_of
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
+from bundler.model.inventory import Inventory
 from bundler.model.known_bad import KnownBad, bad_among, package_of
 from bundler.model.manifest_schema import holds
 from bundler.model.outcome import Outcome
@@ -59,9 +62,19 @@ class WheelhouseComponent:
         return self.manifest.bad
 
     @property
+    def home(self) -> Home:
+        """What the manifest says."""
+        return Home(self.manifest.repository, self.manifest.channel)
+
+    @property
     def latest(self) -> bool | None:
         """What the manifest says of its releases."""
         return self.manifest.latest
+
+    @property
+    def deltas(self) -> int:
+        """What the manifest says of its releases."""
+        return self.manifest.deltas
 
     def requests(self, hosts: Hosts, selectors: Sequence[str] = ("all",)) -> tuple[Request, ...]:
         """What it must offer on each selected target. Raises UsageError for a selector that means none."""
@@ -86,11 +99,14 @@ class WheelhouseComponent:
         for index, override in enumerate(overrides):
             yield from self._override_problems(document, hosts, index, override)
         for place, text in self._exact():
-            if why := bad_among([package_of(text)], self.manifest.bad):
+            if why := bad_among([package_of(text)], {**self.manifest.bad, **hosts.known_bad}):
                 yield document.problem(place, f"{'.'.join(map(str, place))}: {why}")
         for name, choice in self.manifest.sections.items():
             for problem in choice.problems(self._targets(hosts, ["all"])):
                 yield document.problem((name,), f"{name}: {problem}")
+        if self.manifest.service and len(self.component) > LONGEST_USER:
+            text = f"service: {self.component} names its user too, so it has at most {LONGEST_USER} characters"
+            yield document.problem(("service",), text)
         yield from self._python_problems(hosts)
 
     def _exact(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -180,16 +196,22 @@ class WheelhouseComponent:
         if fault := next((e for request in requests if (e := build_lock_error(workspace, request))), None):
             name = requests[0].build_lock_name
             yield Problem(f"locks/{name}", 0, 0, f"{fault.message.removeprefix(name).lstrip()}; {fault.hint}")
-        if self.manifest.program_name != self.component:
-            yield (
-                f"{self.name}: install.sh starts {self.component}, so it refuses to install what has only "
-                f"{self.manifest.program_name} (program)"
-            )
         found = [(request, lock_text(workspace, request).text) for request in requests]
         unlocked = [(r.target.name, pair) for r, text in found if text is not None for pair in lacking(text, r)]
         for name in dict.fromkeys(name for _, (name, _) in unlocked):
             own = [f"{target}: {why}" for target, (other, why) in unlocked if other == name]
             yield f"{len(own)} locks are without {name} support, such as {own[0]}"
+
+    def inventories(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Mapping[str, Inventory]:
+        """What each locked target's archive will hold; targets without a lock are left out. Raises LockError."""
+        found = {}
+        for request in self.requests(hosts, selectors):
+            target, own = request.target, lock_text(workspace, request)
+            if own.text is not None:
+                lock = Lock.parse(own.text, own.name, request.again(target.name))
+                python = python_part(request, hosts.python)
+                found[target.name] = inventory_of(lock, self.component, target.host, python)
+        return found
 
     def describe(self, hosts: Hosts, workspace: Workspace, selectors: Sequence[str]) -> Sequence[Described]:
         """One line a target."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from bundler.errors import BundleError
 from bundler.kinds import file_list, reading, runtime_env
 from bundler.kinds.reading import Interest
+from bundler.kinds.wheelhouse.inventory import inventory_of
 from bundler.kinds.wheelhouse.lock import Lock, LockFacts
-from bundler.kinds.wheelhouse.members import archive_manifest, installer, requirements
+from bundler.kinds.wheelhouse.members import archive_manifest, installer, requirements, texts
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP
 from bundler.model.bundle import (
@@ -25,14 +28,12 @@ from bundler.model.bundle import (
     WHEELS_FROM_LOCK,
     top_of,
 )
-from bundler.model.closure import prove
+from bundler.model.closure import Proof, proof_of
 from bundler.model.contents import Contents
-from bundler.model.known_bad import package
+from bundler.model.inventory import Inventory
 from bundler.model.startup import startup_faults
 from bundler.model.verdict import Finding, Verdict
-from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads import PAYLOADS, SECTIONS
-from bundler.payloads.payload import Parts, PythonPart
 
 _MOST_FINDINGS = 1000
 _MEMBERS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
@@ -40,6 +41,9 @@ _TEXTS = (*_MEMBERS, *(text for module in PAYLOADS for text in module.TEXTS))
 _PLACES = tuple(place for module in PAYLOADS for place in module.PLACES)
 _PROGRAMS = tuple(place for module in PAYLOADS for place in module.PROGRAMS)
 _LINKS = tuple(place for module in PAYLOADS for place in module.LINKS)
+
+
+_UNPROVEN = Proof(())
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ def examine(path: Path, name: str = "") -> Judged:
         )
     except BundleError as error:
         return Judged(_verdict(name, facts, contents, (error.message,)), facts, contents)
-    closure = prove((*facts.requirements, CONSUMERS_PIP), contents.wheels, facts.interpreter)
-    return Judged(_verdict(name, facts, contents, integrity, closure), facts, contents)
+    proof = proof_of((*facts.requirements, CONSUMERS_PIP), contents.wheels, facts.interpreter)
+    return Judged(_verdict(name, facts, contents, integrity, proof), facts, contents)
 
 
 def _verdict(
@@ -99,16 +103,34 @@ def _verdict(
     facts: ArchiveManifest | None,
     contents: Contents | None,
     integrity: Sequence[str],
-    closure: Sequence[str] = (),
+    proof: Proof = _UNPROVEN,
 ) -> Verdict:
-    findings = (*map(Finding, integrity), *(Finding(message, "closure") for message in closure))
+    findings = (*map(Finding, integrity), *(Finding(message, "closure") for message in proof.findings))
     summary = ""
     if facts and contents and not findings:
         python = f"{facts.python.source} Python {facts.python.version}"
-        host = f"{facts.distro} {facts.version} {facts.arch} ({python})"
+        host = f"{facts.host} ({python})"
         summary = f"{facts.requirement}, {len(contents.wheels)} wheels close on {host}"
-    holds = tuple(package(*parse_wheel_name(wheel.filename)[:2]) for wheel in contents.wheels) if contents else ()
-    return Verdict(name, findings, summary, contents.tar_sha256 if contents else None, holds)
+    holds = contents.held if contents else ()
+    held = _inventory(facts, contents, proof) if facts and contents else None
+    tar_sha256, sha256 = (contents.tar_sha256, contents.sha256) if contents else (None, None)
+    return Verdict(name, findings, summary, tar_sha256, holds, held, sha256)
+
+
+def _inventory(facts: ArchiveManifest, contents: Contents, proof: Proof) -> Inventory | None:
+    """What an archive holds; None if its lock cannot be read."""
+    try:
+        lock = _lock_inside(contents.texts.get(LOCK, b""))
+    except BundleError:
+        return None
+    told = (facts.component, facts.host, facts.python_part, facts.inputs, contents.wheels, proof.edges)
+    return inventory_of(lock, *told)
+
+
+@lru_cache(maxsize=2)  # several are asked for it, one archive a thread
+def _lock_inside(text: bytes) -> Lock:
+    """Parse the lock of an archive. Raises LockError."""
+    return Lock.inside(text)
 
 
 def _told(findings: Iterator[str]) -> tuple[str, ...]:
@@ -119,7 +141,7 @@ def _told(findings: Iterator[str]) -> tuple[str, ...]:
 
 def _named(name: str, facts: ArchiveManifest) -> Iterator[str]:
     """Compare the name's two ends; what stands between them is the choice of whoever wrote the asset's template."""
-    host = f"-{facts.distro}-{facts.version}-{facts.arch}.tar.gz"
+    host = f"-{facts.target}.tar.gz"
     if not (name.startswith(f"{facts.component}-") and name.endswith(host)):
         expected = f"{facts.component}-…{host}"
         yield f"the file's name does not say what is inside\n    expected {expected}\n    actual   {name}"
@@ -148,14 +170,17 @@ def _laid_out(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
     for path in _MEMBERS:
         if path not in contents.texts:
             yield f"missing: {path}"
-    yield from _misplaced(contents)
+    yield from _misplaced(contents, texts.render(facts))
 
 
-def _misplaced(contents: Contents) -> Iterator[str]:
-    """Name what stands where the format has no place for it, whatever the archive's own list says."""
+def _misplaced(contents: Contents, more: Container[str]) -> Iterator[str]:
+    """Name what stands where the format has no place for it, whatever the archive's own list says.
+
+    `more` are members that follow from its manifest.json.
+    """
     for path, file in contents.files.items():
         place = next((p for p in _PLACES if path == p or (p.endswith("/") and path.startswith(p))), None)
-        if place is None and path not in _MEMBERS:
+        if place is None and path not in _MEMBERS and path not in more:
             yield f"surplus: {path} has no place in such an archive"
         if file.link is not None and place not in _LINKS:
             yield f"surplus: {path} is a link"
@@ -176,9 +201,21 @@ def _agreeing(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
         yield from _caught(_lock(facts, contents))
     if INSTALLER in contents.texts and installer.differs(contents.texts[INSTALLER], facts):
         yield f"{INSTALLER}: is not what this aiws-bundle writes for such a host; was it made by another version?"
+    yield from _texts(facts, contents)
     digests = {p: f.sha256 for p, f in contents.files.items() if f.sha256 and p not in (FILE_LIST, MANIFEST)}
     if file_list.differs(contents.texts.get(FILE_LIST, b""), digests):
         yield f"{FILE_LIST}: does not list exactly the other files and their digests"
+
+
+def _texts(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
+    """Compare what follows from manifest.json; an archive from before there was a README has none of it."""
+    if texts.README not in contents.files and facts.service is None:
+        return
+    for path, content in texts.render(facts).items():
+        if path not in contents.files:
+            yield f"missing: {path}"
+        elif contents.files[path].sha256 != hashlib.sha256(content).hexdigest():
+            yield f"{path}: is not what this aiws-bundle writes for such an archive"
 
 
 def _caught(findings: Iterator[str]) -> Iterator[str]:
@@ -196,7 +233,7 @@ def _runtime_env(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
 
 
 def _lock(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
-    lock = Lock.parse(contents.texts[LOCK].decode("utf-8", "replace"), LOCK)
+    lock = _lock_inside(contents.texts[LOCK])
     if contents.texts[LOCK] != lock.render(WHEELS_FROM_LOCK).encode():
         yield f"{LOCK}: is not as aiws-bundle writes locks; other installers could read something else in it"
     for word, locked_for, stated in _choices(facts, lock.facts):
@@ -210,11 +247,9 @@ def _lock(facts: ArchiveManifest, contents: Contents) -> Iterator[str]:
 
 def _of_payloads(facts: ArchiveManifest, lock: Lock, contents: Contents) -> Iterator[Finding]:
     """What payloads find of themselves, and what is there of one that the lock inside does not pin."""
-    pinned = dict(lock.sections)
-    python = PythonPart(facts.python.version, facts.interpreter.platform, facts.python.source == "portable")
-    parts = Parts(lock.wheels, python, pinned)
+    parts = lock.parts(facts.python_part)
     for name, section in SECTIONS.items():
-        yield from section.disagreements(facts.sections.get(name), pinned.get(name), facts.requirements)
+        yield from section.disagreements(facts.sections.get(name), parts.sections.get(name), facts.requirements)
     for module in PAYLOADS:
         if payload := module.of(parts):
             yield from payload.findings(contents)
@@ -226,7 +261,7 @@ def _of_payloads(facts: ArchiveManifest, lock: Lock, contents: Contents) -> Iter
 
 def _choices(facts: ArchiveManifest, locked: LockFacts) -> Iterator[tuple[str, str, str]]:
     """What the lock inside and the manifest both say: what it is, and the two words for it."""
-    yield "target", locked.target, f"{facts.distro}-{facts.version}-{facts.arch}"
+    yield "target", locked.target, facts.target
     yield "Python", locked.python, facts.python.version
     yield "source of Python", "portable" if locked.portable else "system", facts.python.source
     yield "glibc", locked.glibc, facts.python.glibc

@@ -8,10 +8,12 @@ from pathlib import Path
 from bundler.errors import LockError
 from bundler.kinds.kind import Inspection
 from bundler.kinds.wheelhouse.examine import read_contents
+from bundler.kinds.wheelhouse.inventory import inventory_of
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.model.bundle import LOCK, MANIFEST, PYTHON, WHEELS
-from bundler.model.contents import Contents
+from bundler.model.contents import Contents, Head
+from bundler.model.inventory import Inventory
 from bundler.model.locked_wheel import Source
 from bundler.model.wheel_name import parse_wheel_name
 
@@ -27,7 +29,7 @@ def inspect(path: Path) -> Inspection:
         ("component", facts.component),
         ("inputs", facts.inputs),
         *([("commit", source.commit)] if source else ()),
-        ("host", f"{facts.distro} {facts.version} {facts.arch}, glibc {facts.python.glibc}"),
+        ("host", f"{facts.host}, glibc {facts.python.glibc}"),
         ("Python", f"{python} ({carried / 1e6:.1f} MB below {PYTHON})" if carried else python),
         *((name, section.summary()) for name, section in facts.sections.items()),
         ("requirement", facts.requirement),
@@ -58,10 +60,17 @@ def inspect(path: Path) -> Inspection:
     )
 
 
+def held(head: Head) -> Inventory:
+    """What an archive holds, as its manifest.json and its lock say. Raises IntegrityError, LockError."""
+    facts = archive_manifest.parse(head.texts.get(MANIFEST, b""))
+    lock = Lock.inside(head.texts.get(LOCK, b""))
+    return inventory_of(lock, facts.component, facts.host, facts.python_part, facts.inputs)
+
+
 def _source(contents: Contents) -> Source | None:
     """What the component's own wheel was built from, as the lock inside says; None if it does not."""
     try:
-        return Lock.parse(contents.texts.get(LOCK, b"").decode("utf-8", "replace"), LOCK).source
+        return Lock.inside(contents.texts.get(LOCK, b"")).source
     except LockError:
         return None
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache
+from itertools import chain
 from typing import Annotated, ClassVar
 
 import tomli_w
@@ -22,17 +24,19 @@ from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter,
 
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.request import Request
-from bundler.model.known_bad import bad_among, package
+from bundler.model.bundle import LOCK
+from bundler.model.known_bad import bad_among
 from bundler.model.locked_wheel import LockedWheel, Source
 from bundler.model.manifest_values import adapter_of
 from bundler.model.needs import PARSING
 from bundler.model.paths import is_plain_name
+from bundler.model.publisher import Publisher
 from bundler.model.target import platform_of
 from bundler.model.toml import parse_toml
 from bundler.model.versions import parse_versions
 from bundler.model.wheel_name import is_made, parse_wheel_name
 from bundler.payloads import SECTIONS
-from bundler.payloads.payload import Pinned
+from bundler.payloads.payload import Parts, Pinned, PythonPart
 from bundler.platforms import marker
 from bundler.words import SHA256_PATTERN, ProjectName, PythonVersion, Spec, Wanted
 
@@ -109,18 +113,26 @@ class Lock:
             place = re.search(r"\(at line (\d+), column \d+\)$", str(error))  # as the parser says it
             raise MalformedLockError(name, _plain(error), int(place.group(1)) if place else 0, again) from error
 
+    @classmethod
+    def inside(cls, content: bytes) -> Lock:
+        """Parse the lock in an archive. Raises LockError."""
+        return cls.parse(content.decode("utf-8", "replace"), LOCK)
+
     def render(self, folder: str = "") -> str:
         """Return the lock's text; wheel paths start with `folder`."""
+        with PARSING:
+            environment = Marker(marker(platform_of(self.facts.target)))
         pylock = Pylock(
             lock_version=Version("1.0"),
-            environments=[Marker(marker(platform_of(self.facts.target)))],
+            environments=[environment],
             requires_python=SpecifierSet(f">={self.facts.python},=={_minor(self.facts.python)}.*"),
             created_by=TOOL,
             packages=[_package(wheel, folder) for wheel in self.wheels],
             tool={TOOL: self._table()},
         )
         document = pylock.to_dict()
-        Pylock.from_dict(document)
+        with PARSING:
+            Pylock.from_dict(document)
         header = "# Written by `aiws-bundle lock`; edit the manifests instead.\n"
         return header + tomli_w.dumps(dict(document))
 
@@ -129,6 +141,10 @@ class Lock:
         for name, pinned in self.sections:
             table[name] = adapter_of(type(pinned)).dump_python(pinned, by_alias=True, exclude_defaults=True)
         return table
+
+    def parts(self, python: PythonPart) -> Parts:
+        """What an archive of this lock consists of, with the Python that its wheels are for."""
+        return Parts(self.wheels, python, dict(self.sections))
 
     def staleness(self, request: Request) -> str | None:
         """Say why this lock does not serve `request`, or None if it does."""
@@ -150,8 +166,7 @@ class Lock:
 
     def bad(self, request: Request) -> str:
         """Say which of its wheels is known to be bad, and why; "" if none is."""
-        packages = (package(wheel.project, wheel.version) for wheel in self.wheels)
-        return bad_among(packages, dict(request.known_bad))
+        return bad_among(chain.from_iterable(wheel.held for wheel in self.wheels), dict(request.known_bad))
 
     def effective(self, request: Request) -> Request:
         """`request` with what this lock decided: the versions of `lock --set`, and which sections are pinned."""
@@ -160,6 +175,10 @@ class Lock:
     def published(self) -> Lock:
         """The same lock as an index could serve it: what is made here under the version that it is made of."""
         return replace(self, wheels=tuple(map(_published, self.wheels)))
+
+    def without(self, digests: Container[str]) -> Lock:
+        """The same lock without the wheels whose SHA-256 is among these."""
+        return replace(self, wheels=tuple(wheel for wheel in self.wheels if wheel.sha256 not in digests))
 
     def digests(self) -> set[str]:
         """The SHA-256 of every file that this lock pins."""
@@ -249,7 +268,22 @@ def _wheel(package: Package) -> LockedWheel:
     if hint is not None and not (isinstance(hint, str) and _HINT.fullmatch(hint)):
         raise ValueError(f"{package.name}: a hint is a folder below packages/")
     source = _source_adapter().validate_python(tool["source"]) if "source" in tool else None
-    return LockedWheel(package.name, str(package.version), wheel.filename, wheel.size, digest, hint, source)
+    version, uploaded = str(package.version), wheel.upload_time
+    if uploaded and (uploaded.utcoffset() != timedelta() or uploaded.microsecond):
+        raise ValueError(f"{package.name}: an upload-time in UTC, of whole seconds, is expected")
+    publishers = _publishers(package)
+    return LockedWheel(package.name, version, wheel.filename, wheel.size, digest, hint, source, uploaded, publishers)
+
+
+def _publishers(package: Package) -> tuple[Publisher, ...]:
+    told = package.attestation_identities
+    try:
+        found = tuple(map(Publisher.parse, told or ()))
+    except ValueError as error:
+        raise ValueError(f"{package.name}: {error}") from error
+    if told is not None and (not found or list(found) != sorted(set(found))):
+        raise ValueError(f"{package.name}: publishers are sorted, and each is there once")
+    return found
 
 
 def _package(wheel: LockedWheel, folder: str) -> Package:
@@ -262,8 +296,10 @@ def _package(wheel: LockedWheel, folder: str) -> Package:
                 path=folder + wheel.filename,
                 size=wheel.size,
                 hashes={"sha256": wheel.sha256},
+                upload_time=wheel.uploaded,
             )
         ],
+        attestation_identities=[one.table() for one in wheel.publishers] or None,
         tool=_package_table(wheel),
     )
 

@@ -15,6 +15,7 @@ from bundler.adapters.store import Blob
 from bundler.adapters.workspace import Workspace
 from bundler.errors import BundleError, IntegrityError, LockError, UnreachableError
 from bundler.kinds.kind import LockOptions
+from bundler.kinds.wheelhouse.caution import Caution
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.request import Request
@@ -22,6 +23,7 @@ from bundler.kinds.wheelhouse.resolve import resolve
 from bundler.kinds.wheelhouse.set_versions import beaten, refuse, unknown
 from bundler.kinds.wheelhouse.sources import Sources
 from bundler.kinds.wheelhouse.state import lock_text, old_lock_text, parsed_lock, state_of
+from bundler.model.care import Concern, Held, concerns_between, ranked, yanked
 from bundler.model.changes import changes_between
 from bundler.model.closure import Wheel
 from bundler.model.hosts import Hosts
@@ -68,6 +70,7 @@ def lock_wheelhouses(
                 versions,
                 doubtful,
                 {name: section.locker(session, network) for name, section in SECTIONS.items()},
+                Caution(network, options.cooldown, session.jobs, session.progress.say),
                 Sources(session, network, renew=options.upgrade and _all_that_share(everybody, orders)),
                 keep=not options.upgrade,
                 newest=options.newest,
@@ -128,6 +131,7 @@ class _Work:
     versions: Mapping[str, str]
     doubtful: Set[str]
     lockers: Mapping[str, Locker]
+    caution: Caution
     sources: Sources
     keep: bool
     newest: str | None
@@ -149,13 +153,7 @@ class _Work:
             if order in self.finished and before and sections == dict(before.sections):
                 return became("current", packages=len(before.wheels), lacking=lacking)
             self.say(f"resolving {request.target.name}")
-            made = resolve(
-                request, self.resolver, partial(self.metadata, known=_looked_into(before, request)),
-                versions=self.versions, exclude_newer=newest, previous=kept, sections=sections,
-                built=self.sources.lock(request),
-            )  # fmt: skip
-            refuse(self.doubtful, request.target.name, made)
-            made = self._settled(request, made)
+            made, concerns = self._made(request, before, newest, sections)
         except BundleError as error:
             return became("failed", error=error)
         if made.render() == lock_text(self.workspace, request).text:
@@ -167,7 +165,31 @@ class _Work:
         old = before.wheels if before else ()
         sizes = tuple(sum(wheel.size for wheel in wheels) for wheels in (old, made.wheels))
         changes = changes_between(old, made.wheels)
-        return became("locked", packages=len(made.wheels), lacking=lacking, changes=changes, sizes=sizes)
+        return became(
+            "locked", packages=len(made.wheels), lacking=lacking, changes=changes, sizes=sizes, concerns=concerns
+        )
+
+    def _made(
+        self, request: Request, before: Lock | None, newest: str, sections: Mapping[str, Pinned]
+    ) -> tuple[Lock, tuple[Concern, ...]]:
+        """The lock that comes of a request, and what to look at twice in it."""
+        old = before.wheels if before else ()
+        withdrawn = self.caution.withdrawn(old)
+        lock, startup = resolve(
+            request, self.resolver, partial(self.metadata, known=_looked_into(before, request)), self.caution,
+            versions=self.versions, limits=self.caution.limits(newest, old, explicit=bool(self.newest)),
+            previous=before.without(withdrawn) if before and self.keep else None,
+            kept={wheel.sha256 for wheel in old}, sections=sections, built=self.sources.lock(request),
+        )  # fmt: skip
+        refuse(self.doubtful, request.target.name, lock)
+        wheels, unverified = self.caution.proven(lock.wheels, {wheel.sha256: wheel.publishers for wheel in old})
+        made = self._settled(request, replace(lock, wheels=tuple(wheels)))
+        if before is None:
+            return made, ()
+        allowed = before.facts.startup_files
+        held = [Held.of_wheel(w, self.metadata.startup(w) if w.project in allowed else ()) for w in old]
+        became = [Held.of_wheel(wheel, startup.get(wheel.filename, ())) for wheel in made.wheels]
+        return made, ranked((*concerns_between(held, became, unverified), *yanked(held, became, withdrawn)))
 
     def _sections(self, request: Request, before: Lock | None) -> tuple[dict[str, Pinned], tuple[tuple[str, str], ...]]:
         """The payloads that a request's sections ask for, pinned; and why some are not."""
@@ -229,6 +251,12 @@ class Metadata:
             read = list(pool.map(lambda pair: self._told(*pair), wheels))
         told = [wheel for wheel in read if wheel is not None]
         return told if len(told) == len(wheels) else None
+
+    def startup(self, wheel: LockedWheel) -> tuple[str, ...] | None:
+        """The files in a wheel that Python runs when it starts; None, not known, if the wheel is not in the store."""
+        if not self._store.has(Blob(wheel.filename, wheel.sha256, wheel.size)):
+            return None
+        return self._inside(wheel, "").startup
 
     def _told(self, wheel: LockedWheel, address: str) -> Wheel | None:
         read = self._known.get(wheel.sha256)

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
 from bundler.kinds.wheelhouse.program import ProgramName, RehearsalPlan
+from bundler.kinds.wheelhouse.service_plan import ServicePlan
 from bundler.model.document import Document
 from bundler.model.known_bad import KnownBad, package_of
 from bundler.model.manifest_schema import Schema
@@ -37,6 +38,7 @@ from bundler.words import (
     Selector,
     Sha256,
     Spec,
+    Tag,
     Wanted,
 )
 
@@ -146,12 +148,19 @@ class WheelhouseKeys:
     requirement: Annotated[
         Spec, Field(description="The component's own package, pinned to one version; it stands in runtime.env.")
     ]
+    channel: Annotated[
+        Tag, Field(description="The moving release that is to follow its releases. Without it: none.")
+    ] = ""
     latest: Annotated[
         bool | None,
         Field(
             description="Whether GitHub shows its releases as the repository's latest. Without it: offline ones only."
         ),
     ] = None
+    deltas: Annotated[
+        int,
+        Field(ge=1, le=99, description="From how many releases before it a release gets deltas. Without it: none."),
+    ] = 0
     released: Annotated[
         bool,
         Field(description="Whether archives of it are released by themselves; `false`: it is a part of others only."),
@@ -198,6 +207,10 @@ class WheelhouseKeys:
     program: Annotated[
         ProgramName | None,
         Field(description="The program that the requirement installs. Without it: the component's name."),
+    ] = None
+    service: Annotated[
+        ServicePlan | None,
+        Field(description="How install.sh makes it a service of the host. Without it: it makes none."),
     ] = None
     rehearsal: Annotated[
         RehearsalPlan | None,

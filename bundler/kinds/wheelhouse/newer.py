@@ -17,7 +17,9 @@ from bundler.adapters.process import run
 from bundler.adapters.resolver import Resolver, in_one_line
 from bundler.errors import BundleError, LockError, ProofError
 from bundler.kinds.kind import OutdatedOptions
+from bundler.kinds.wheelhouse.caution import Caution
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
+from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.locking import Metadata, today
 from bundler.kinds.wheelhouse.request import Request
 from bundler.kinds.wheelhouse.resolve import resolve
@@ -26,6 +28,7 @@ from bundler.model.closure import Wheel
 from bundler.model.hosts import Hosts
 from bundler.model.known_bad import bad_among, package
 from bundler.model.locked_wheel import LockedWheel
+from bundler.model.moment import uploaded_at
 from bundler.model.releases import ReleaseFile, Standing, Tried, newer_releases, own_fault, search
 from bundler.session import Session
 
@@ -43,15 +46,18 @@ def standings(
     orders = [(one.name, request) for one in components for request in one.requests(hosts, selectors)]
     with session.network() as network, ThreadPoolExecutor(_AT_ONCE) as pool:
         resolver = Resolver(run, session.env, network.index_address)
-        looking = _Looking(session, resolver, Metadata(session, network), options)
+        caution = Caution(network, options.cooldown, session.jobs, session.progress.say)
+        looking = _Looking(session, resolver, Metadata(session, network), caution, options)
 
         def stands(order: tuple[str, Request]) -> Standing:
             name, request = order
             standing = _standing(name, request)
-            if request.source:
-                return replace(standing, detail="its wheel is built from source")
             try:
-                files = network.index.files(Requirement(request.requirement).name)
+                files = () if request.source else network.index.files(Requirement(request.requirement).name)
+                if (lock := parsed_lock(session.workspace(), request)) is not None:
+                    standing = replace(standing, yanked=looking.yanked(lock))
+                if request.source:
+                    return replace(standing, detail="its wheel is built from source")
                 listed = [ReleaseFile(f.filename, f.requires_python, f.uploaded, f.yanked) for f in files]
                 return looking.looked(standing, request, listed)
             except BundleError as error:
@@ -80,7 +86,13 @@ class _Looking:
     session: Session
     resolver: Resolver
     metadata: Metadata
+    caution: Caution
     options: OutdatedOptions
+
+    def yanked(self, lock: Lock) -> tuple[str, ...]:
+        """The wheels of a lock that were yanked since, and why."""
+        reasons = self.caution.withdrawn(lock.wheels)
+        return tuple(f"{w.project} {w.version}: {reasons[w.sha256]}" for w in lock.wheels if w.sha256 in reasons)
 
     def looked(self, standing: Standing, request: Request, files: Sequence[ReleaseFile]) -> Standing:
         """Look at as many releases as it takes."""
@@ -90,7 +102,11 @@ class _Looking:
         faults = {
             version: fault
             for version, own in newer.items()
-            if (fault := bad_among([package(project, version)], bad) or own_fault(own, request.python))
+            if (
+                fault := bad_among([package(project, version)], bad)
+                or own_fault(own, request.python)
+                or self._still_cooling(project, version, own)
+            )
         }
 
         def look(version: str) -> Tried:
@@ -103,6 +119,14 @@ class _Looking:
         ranked = [found[version] for version in newer if version in found]
         return replace(standing, newer=tuple(newer), tried=tuple(ranked))
 
+    def _still_cooling(self, project: str, version: str, files: Sequence[ReleaseFile]) -> str:
+        """Say that every wheel of a release is too young, and until when; "" if one may be taken."""
+        times = [uploaded_at(file.uploaded) for file in files]
+        cooling = self.caution.cooling
+        if not all(cooling.holds_back(project, version, uploaded) for uploaded in times):
+            return ""
+        return f"still cooling: {cooling.told(min(filter(None, times)))}"
+
     def _resolved(self, request: Request, version: str, newest: str) -> Tried:
         found: list[LockedWheel] = []
 
@@ -114,10 +138,12 @@ class _Looking:
 
         before = parsed_lock(self.session.workspace(), request)
         try:
+            old = before.wheels if before else ()
             resolve(
-                request, self.resolver, metadata_of,
+                request, self.resolver, metadata_of, self.caution,
                 versions={canonicalize_name(Requirement(request.requirement).name): version},
-                exclude_newer=newest, previous=before, sections=dict(before.sections) if before else {},
+                limits=self.caution.limits(newest, old, explicit=bool(self.options.newest)),
+                previous=before, kept={wheel.sha256 for wheel in old}, sections=dict(before.sections) if before else {},
             )  # fmt: skip
         except _NotServedError:
             return Tried(version, "resolved", packages=len(found))

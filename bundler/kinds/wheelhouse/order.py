@@ -14,12 +14,16 @@ from bundler.kinds.wheelhouse.build_state import build_lock_fault
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP
+from bundler.model.bundle import File
 from bundler.model.closure import Closure
+from bundler.model.inventory import Inventory
 from bundler.model.pin import Pin
+from bundler.model.release import BUILT_PREFIX
 
 if TYPE_CHECKING:
     from bundler.adapters.archive import Written
     from bundler.bench import Bench
+    from bundler.kinds.wheelhouse.pack import Proven, ReadWheel
     from bundler.payloads.payload import Payload
 
 
@@ -50,7 +54,7 @@ class WheelhouseOrder:
     @property
     def release(self) -> tuple[str, str]:
         """The repository that it is released in, and in place of a tag its inputs."""
-        return self.repository, f"built-{self.inputs[:12]}"
+        return self.repository, f"{BUILT_PREFIX}{self.inputs[:12]}"
 
     @property
     def asset(self) -> str:
@@ -61,6 +65,11 @@ class WheelhouseOrder:
     def inputs(self) -> str:
         """SHA-256 (hex) of all that decides its bytes; the lock is not parsed for it."""
         return self.recipe.inputs()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its manifest and its lock."""
+        return f"{self.component}.yaml", f"locks/{self.recipe.lock_name}"
 
     @property
     def requirement(self) -> str:
@@ -82,17 +91,16 @@ class WheelhouseOrder:
 
 @dataclass(frozen=True)
 class WheelhouseJob:
-    """The work of making an archive: proven before a byte is written."""
+    """The work of making an archive, which is written while its files come, and then proven."""
 
     recipe: Recipe
     lock: Lock
 
     @cached_property
     def _payloads(self) -> Sequence[Payload]:
-        from bundler.kinds.wheelhouse.pack import parts_of  # large: loaded when an archive is made
         from bundler.payloads import payloads_of
 
-        return payloads_of(parts_of(self.recipe, self.lock))
+        return payloads_of(self.lock.parts(self.recipe.python_part))
 
     def pins(self) -> Sequence[Pin]:
         """What its payloads are fetched from."""
@@ -104,8 +112,7 @@ class WheelhouseJob:
 
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """What payloads make of their pins, and the component's own wheel, if it is built from source."""
-        pairs = [(payload, made) for payload in self._payloads for made in payload.made()]
-        makers = {made.pin.sha256: partial(bench.make, payload, made) for payload, made in pairs}
+        makers = bench.makers(self._payloads)
         wheel, request = self.lock.built, self.recipe.request
         if wheel is None:
             return makers
@@ -126,22 +133,56 @@ class WheelhouseJob:
 
     def prove(self, bench: Bench) -> None:
         """Prove the wheels. Raises ProofError, IntegrityError."""
-        from bundler.kinds.wheelhouse.pack import prove_wheels, wheel_reader
+        self._proven(bench)
 
-        read = bench.once("wheels", lambda: wheel_reader(bench.at))
-        prove_wheels(self.lock.effective(self.recipe.request), self.lock, read)
+    def _reader(self, bench: Bench) -> ReadWheel:
+        from bundler.kinds.wheelhouse.pack import wheel_reader
+
+        return bench.once("wheels", lambda: wheel_reader(bench.at))
+
+    def _proven(self, bench: Bench) -> Proven:
+        from bundler.kinds.wheelhouse.pack import prove_wheels
+
+        read = self._reader(bench)
+        request = self.lock.effective(self.recipe.request)
+        return bench.once(("proven", self.recipe.asset), lambda: prove_wheels(request, self.lock, read))
 
     def write(self, bench: Bench, file: BinaryIO) -> Written:
-        """Prove the wheels, and write the archive. Raises ProofError, IntegrityError."""
+        """Write the archive, each wheel once it is there, and prove the wheels.
+
+        Raises ProofError, IntegrityError: what was written is no archive then.
+        """
         from bundler.adapters.archive import write_archive
         from bundler.kinds.wheelhouse.pack import plan
 
-        self.prove(bench)
+        pins, wheels = self.pins(), {wheel.sha256: wheel for wheel in self.lock.wheels}
+        bench.arriving.wait([pin for pin in pins if pin.sha256 not in wheels])  # what is unpacked
         carried = [entry for payload in self._payloads for entry in bench.entries(payload)]
-        bundle = plan(self.recipe, self.lock, carried)
-        label = f"packing {self.recipe.asset.removesuffix('.tar.gz')}"
-        with bench.session.progress.task(label, bundle.size, brief=True) as task:
-            return write_archive(bundle, file, self.recipe.epoch, bench.session.cancelled.is_set, task.advance)
+        bundle, read = plan(self.recipe, self.lock, carried), self._reader(bench)
+        # The sooner the proof, the less is left to do when the last has come: it needs no archive.
+        for pin in pins:
+            if wheel := wheels.get(pin.sha256):
+                bench.arriving.then([pin], partial(read, wheel))
+        bench.arriving.then(pins, partial(self._proven, bench))
+
+        def awaited(entry: File) -> None:
+            if entry.sha256 in wheels:
+                bench.arriving.there(entry.sha256)
+
+        task = bench.packing(self.recipe.asset, bundle.size, pins)
+        cancelled = bench.session.cancelled.is_set
+        written = write_archive(bundle, file, self.recipe.epoch, cancelled, task.advance, awaited)
+        bench.session.progress.stage(self.recipe.asset, "proving")
+        self.prove(bench)
+        return written
+
+    def inventory(self, bench: Bench) -> Inventory:
+        """What it holds, as the proof found it. Raises ProofError, IntegrityError."""
+        from bundler.kinds.wheelhouse.inventory import inventory_of
+
+        proven, recipe, request = self._proven(bench), self.recipe, self.recipe.request
+        told = (request.component, request.target.host, recipe.python_part, recipe.inputs())
+        return inventory_of(self.lock, *told, proven.wheels, proven.edges)
 
     def told(self, written: Written) -> str:
         """What was built."""

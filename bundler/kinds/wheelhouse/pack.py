@@ -1,14 +1,15 @@
-"""From a request, its lock and verified files to the archive's content, proven before a byte is written."""
+"""From a request, its lock and verified files to the archive's content, and the proof that it closes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from bundler.adapters.regular import open_regular
 from bundler.errors import IntegrityError, ProofError
 from bundler.kinds import file_list, runtime_env
 from bundler.kinds.wheelhouse.lock import Lock
-from bundler.kinds.wheelhouse.members import archive_manifest, requirements
+from bundler.kinds.wheelhouse.members import archive_manifest, requirements, texts
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest, PythonFacts
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP, Request
@@ -26,26 +27,38 @@ from bundler.model.bundle import (
     text_file,
     top_of,
 )
-from bundler.model.closure import Wheel, prove
+from bundler.model.closure import Wheel, proof_of
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.metadata import read_wheel
 from bundler.model.startup import startup_faults
 from bundler.payloads import SECTIONS
-from bundler.payloads.payload import Parts, PathOf
+from bundler.payloads.payload import PathOf
 
 ReadWheel = Callable[[LockedWheel], Wheel]
 
 
-def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> None:
+@dataclass(frozen=True)
+class Proven:
+    """Wheels as they say of themselves, and the projects that each project needs on the host."""
+
+    wheels: tuple[Wheel, ...]
+    edges: Mapping[str, frozenset[str]]
+
+
+def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> Proven:
     """Prove that the lock's wheels, as `read` finds them, are what the host will ask for.
 
     Raises ProofError, and IntegrityError for files that Python runs when it starts and that the lock does not allow.
     """
-    wheels = [read(locked) for locked in lock.wheels]
-    if findings := prove((*request.requirements, CONSUMERS_PIP), wheels, request.python):
-        raise ProofError(request.target.name, findings, f"{request.again(request.target.name)}, which resolves anew")
+    wheels = tuple(read(locked) for locked in lock.wheels)
+    proof = proof_of((*request.requirements, CONSUMERS_PIP), wheels, request.python)
+    if proof.findings:
+        raise ProofError(
+            request.target.name, proof.findings, f"{request.again(request.target.name)}, which resolves anew"
+        )
     if faults := list(startup_faults(wheels, lock.facts.startup_files)):
         raise IntegrityError("\n".join((f"{request.target.name}: {faults[0]}", *faults[1:])))
+    return Proven(wheels, proof.edges)
 
 
 def wheel_reader(path_of: PathOf) -> ReadWheel:
@@ -64,33 +77,35 @@ def wheel_reader(path_of: PathOf) -> ReadWheel:
     return read
 
 
-def parts_of(recipe: Recipe, lock: Lock) -> Parts:
-    """What the archive consists of."""
-    return Parts(lock.wheels, recipe.python_part, dict(lock.sections))
-
-
 def plan(recipe: Recipe, lock: Lock, carried: Sequence[Entry]) -> Bundle:
     """Return the archive's content: what its payloads put there, metadata, and the manifest that lists it all."""
     request = lock.effective(recipe.request)
+    variables = runtime_env.render(request.component, request.requirement, request.environment)
+    return laid_out(_facts(recipe, request, lock), lock, recipe.installer, variables, carried)
+
+
+def laid_out(facts: ArchiveManifest, lock: Lock, script: bytes, variables: bytes, carried: Sequence[Entry]) -> Bundle:
+    """The same of what is known already: `script` is its install.sh, `variables` its runtime.env."""
     entries: list[Entry] = [
         *carried,
-        text_file(INSTALLER, recipe.installer, executable=True),
-        text_file(RUNTIME_ENV, runtime_env.render(request.component, request.requirement, request.environment)),
+        text_file(INSTALLER, script, executable=True),
+        text_file(RUNTIME_ENV, variables),
         text_file(LOCK, lock.render(WHEELS_FROM_LOCK).encode()),
         text_file(REQUIREMENTS, requirements.render(lock)),
+        *(text_file(path, content) for path, content in texts.render(facts).items()),
     ]
-    top = top_of(request.component)
+    top = top_of(facts.component)
     digests = {entry.path: entry.sha256 for entry in entries if isinstance(entry, File)}
     listed = Bundle.of(top, (*entries, text_file(FILE_LIST, file_list.render(digests)))).entries
-    manifest = archive_manifest.render(_facts(recipe, request, lock), listed)
-    return Bundle.of(top, (*listed, text_file(MANIFEST, manifest)))
+    return Bundle.of(top, (*listed, text_file(MANIFEST, archive_manifest.render(facts, listed))))
 
 
 def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
-    pinned = dict(lock.sections)
+    pinned, pin = dict(lock.sections), recipe.python_pin
     told = {name: one.facts(request.choice(name), pinned.get(name), request.target) for name, one in SECTIONS.items()}
     return ArchiveManifest(
         component=request.component,
+        program=request.program,
         commit=lock.source.commit if lock.source else recipe.lock_sha256[:40],
         distro=request.target.distro,
         version=request.target.version,
@@ -102,6 +117,8 @@ def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
             version=request.python.version,
             source="portable" if request.portable else "system",
             glibc=f"2.{request.python.floor}",
+            sha256=pin.sha256 if pin else "",
         ),
+        service=request.service,
         sections={name: facts for name, facts in told.items() if facts is not None},
     )

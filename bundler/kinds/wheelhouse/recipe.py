@@ -14,13 +14,16 @@ from packaging.version import InvalidVersion
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.lock import Lock, lacking
 from bundler.kinds.wheelhouse.request import Request
-from bundler.model.known_bad import Package, bad_among, package
+from bundler.model.known_bad import Held, bad_among, package
 from bundler.model.portable_python import PortablePython, PythonPin
 from bundler.payloads.payload import PythonPart
 
 # Raise it when the same inputs shall give other bytes.
-_FORMAT = 2
+_FORMAT = 4
+# The same of those only that carry a Python.
+_PYTHON_FORMAT = 2
 _PACKAGE = re.compile(r'^name = "([^"\n]+)"\nversion = "([^"\n]+)"$', re.MULTILINE)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,12 @@ class Recipe:
     @property
     def python_pin(self) -> PythonPin | None:
         """The portable Python that the archive carries, or None."""
-        return self.python.pins[self.request.target.arch] if self.python and self.request.portable else None
+        return self.python_part.pin
 
     @property
     def python_part(self) -> PythonPart:
         """The Python that the wheels are for."""
-        python, pin = self.request.python, self.python_pin
-        leave_out = self.python.leave_out if self.python and pin else ()
-        return PythonPart(python.version, python.platform, self.request.portable, pin, leave_out)
+        return python_part(self.request, self.python)
 
     @property
     def lacking(self) -> tuple[tuple[str, str], ...]:
@@ -70,10 +71,12 @@ class Recipe:
             "lock": self.lock_sha256,
             "epoch": self.epoch,
         }
-        if self.request.known_bad and (bad := bad_among(_packages(self.lock_text), dict(self.request.known_bad))):
+        if self.request.service:
+            facts["service"] = self.request.service.words()
+        if self.request.known_bad and (bad := bad_among(_held(self.lock_text), dict(self.request.known_bad))):
             facts["bad"] = bad  # so that an archive of before is not taken for finished
         if self.python and (pin := self.python_pin):
-            facts["python"] = [self.python.version, pin.sha256, *self.python.leave_out]
+            facts["python"] = [_PYTHON_FORMAT, self.python.version, pin.sha256, *self.python.leave_out]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def lock(self) -> Lock:
@@ -85,8 +88,18 @@ class Recipe:
         return lock
 
 
-def _packages(lock_text: str) -> Iterator[Package]:
+def python_part(request: Request, python: PortablePython | None) -> PythonPart:
+    """The Python that the wheels of `request` are for, of which `python` tells if it is portable."""
+    own = request.python
+    if python is None or not request.portable:
+        return PythonPart(own.version, own.platform, request.portable)
+    pin = python.pins[request.target.arch]
+    return PythonPart(own.version, own.platform, True, pin, python.leave_out, pin.sha256)
+
+
+def _held(lock_text: str) -> Iterator[Held]:
     """What a lock's text, unparsed, holds."""
+    yield from _DIGEST.findall(lock_text)
     for project, version in _PACKAGE.findall(lock_text):
         with suppress(InvalidVersion):
             yield package(project, version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from bundler.adapters.sandbox import Sandbox, opened
 from bundler.kinds.kind import Component
 from bundler.kinds.steps import (
     FOLDER,
+    PATIENCE,
     SYSTEM_PATH,
     Measures,
     Rehearsal,
@@ -23,11 +24,11 @@ from bundler.kinds.steps import (
 )
 from bundler.kinds.wheelhouse import role
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
-from bundler.kinds.wheelhouse.consumers import copied_python, exported, pip_words
+from bundler.kinds.wheelhouse.consumers import copied_python, exported, pip_words, project
 from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.program import Description, RehearsalPlan
-from bundler.kinds.wheelhouse.serve import serve
+from bundler.kinds.wheelhouse.serve import serve, tried
 from bundler.model.verdict import Verdict
 from bundler.payloads import SECTIONS
 
@@ -37,6 +38,7 @@ _COPY = f"{FOLDER}/python"
 _PREFIX = f"{FOLDER}/installed"
 _WORKING = f"{FOLDER}/working"
 _LONGEST_VERSION = 100
+_NO_ROLE = f"what a role of Ansible does is not tried: runtime.env exports no {role.FLAGS} (`environment:`)"
 
 
 def describe(components: Sequence[Component] | None, component: str) -> Description:
@@ -72,12 +74,18 @@ def rehearse(
     check_root(root, f"{facts.distro} {facts.version}")
     machine = machine_for(root, facts.interpreter.platform)
     description = describe(components(), facts.component)
+    if not description.manifest:
+        description = replace(description, program=facts.program or facts.component)
     with opened(root, machine, mountpoint, archive) as sandbox:
-        done = Rehearsing(sandbox, facts, contents.top, description).rehearse(told)
-    if done.good:
-        host = role.Host(root, machine, mountpoint, archive)
-        done = replace(done, steps=(*done.steps, *role.rehearse(host, contents.top, facts, description, told)))
-    return judged.verdict, done
+        rehearsing = Rehearsing(sandbox, facts, contents.top, description)
+        done = rehearsing.rehearse(told)
+    if not done.good:
+        return judged.verdict, done
+    if role.FLAGS not in rehearsing.exported:
+        return judged.verdict, replace(done, notes=(*done.notes, _NO_ROLE))
+    host = role.Host(root, machine, mountpoint, archive)
+    steps = role.rehearse(host, contents.top, facts, description, told)
+    return judged.verdict, replace(done, steps=(*done.steps, *steps))
 
 
 class Rehearsing:
@@ -86,7 +94,7 @@ class Rehearsing:
     def __init__(self, sandbox: Sandbox, facts: ArchiveManifest, top: str, description: Description) -> None:
         self._sandbox, self._facts, self._description = sandbox, facts, description
         self._top = f"{FOLDER}/{top}"
-        self._versions = {"distro": f"{facts.distro} {facts.version} {facts.arch}"}
+        self._versions = {"distro": facts.host}
         self._disk = 0
         self._python = "python3"
         self._env = {"PATH": SYSTEM_PATH, "HOME": f"{FOLDER}/home", "LANG": "C.UTF-8"}
@@ -106,7 +114,7 @@ class Rehearsing:
             ("consumers: upgrade pip", self._upgrade_pip),
             ("consumers: install", self._install),
             ("consumers: the program answers", self._version),
-            *([("program: ready, and answers", lambda: self._serve(plan))] if plan else []),
+            *self._trials(plan),
             ("consumers: install again, nothing changes", self._install_again),
             *self._payloads("consumers", f"PATH={_VENV}/bin:$PATH"),
             ("install.sh: install", self._script),
@@ -114,6 +122,11 @@ class Rehearsing:
             *self._payloads("install.sh", f". {_PREFIX}/{self._facts.component}.env"),
             ("install.sh: uninstall leaves nothing", self._uninstall),
         ]
+
+    @property
+    def exported(self) -> Set[str]:
+        """The names of the variables that the program runs with, once the archive was unpacked."""
+        return self._env.keys()
 
     def _run(self, *argv: str) -> str:
         return run(self._sandbox, argv, self._env)
@@ -149,13 +162,27 @@ class Rehearsing:
         return f"{size / 1e6:.0f} MB on disk"
 
     def _version(self) -> str:
-        version = _version(self._run(self._program, "--version"), -1)
-        self._versions[self._facts.component] = version
-        return version
+        """The program starts, as install.sh has it: asked for its version, or else for help."""
+        said = self._sandbox.run((self._program, "--version"), self._env, FOLDER, PATIENCE)
+        if said.code:
+            self._run(self._program, "--help")
+        asked = f"import importlib.metadata as m; print(m.version({project(self._facts.requirement)!r}))"
+        self._versions[self._facts.component] = _version(self._run(f"{_VENV}/bin/python", "-I", "-c", asked), -1)
+        return " ".join(said.output.split())[:_LONGEST_VERSION] if not said.code else "--help, for want of --version"
 
-    def _serve(self, plan: RehearsalPlan) -> str:
-        env = {**self._env, "PATH": f"{_VENV}/bin:{SYSTEM_PATH}"}
-        return serve(self._sandbox, self._program, plan, env, _WORKING)
+    def _trials(self, plan: RehearsalPlan | None) -> Iterator[tuple[str, Work]]:
+        """What the manifest has tried of the program."""
+        if plan is None:
+            return
+        if plan.run:
+            yield "program: runs", lambda: tried(self._sandbox, self._program, plan, self._environment(), _WORKING)
+        if plan.start:
+            name = "program: ready, and answers"
+            yield name, lambda: serve(self._sandbox, self._program, plan, self._environment(), _WORKING)
+
+    def _environment(self) -> Mapping[str, str]:
+        """What the program runs with; of the archive too, so it is known once that was unpacked."""
+        return {**self._env, "PATH": f"{_VENV}/bin:{SYSTEM_PATH}"}
 
     def _install_again(self) -> str:
         before = self._sandbox.look(_VENV)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bundler.kinds.wheelhouse.manifest import SourceArchive, Wheelhouse
+from bundler.kinds.wheelhouse.service_plan import ServicePlan
 from bundler.model.advice import lock_again
 from bundler.model.hosts import Hosts
 from bundler.model.interpreter import Interpreter
-from bundler.model.known_bad import Package
+from bundler.model.known_bad import Held
 from bundler.model.target import Target, selects
 from bundler.payloads.payload import Choice
 
@@ -29,7 +30,8 @@ class Request:
     `sections` are the payloads that the manifest asks for; whether an archive has them, the lock decides. Wheels of the
     projects in `startup_files` may have files that Python runs when it starts; `known_bad` is what no lock may hold,
     and why. `source` is what the wheel of `requirement` is built from; None: it comes from the index. `named` is how
-    commands have to call the component; "" if it is the one that is meant where none is named.
+    commands have to call the component; "" if it is the one that is meant where none is named. `program` is what its
+    program is called; "": as the component. `service` is how it runs as a service of its host.
     """
 
     component: str
@@ -42,9 +44,11 @@ class Request:
     environment: tuple[tuple[str, str], ...] = ()
     sections: tuple[tuple[str, Choice], ...] = ()
     startup_files: tuple[str, ...] = ()
-    known_bad: tuple[tuple[Package, str], ...] = ()
+    known_bad: tuple[tuple[Held, str], ...] = ()
     source: SourceArchive | None = None
     named: str = ""
+    program: str = ""
+    service: ServicePlan | None = field(default=None, hash=False)
 
     @property
     def lock_name(self) -> str:
@@ -133,9 +137,11 @@ def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target, named: str
         environment=tuple(sorted(wheelhouse.environment.items())),
         sections=tuple(sorted(wheelhouse.sections.items())),
         startup_files=wheelhouse.startup_files,
-        known_bad=tuple(wheelhouse.bad.items()),
+        known_bad=tuple({**wheelhouse.bad, **hosts.known_bad}.items()),
         source=source,
         named=named,
+        program="" if wheelhouse.program_name == wheelhouse.component else wheelhouse.program_name,
+        service=wheelhouse.service,
     )
 
 

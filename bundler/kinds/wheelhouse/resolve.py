@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
+from typing import TypeAlias
 
 from packaging.markers import Environment
 from packaging.pylock import Package, PackageWheel, Pylock, PylockSelectError, PylockValidationError
@@ -17,17 +18,22 @@ from packaging.utils import canonicalize_name
 
 from bundler.adapters.resolver import Resolver
 from bundler.errors import IntegrityError, LockError, ProofError
+from bundler.kinds.wheelhouse.caution import Caution
+from bundler.kinds.wheelhouse.limits import Limits
 from bundler.kinds.wheelhouse.lock import Lock, facts_for, hint_of
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP, Request
 from bundler.model.closure import Wheel, describe, prove
 from bundler.model.known_bad import bad_among, package_of
 from bundler.model.locked_wheel import LockedWheel
+from bundler.model.needs import PARSING
 from bundler.model.startup import startup_faults
 from bundler.model.toml import MOST_PARTS_OF_UV, parse_toml
 from bundler.model.wheel_name import parse_wheel_name
 from bundler.payloads.payload import Pinned
 from bundler.words import SPEC_PATTERN
 
+# Files that Python runs when it starts, by the name of the wheel that holds them.
+StartupFiles: TypeAlias = Mapping[str, tuple[str, ...]]
 MetadataOf = Callable[[Sequence[tuple[LockedWheel, str]]], list[Wheel]]
 
 
@@ -35,20 +41,25 @@ def resolve(
     request: Request,
     resolver: Resolver,
     metadata_of: MetadataOf,
+    caution: Caution,
     *,
     versions: Mapping[str, str],
-    exclude_newer: str,
+    limits: Limits,
     previous: Lock | None,
+    kept: Collection[str] = (),
     sections: Mapping[str, Pinned] = MappingProxyType({}),
     built: tuple[LockedWheel, Path] | None = None,
-) -> Lock:
+) -> tuple[Lock, StartupFiles]:
     """Return a new lock for `request`. `versions` are pinned (`--set`); `previous` versions are kept where they fit.
+
+    What is uploaded after `limits` say is not looked at; wheels whose SHA-256 is among `kept` may be young.
 
     The lock pins the payloads of `sections`, and whatever else they ask for. `built` is the wheel that is built from
     source for the request's own requirement, and where it is.
 
-    Raises LockError if no set of wheels fits or one is known to be bad, ProofError if the set does not close on the
-    target, IntegrityError if a wheel has files that Python runs when it starts and the manifest does not allow it.
+    Raises LockError if no set of wheels fits, or one is known to be bad, yanked or too young; ProofError if the set
+    does not close on the target; IntegrityError if a wheel has files that Python runs when it starts and the manifest
+    does not allow it.
     """
     wanted = request.with_sections(sections).with_versions(versions)
     preferences = previous.published().render() if previous else None
@@ -60,21 +71,25 @@ def resolve(
     refuse_bad(wanted)
     with _named(built) as own:
         constraints = [*_constraints(wanted, versions), *own]
-        text = resolver.resolve(
-            request.target.name, wanted.requirements, wanted.python, constraints, exclude_newer, preferences
-        )
+
+        def ask(within: Limits) -> str:
+            return resolver.resolve(
+                request.target.name, wanted.requirements, wanted.python, [*constraints, *within.barred],
+                within.newest, preferences, within.projects,
+            )  # fmt: skip
+
+        text = caution.resolved(limits, ask, wanted.requirements[-1] if built else wanted.requirement)
     chosen = _choose(text, request, built[0] if built else None)
-    facts = facts_for(request, resolver.version(), exclude_newer, versions, sections)
-    lock = Lock(
-        facts, tuple(sorted((wheel for wheel, _ in chosen), key=lambda wheel: wheel.project)), tuple(sections.items())
-    )
+    wheels = caution.refuse(request.target.name, [wheel for wheel, _ in chosen], kept)
+    facts = facts_for(request, resolver.version(), limits.newest, versions, sections)
+    lock = Lock(facts, tuple(sorted(wheels, key=lambda wheel: wheel.project)), tuple(sections.items()))
     if bad := lock.bad(request):
         raise LockError(f"{request.target.name}: {bad}", "ask for another version of it, or of what asks for it")
-    wheels = metadata_of(chosen)
-    if findings := prove((*wanted.requirements, CONSUMERS_PIP), wheels, request.python):
+    read = metadata_of(chosen)
+    if findings := prove((*wanted.requirements, CONSUMERS_PIP), read, request.python):
         raise ProofError(request.target.name, findings)
-    refuse_startup(request, wheels)
-    return lock
+    refuse_startup(request, read)
+    return lock, {wheel.filename: wheel.startup for wheel in read if wheel.startup}
 
 
 def refuse_bad(request: Request) -> None:
@@ -93,7 +108,8 @@ def refuse_startup(request: Request, wheels: Iterable[Wheel]) -> None:
 def _constraints(request: Request, versions: Mapping[str, str]) -> list[str]:
     """What is known to be bad, and `--set` for projects that no requirement of ours names: others lead to them."""
     named = {canonicalize_name(Requirement(text).name) for text in request.requirements}
-    bad = [f"{project}!={version}" for (project, version), _ in request.known_bad]
+    packages = (one for one, _ in request.known_bad if isinstance(one, tuple))
+    bad = [f"{project}!={version}" for project, version in packages]
     return [*bad, *(f"{name}=={version}" for name, version in versions.items() if name not in named)]
 
 
@@ -115,7 +131,9 @@ def _choose(text: str, request: Request, built: LockedWheel | None) -> Sequence[
     environment: Environment = request.python.environment()
     tags: Sequence[Tag] = request.python.tags
     try:
-        pylock = Pylock.from_dict(parse_toml(text, MOST_PARTS_OF_UV))
+        document = parse_toml(text, MOST_PARTS_OF_UV)
+        with PARSING:
+            pylock = Pylock.from_dict(document)
         picked = list(pylock.select(environment=environment, tags=tags))
     except PylockSelectError as error:
         raise LockError(f"{request.target.name}: {error}{_wheels_there(pylock, request)}") from error

@@ -28,7 +28,8 @@ _PREFIX = "role: "
 _USER = "aiws"
 _HOME = f"/home/{_USER}"
 _UNPACKED, _PYTHON = "/opt/rehearsal", "/opt/rehearsal-python"
-_FLAGS = "ANSIBLE_BECOME_FLAGS"
+# What runtime.env exports for a role of Ansible: without it no role is to install the component.
+FLAGS = "ANSIBLE_BECOME_FLAGS"
 # Ansible's own, where nothing says otherwise (its sudo plugin, `become_flags`).
 _DEFAULT_FLAGS = ("-H", "-S", "-n")
 # What a pip without the wheelhouse says: an old one first of the option that it does not know.
@@ -96,7 +97,7 @@ class Role:
     def _all(self) -> Iterator[tuple[str, Work]]:
         yield "the host has no pip", self._look_for_pip
         yield "the installer's part, as root", self._bootstrap
-        yield f"without {_FLAGS} pip sees no wheelhouse", self._without
+        yield f"without {FLAGS} pip sees no wheelhouse", self._without
         yield "make the venv", lambda: self._user(f"{self._python} -m venv {self._venv}")
         yield "upgrade pip", lambda: _last(self._user(self._pip(self._venv, "install", "--upgrade", "pip")))
         yield "install", self._install
@@ -119,7 +120,7 @@ class Role:
         if self._facts.python.source == "portable":
             self._python = copied_python(self._root, self._top, self._facts.interpreter.minor, _PYTHON)
         self._root("useradd", "--create-home", "--user-group", "--shell", "/bin/bash", _USER)
-        return f"{_FLAGS}={self._env[_FLAGS]}" if _FLAGS in self._env else f"no {_FLAGS}"
+        return f"{FLAGS}={self._env[FLAGS]}" if FLAGS in self._env else f"no {FLAGS}"
 
     def _without(self) -> str:
         """Fails if pip does not, or fails in another way."""
@@ -178,9 +179,9 @@ class Role:
     def _user(self, words: str, flags: Sequence[str] | None = None) -> str:
         """Run words of a shell as the role's user, as the role does. Raises StepError."""
         if flags is None:
-            flags = shlex.split(self._env.get(_FLAGS, ""))
+            flags = shlex.split(self._env.get(FLAGS, ""))
             if not flags:
-                raise StepError(f"runtime.env exports no {_FLAGS}, so nothing of the wheelhouse crosses sudo")
+                raise StepError(f"runtime.env exports no {FLAGS}, so nothing of the wheelhouse crosses sudo")
         return self._root(*_sudo(flags, words))
 
     def _pip(self, venv: str, *words: str) -> str:

@@ -1,4 +1,4 @@
-"""Start a program that serves HTTP in a sandbox, wait until it is ready, ask it: as a manifest's `rehearsal:` says."""
+"""Try a program in a sandbox as a manifest's `rehearsal:` says: run it to its end, or have it serve HTTP and ask it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from bundler.adapters.sandbox import Sandbox
-from bundler.kinds.steps import StepError, ask
+from bundler.kinds.steps import PATIENCE, StepError, ask
 from bundler.kinds.wheelhouse.program import RehearsalPlan
 from bundler.model.program_log import failure
 
@@ -17,13 +17,34 @@ _LOOK_SECONDS = 0.2
 _LONGEST_ANSWER = 500
 
 
+def tried(sandbox: Sandbox, program: str, plan: RehearsalPlan, env: Mapping[str, str], folder: str) -> str:
+    """Run `program` in `folder` to its end, as often as the plan says; return what it did last.
+
+    Raises StepError if one run ends with another exit code than 0, or does not write what it should.
+    """
+    _prepare(sandbox, plan, folder)
+    for trial in plan.run:
+        argv = [program, *trial.words(folder)]
+        done = sandbox.run(argv, env, folder, PATIENCE)
+        if done.code:
+            raise StepError(failure(" ".join(argv), f"ended with {done.code}", done.output), done.output)
+        if trial.output and trial.output not in done.output:
+            told = f"writes nothing that holds {trial.output!r}"
+            raise StepError(failure(" ".join(argv), told, done.output), done.output)
+    return f"{len(plan.run)} run{'s' if len(plan.run) > 1 else ''}, each as it should be"
+
+
+def _prepare(sandbox: Sandbox, plan: RehearsalPlan, folder: str) -> None:
+    for path, text in {".keep": "", **plan.files}.items():
+        sandbox.write(f"{folder}/{path}", text)
+
+
 def serve(sandbox: Sandbox, program: str, plan: RehearsalPlan, env: Mapping[str, str], folder: str) -> str:
     """Have `program` serve from `folder`, where nothing is yet; return how long it took to be ready.
 
     Raises StepError if it ends, is not ready in five minutes, or answers anything else.
     """
-    for path, text in {".keep": "", **plan.files}.items():
-        sandbox.write(f"{folder}/{path}", text)
+    _prepare(sandbox, plan, folder)
     argv = [program, *plan.arguments(PORT, folder)]
     started = time.monotonic()
     number = sandbox.start(argv, env, folder)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from bundler.adapters.sandbox import Finished, Sandbox
 from bundler.kinds.steps import SYSTEM_PATH, SkippedError, StepError, ask, run
+from bundler.kinds.wheelhouse.members.units import quoted
 from bundler.kinds.wheelhouse.program import Description, PostgresPlan
 from bundler.kinds.wheelhouse.serve import PORT, ready
 from bundler.model.program_log import failure
@@ -83,7 +84,7 @@ class Service:
     def serve(self) -> str:
         """Start the service, wait until it is ready, ask it, stop it. Raises StepError with what the journal tells."""
         plan = self._description.plan
-        if plan is None:
+        if plan is None or not plan.start:
             raise SkippedError("no manifest says how the program is started and asked (`rehearsal:`)")
         packages = self._packages()
         words = [f"{self._venv}/bin/{self._description.program}", *plan.arguments(PORT, self._folder)]
@@ -94,7 +95,7 @@ class Service:
             packages=packages,
             venv=self._venv,
             path=SYSTEM_PATH,
-            command=" ".join(map(_quoted, words)),
+            command=" ".join(map(quoted, words)),
         )
         for path, text in {
             **{f"{self._folder}/{path}": text for path, text in plan.files.items()},
@@ -155,9 +156,3 @@ class Service:
 
     def _try(self, *argv: str) -> Finished:
         return self._machine.run(argv, _ENV, "/", 120.0)
-
-
-def _quoted(word: str) -> str:
-    """A word of ExecStart= (systemd.service(5), "Command lines")."""
-    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{plain}"'

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from bundler.adapters.cache_folder import TEMPORARY
@@ -20,6 +21,7 @@ from bundler.kinds.wheelhouse.build_state import read_build_lock
 from bundler.kinds.wheelhouse.build_wheel import Means, build_wheel, identity, lock_build
 from bundler.kinds.wheelhouse.manifest import SourceArchive
 from bundler.kinds.wheelhouse.request import Request, build_lock_name
+from bundler.model.known_bad import KnownBad, bad_among
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.pin import Pin
 from bundler.session import Network, Session, fetch_one
@@ -96,7 +98,7 @@ class Sources:
             made_file = scratch / "made"
             lock = lock_build(
                 request.component, request.requirement, source, archive, made_file,
-                self._means(scratch), compiler, self._network.index,
+                self._means(scratch, request), compiler, self._network.index,
             )  # fmt: skip
             self._keep(lock, made_file)
         if lock != before:
@@ -108,11 +110,11 @@ class Sources:
         archive = self._archive(request, source)
         with self._scratch() as scratch:
             made = scratch / "made"
-            build_wheel(lock, request.requirement, archive, made, self._means(scratch))
+            build_wheel(lock, request.requirement, archive, made, self._means(scratch, request))
             self._keep(lock, made)
 
-    def _means(self, scratch: Path) -> Means:
-        return Means(self._wheel, scratch, self._session.cancelled.is_set)
+    def _means(self, scratch: Path, request: Request) -> Means:
+        return Means(partial(self._wheel, dict(request.known_bad)), scratch, self._session.cancelled.is_set)
 
     def _keep(self, lock: BuildLock, made: Path) -> None:
         wheel = lock.facts.wheel
@@ -122,7 +124,10 @@ class Sources:
         name = f"source of {request.component} at {source.commit[:12]}"
         return self._fetch(Pin(name, source.sha256, None, source.address))
 
-    def _wheel(self, wheel: LockedWheel) -> Path:
+    def _wheel(self, known_bad: KnownBad, wheel: LockedWheel) -> Path:
+        """Where a wheel to build with is. Raises LockError, before it is fetched, if it is known to be bad."""
+        if bad := bad_among(wheel.held, known_bad):
+            raise LockError(bad, "have the source ask for another version of what it is built with")
         return self._fetch(Pin.of_wheel(wheel))
 
     def _fetch(self, pin: Pin) -> Path:

@@ -15,12 +15,14 @@ from bundler.errors import IntegrityError
 from bundler.model.bundle import Entry, File, Slice, text_file
 from bundler.model.contents import Contents
 from bundler.model.deb822 import parse_stanza
+from bundler.model.inventory import Item
 from bundler.model.manifest_values import LOCK_CONFIG
+from bundler.model.package_url import package_url
 from bundler.model.paths import path_fault
 from bundler.model.pin import InArchive, Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.apt.choice import PACKAGE_PATTERN
-from bundler.payloads.apt.distributions import ARCHIVES
+from bundler.payloads.apt.distributions import ARCHIVES, DISTRIBUTIONS
 from bundler.payloads.apt.index import digest_of, packages_gz, provided, stanza_of, stanzas_in
 from bundler.payloads.payload import Made, PathOf
 from bundler.words import Sha256
@@ -29,6 +31,8 @@ PACKAGES = "packages/apt"
 METADATA = "metadata/apt"
 INDEX = f"{PACKAGES}/Packages.gz"
 _LARGEST = 8 << 30
+# Whose a package is, by the archive that has it; of another archive it is that one's.
+_VENDORS = {name: one.name for one in DISTRIBUTIONS.values() for name in (one.name, one.security, one.ports)}
 
 
 def _plain_path(value: str) -> str:
@@ -141,6 +145,13 @@ class LockedPackages:
         return {
             f"{METADATA}/{name}.txt": "".join(f"{line}\n" for line in lines).encode() for name, lines in lists.items()
         }
+
+    def items(self) -> Iterator[Item]:
+        """Each package."""
+        for deb in self.debs:
+            vendor, path = _VENDORS.get(deb.archive, deb.archive), f"{PACKAGES}/{deb.filename}"
+            purl = package_url("deb", deb.name, deb.version, vendor, (f"arch={deb.arch}",))
+            yield Item(purl, "deb", deb.name, deb.version, path, deb.size, deb.sha256)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether exactly the locked files are there, and the index is what it should be."""

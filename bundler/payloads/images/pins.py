@@ -11,8 +11,10 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from bundler.model.bundle import Entry, File, Slice
 from bundler.model.contents import Contents
+from bundler.model.inventory import Item
 from bundler.model.manifest_values import LOCK_CONFIG, distinct
 from bundler.model.oci_image import GZIP_LAYERS, LARGEST_LAYER, MOST_LAYERS, PLAIN_LAYERS, Digest
+from bundler.model.package_url import package_url
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.images.choice import PLACE, ImageTag, Reference, RegistryAddress, RepositoryPath, TokenAddress
@@ -134,6 +136,13 @@ class LockedImages:
         """Each one's tar as it is in the store."""
         for one in self.image:
             yield File(one.path, one.size, one.sha256, Slice(str(at(one.sha256)), 0, one.size))
+
+    def items(self) -> Iterator[Item]:
+        """Each image by its digest; size and SHA-256 are its tar's."""
+        for one in self.image:
+            short, where = one.reference.rpartition("/")[2], f"{one.registry.partition('://')[2]}/{one.repository}"
+            purl = package_url("oci", short, one.manifest, "", (f"repository_url={where}", f"tag={one.tag}"))
+            yield Item(purl, "image", one.reference, one.tag, one.path, one.size, one.sha256)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether exactly the locked images are there."""

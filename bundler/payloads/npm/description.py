@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -76,7 +77,7 @@ class PackageJson:
             raise IntegrityError(f"{name}: its file has no package.json")
         try:
             # Some begin with a byte order mark, which npm drops.
-            found = _ADAPTER.validate_python(parse_json(content.removeprefix(b"\xef\xbb\xbf"), _LARGEST))
+            found = _adapter().validate_python(parse_json(content.removeprefix(b"\xef\xbb\xbf"), _LARGEST))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))[:200]
@@ -122,7 +123,9 @@ class PackageJson:
         }
 
 
-_ADAPTER = TypeAdapter(PackageJson)
+@cache
+def _adapter() -> TypeAdapter[PackageJson]:
+    return TypeAdapter(PackageJson)
 
 
 def left_out_facts(package: LeftOut) -> dict[str, object]:

@@ -15,7 +15,6 @@ from bundler.model.contents import Contents
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.npm.cache import KEPT, TEMPORARY
-from bundler.payloads.npm.metadata import read_metadata, write_metadata
 from bundler.payloads.npm.pins import CONFIG, PLACE, Closure
 from bundler.payloads.payload import Made, PathOf, Workbench
 from bundler.words import Sha256
@@ -48,6 +47,8 @@ class LockedNpm(Closure):
 
     def entries(self, at: PathOf, spool: BinaryIO) -> Iterator[Entry]:
         """Each package's file as it is in the store, and the cache's own files."""
+        from bundler.payloads.npm.metadata import read_metadata  # large: loaded when a package is made
+
         for one in {one.place: one for one in self.packages}.values():
             yield File(one.place, one.size, one.sha256, Slice(str(at(one.sha256)), 0, one.size))
         for path, content in read_metadata(at(self.metadata.sha256)).items():
@@ -85,5 +86,6 @@ def listing(digests: Iterable[tuple[str, str]]) -> str:
 def _write(locked: LockedNpm, bench: Workbench, out: BinaryIO) -> None:
     from bundler.adapters.npm import default_registry
     from bundler.adapters.process import run
+    from bundler.payloads.npm.metadata import write_metadata
 
     write_metadata(locked, default_registry(bench.session.env, run), bench.at, out)

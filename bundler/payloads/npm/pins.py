@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from bundler.model.inventory import Item
+from bundler.model.package_url import npm_url
 from bundler.model.pin import OnRegistry, Pin
 from bundler.payloads.npm.cache import content_path
 from bundler.payloads.npm.choice import VERSION_PATTERN, PackageName, PackageSpec, name_and_version
@@ -82,6 +84,17 @@ class Closure:
         """Each package's file."""
         for one in self.packages:
             yield Pin(f"npm package {one.name} {one.version}", one.sha256, one.size, OnRegistry(one.path))
+
+    def items(self) -> Iterator[Item]:
+        """Each package; one that was asked for needs all that are there for it."""
+        named = [(npm_url(one.name, one.version), one) for one in self.packages]
+        needs: dict[str, set[str]] = {}
+        for purl, one in named:
+            for root in one.roots:
+                needs.setdefault(root, set()).add(purl)
+        for purl, one in named:
+            own = needs.get(one.name, set()) - {purl} if f"{one.name}@{one.version}" in self.roots else ()
+            yield Item(purl, "npm", one.name, one.version, one.place, one.size, one.sha256, needs=tuple(sorted(own)))
 
     def provides(self) -> frozenset[str]:
         """Nothing: each package has one name."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from posixpath import dirname
 
 from bundler.payloads.payload import RunShell
-from bundler.payloads.prisma.facts import DatabaseFacts
+from bundler.payloads.prisma.facts import NOT_ASKED, DatabaseFacts
 from bundler.payloads.prisma.places import ENGINES_FOLDER
 
 _PACKAGES = "$(python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))')"
@@ -17,7 +17,9 @@ _OPTION = "--enable-raw-queries"
 
 
 def steps(facts: DatabaseFacts | None, run: RunShell) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Generate and load the client; say which Node.js did it."""
+    """Generate and load the client; say which Node.js did it. Nothing where no manifest asks for a database."""
+    if facts and facts.reason == NOT_ASKED:
+        return
     if reason := _unsupported(facts):
         yield "database: skipped", lambda: reason
         return

@@ -9,9 +9,11 @@ from typing import BinaryIO
 
 from bundler.model.bundle import Entry
 from bundler.model.contents import Contents
+from bundler.model.inventory import Item
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.payload import Made, PathOf, Workbench
+from bundler.payloads.prisma.items import items_of
 from bundler.payloads.prisma.pins import LockedDatabase
 
 
@@ -32,6 +34,10 @@ class DatabaseSupport:
     def entries(self, at: PathOf, spool: BinaryIO) -> Iterator[Entry]:
         """Nothing: the wheel is packed with all others."""
         return iter(())
+
+    def items(self) -> Iterator[Item]:
+        """The wheel, and what it is made of."""
+        return items_of(self.locked)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether the wheel is what its parts make."""

@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 from bundler.model.bundle import PYTHON, Entry, Folder
 from bundler.model.contents import Contents
+from bundler.model.inventory import Item
+from bundler.model.package_url import package_url
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.payload import Made, Parts, PathOf, PythonPart
@@ -44,6 +46,13 @@ class Python:
         if pin := self.part.pin:
             part = self.part
             yield from take_runtime(at(pin.sha256), part.version, part.leave_out, part.platform, spool)
+
+    def items(self) -> Iterator[Item]:
+        """The portable CPython; its digest is that of the archive that it is taken from."""
+        if self.part.portable:
+            version = self.part.version
+            path, purl = f"{PYTHON}/cpython-{version}", package_url("generic", "cpython", version)
+            yield Item(purl, "python", "cpython", version, path, sha256=self.part.sha256)
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether a Python is there exactly if the wheels are for it, and its interpreter where installers look."""

@@ -14,7 +14,9 @@ from bundler.adapters.git_pack import LARGEST_PACK
 from bundler.errors import LockError
 from bundler.model.bundle import Entry, File, Link, text_file
 from bundler.model.contents import Contents, ListedFile
+from bundler.model.inventory import Item
 from bundler.model.manifest_values import LOCK_CONFIG
+from bundler.model.package_url import repository_url
 from bundler.model.pin import Pin
 from bundler.model.verdict import Finding
 from bundler.payloads.payload import Made, PathOf
@@ -29,7 +31,6 @@ from bundler.payloads.repository.choice import (
     RepositoryAddress,
     TrackedPath,
 )
-from bundler.payloads.repository.fetching import write_fetched
 from bundler.payloads.repository.places import commit_of, folder_of, is_ours
 from bundler.words import Commit, Sha256
 
@@ -125,6 +126,8 @@ class LockedRepository:
 
     def made(self) -> Made:
         """The pack."""
+        from bundler.payloads.repository.fetching import write_fetched  # large: git
+
         pin = Pin(f"{self.name} at {self.commit[:12]}", self.pack.sha256, self.pack.size, self.address)
         return Made(pin, partial(write_fetched, self.name, self.address, self.commit))
 
@@ -196,6 +199,11 @@ class LockedRepositories:
         """Each checkout. Raises IntegrityError, LockError."""
         for checkout in self.checkouts:
             yield from checkout.entries(at, spool)
+
+    def items(self) -> Iterator[Item]:
+        """Each checkout by its commit."""
+        for one in self.checkouts:
+            yield Item(repository_url(one.address, one.commit), "repository", one.name, one.commit, folder_of(one.name))
 
     def findings(self, contents: Contents) -> Iterator[Finding]:
         """Whether exactly the locked checkouts are there, and nothing where only they and their like may be."""

@@ -14,13 +14,21 @@ from typing import Any, cast
 import pytest
 
 from bundler.adapters.archive import write_archive
+from bundler.adapters.workspace import Workspace
 from bundler.kinds import verify
 from bundler.kinds.kind import Judge
+from bundler.kinds.manifests import load_manifests
 from bundler.kinds.offline.package import Package, target_env
+from bundler.model import dsse
 from bundler.model.bundle import Bundle, Entry, File, Folder, Link, Slice, text_file
 from bundler.model.verdict import Verdict
-from bundler.progress import Silent
+from bundler.progress import Silent, State, Task
+from bundler.sidecars import provenance, sbom
+from tests.cli.signing import MAKER, text_of
 from tests.world import World, make_wheel, world
+
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
 
 OFFLINE = """\
 kind: offline
@@ -161,6 +169,35 @@ def test_it_verifies_is_inspected_and_made_once(package: World) -> None:
     assert package.run("verify", "dist").code == 0
 
 
+def test_its_sbom_tells_its_parts_and_what_is_in_them(package: World) -> None:
+    said = sbom.parse((package.dist / f"{ASSET}.cdx.json").read_bytes(), ASSET).inventory
+    (archive,) = (item for item in said.items if item.kind == "archive")
+    inner = "litellm-runtime-debian-12-amd64.tar.gz"
+    assert archive.purl == f"pkg:generic/litellm@1.0?file_name={inner}"
+    assert archive.path == f"packages/components/{inner}"
+    assert "pkg:pypi/litellm@1.0" in archive.needs
+    items = said.by_purl
+    assert items["pkg:pypi/agent@0.1"].needs == ("pkg:pypi/aiohttp@4.0",)
+    assert items["pkg:pypi/litellm@1.0"].needs == ("pkg:pypi/aiohttp@3.0", "pkg:pypi/orjson@3.1")
+    assert items["pkg:pypi/aiohttp@4.0"].path == "packages/pip/aiohttp-4.0-py3-none-any.whl"
+    assert {archive.purl, "pkg:pypi/agent@0.1"} <= {*said.roots}
+    assert said.host == "debian 12 amd64"
+    verdict = verify.judge_any(package.dist / ASSET, ASSET)
+    assert verdict.inventory == said
+
+
+def test_the_locks_alone_tell_the_same_packages(package: World) -> None:
+    said = sbom.parse((package.dist / f"{ASSET}.cdx.json").read_bytes(), ASSET).inventory
+    workspace = Workspace(package.root / "manifests")
+    manifests = load_manifests(workspace)
+    told = manifests.components["offline"].inventories(manifests.hosts, workspace, ["all"])
+    assert list(told) == ["debian-12-amd64"]
+    kinds = ("wheel", "python")
+    locked, held = ([item for item in one.items if item.kind in kinds] for one in (told["debian-12-amd64"], said))
+    assert [(one.purl, one.path, one.sha256) for one in locked] == [(one.purl, one.path, one.sha256) for one in held]
+    assert told["debian-12-amd64"].host == said.host
+
+
 def test_the_same_locks_make_the_same_bytes_elsewhere(package: World, tmp_path: Path) -> None:
     before = (package.dist / ASSET).read_bytes()
     assert (
@@ -175,6 +212,7 @@ def test_build_makes_the_runtime_only(package: World) -> None:
     assert sorted(path.name for path in (package.root / "runtime").iterdir()) == [
         "SHA256SUMS",
         "litellm-runtime-debian-12-amd64.tar.gz",
+        "litellm-runtime-debian-12-amd64.tar.gz.cdx.json",
     ]
 
 
@@ -344,6 +382,35 @@ def test_an_archive_in_an_archive_in_a_package_is_not_looked_into(
             return inner(path, f"{name}/x")
 
     monkeypatch.setattr(verify, "kind_of", lambda path, name: Nested())
-    [verdict] = verify.judge([(package.dist / ASSET, "a")], Silent(), {})
+    stages: list[tuple[str, str]] = []
+
+    class Watching(Silent):
+        def stage(self, subject: str, state: State, total: int = 0, told: str = "") -> Task:
+            stages.append((subject, state))
+            return super().stage(subject, state, total, told)
+
+    [verdict] = verify.judge([(package.dist / ASSET, "a")], Watching(), {})
     assert deepest == ["a", "a/x"]
     assert not verdict.good
+    assert stages == [("a", "verifying"), ("a", "failed")]
+
+
+def test_a_signed_package_tells_what_it_was_made_of(own: World) -> None:
+    done = own.run("sign", "dist", AIWS_SIGNING_KEY=text_of(MAKER))
+    assert done.code == 0, done.err
+    content = (own.dist / provenance.name(ASSET)).read_bytes()
+    _, statement = provenance.parse(content, ASSET)
+    said = statement.materials
+    assert (said.command, said.component, said.target) == ("assemble", "demo-offline", "debian-12-amd64")
+    assert {"agent-0.1-py3-none-any.whl", "aiohttp-4.0-py3-none-any.whl"} <= {item.name for item in said.items}
+    manifests = {item.name for item in said.items if item.kind == "manifest"}
+    assert {"offline.yaml", "litellm.yaml", "agent.yaml"} <= {name.rpartition("/")[2] for name in manifests}, manifests
+    done = own.run("verify", "dist")
+    assert done.code == 0, done.err
+    archive = own.dist / ASSET
+    assert own.run("verify", str(archive), "--rebuild").code == 0
+    other = dsse.compose(MAKER, dsse.parse(content).payload.replace(b'"demo-offline"', b'"other-offline"'))
+    (own.dist / provenance.name(ASSET)).write_bytes(other)
+    done = own.run("verify", str(archive))
+    assert done.code == 3
+    assert "says another component than the archive" in done.out

@@ -8,6 +8,7 @@ from packaging.tags import parse_tag
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.build_lock import BuildFacts, BuildLock, Product, fitting, runs_here
 from bundler.kinds.wheelhouse.manifest import SourceArchive
+from bundler.model.known_bad import package
 from bundler.model.locked_wheel import LockedWheel, Source
 
 SOURCE = Source("a" * 40, "b" * 64)
@@ -76,3 +77,10 @@ def test_where_no_wheel_fits_the_error_names_the_python() -> None:
 def test_wheels_for_other_systems_are_not_locked() -> None:
     assert runs_here("a-1-py3-none-any.whl") and runs_here("a-1-py3-none-manylinux_2_17_x86_64.whl")
     assert not runs_here("a-1-py3-none-win_amd64.whl") and not runs_here("a-1-py3-none-macosx_11_0_arm64.whl")
+
+
+def test_what_is_known_to_be_bad_of_what_a_build_takes_or_makes() -> None:
+    assert LOCK.bad({package("maker", "1.0"): "stolen"}) == "maker 1.0 is known to be bad: stolen"
+    assert LOCK.bad({"e" * 64: "stolen"}) == f"the file with SHA-256 {'e' * 64} is known to be bad: stolen"
+    assert LOCK.bad({package("litellm", "1"): "stolen"}).startswith("litellm 1.0 ")
+    assert LOCK.bad({package("part", "2.1"): "stolen", "0" * 64: "stolen"}) == ""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 
 import pytest
@@ -17,6 +18,7 @@ from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for, h
 from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
 from bundler.model.locked_wheel import LockedWheel
+from bundler.model.publisher import PROVEN, Publisher
 from bundler.model.target import Target, select
 from tests.model.samples import (
     COSTLY_PROPERTY,
@@ -116,6 +118,15 @@ _HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 _VERSIONS = st.sampled_from(["1", "1.0", "2!1.0", "1.2.3.4", "1.0rc1", "1.0.post1", "1.0.dev2", "1.0+local.1"])
 
 
+_MOMENTS = st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC)).map(lambda moment: moment.replace(microsecond=0))
+_WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
+_PUBLISHERS = st.builds(
+    lambda kind, word: Publisher(kind, tuple((name, word) for name in PROVEN[kind])),
+    st.sampled_from(sorted(PROVEN)),
+    _WORDS,
+)
+
+
 @st.composite
 def _wheels(draw: st.DrawFn, project: str) -> LockedWheel:
     version = draw(_VERSIONS)
@@ -127,6 +138,8 @@ def _wheels(draw: st.DrawFn, project: str) -> LockedWheel:
         size=draw(st.integers(1, (1 << 31) - 1)),
         sha256=draw(_HEX),
         hint=draw(st.one_of(st.none(), _HEX.map(lambda digest: f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}"))),
+        uploaded=draw(st.none() | _MOMENTS),
+        publishers=tuple(sorted(draw(st.sets(_PUBLISHERS, max_size=2)))),
     )
 
 
@@ -200,6 +213,28 @@ resolver = "uv 0.9"
 exclude-newer = "2026-11-24T00:00:00Z"
 """
     )
+
+
+def test_when_and_by_whom_a_wheel_was_published_stands_where_pep_751_has_it() -> None:
+    publisher = Publisher("GitHub", (("repository", "us/demo"), ("workflow", "release.yml")))
+    moment = datetime(2026, 11, 20, 1, 2, 3, tzinfo=UTC)
+    text = Lock(FACTS, (replace(LOCK.wheels[1], uploaded=moment, publishers=(publisher,)),)).render()
+    assert "\nupload-time = 2026-11-20 01:02:03+00:00\n" in text
+    identity = '    { kind = "GitHub", repository = "us/demo", workflow = "release.yml" },\n'
+    assert f"\nattestation-identities = [\n{identity}]\n" in text
+    for old, new, words in (
+        ("01:02:03+00:00", "01:02:03.5+00:00", "an upload-time in UTC"),
+        ("01:02:03+00:00", "01:02:03+01:00", "an upload-time in UTC"),
+        (" 01:02:03+00:00", "T01:02:03", "an upload-time in UTC"),
+        ("2026-11-20 01:02:03+00:00", '"2026-11-20"', "upload-time"),
+        ('kind = "GitHub"', 'kind = "Newcomer"', "a publisher is of one of these kinds"),
+        ('workflow = "release.yml"', 'workflow = "a b"', "has workflow, a word"),
+        ('workflow = "release.yml"', 'workflow = "release.yml", more = "x"', "and no more"),
+        (identity, identity * 2, "each is there once"),
+    ):
+        assert old in text
+        with pytest.raises(LockError, match=words):
+            Lock.parse(text.replace(old, new), "x")
 
 
 def test_the_archives_own_copy_leads_to_the_wheels() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
 from bundler.commands.build import build
+from bundler.progress import State, Task
 from bundler.session import Session
 from tests.world import World
 
@@ -31,6 +32,7 @@ class Watch:
     """A progress that remembers its tasks."""
 
     tasks: list[Watched] = field(default_factory=list)
+    stages: list[Watched] = field(default_factory=list)
 
     def say(self, text: str) -> None:
         pass
@@ -39,6 +41,18 @@ class Watch:
     def task(self, label: str, total: int, *, brief: bool = False) -> Iterator[Watched]:
         self.tasks.append(Watched(label, total))
         yield self.tasks[-1]
+
+    @contextmanager
+    def follow(self, subjects: Sequence[str]) -> Iterator[None]:
+        yield
+
+    def stage(self, subject: str, state: State, total: int = 0, told: str = "") -> Task:
+        one = Watched(f"{state} {subject.removesuffix('.tar.gz')}", total)
+        self.stages.append(one)
+        return one
+
+    def of(self, word: str) -> list[Watched]:
+        return [stage for stage in self.stages if stage.label.startswith(word)]
 
     def named(self, word: str) -> list[Watched]:
         return [task for task in self.tasks if task.label.startswith(word)]
@@ -64,7 +78,7 @@ def test_the_size_told_is_that_of_what_is_fetched(locked: World, monkeypatch: py
 
 
 def test_packing_an_archive_is_a_task_of_its_files_bytes(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    tasks = built(locked, "debian-12", monkeypatch).named("packing")
+    tasks = built(locked, "debian-12", monkeypatch).of("packing")
     names = [f"litellm-runtime-debian-12-{arch}" for arch in ("amd64", "arm64")]
     assert sorted(task.label for task in tasks) == [f"packing {name}" for name in names]
     for task in tasks:

@@ -12,11 +12,13 @@ from bundler.kinds.manifests import Manifests
 from bundler.kinds.schema import schemas
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.manifest import Wheelhouse
+from bundler.model.bundle import INSTALLER, MANIFEST
 from bundler.model.document import Tree
+from tests.archives import content_of, unpacked
 from tests.model.samples import real_texts
 from tests.world import PYTHON, TARGETS, WHEELHOUSE, World
 
-REHEARSAL = {
+REHEARSAL: dict[str, Tree] = {
     "files": {"config.yaml": "a: b\n", "deep/er.txt": ""},
     "start": ["--port", "{port}", "--config={folder}/config.yaml"],
     "ready": ["/health", "/health/ready?verbose=1"],
@@ -126,6 +128,13 @@ def test_a_file_stands_below_the_folder(path: str) -> None:
         {"postgresql": {"variable": "URL", "ask": [{"path": "/", "answer": "x"}] * 11}},
         {"ask": {"path": "/a", "body": {}, "answer": "x", "method": "GET"}},
         {"stop": ["now"]},
+        {"run": []},
+        {"run": [{"arguments": ["--port", "{port}"]}]},
+        {"run": [{"arguments": ["{home}"]}]},
+        {"run": [{"output": ""}]},
+        {"run": [{"output": "x" * 301}]},
+        {"run": [{"code": 1}]},
+        {"run": [{}] * 11},
     ],
     ids=lambda changes: json.dumps(changes)[:60],
 )
@@ -143,7 +152,7 @@ def test_a_number_that_json_does_not_know_is_refused() -> None:
 
 def test_every_key_is_described() -> None:
     schema = json.loads(schemas()["wheelhouse.schema.json"])
-    parts = [schema["$defs"][name]["properties"] for name in ("RehearsalPlan", "Question")]
+    parts = [schema["$defs"][name]["properties"] for name in ("RehearsalPlan", "Trial", "Question")]
     top = {name: schema["properties"][name] for name in ("program", "rehearsal")}
     for part in (*parts, top):
         assert [key for key, value in part.items() if not value.get("description", "").endswith(".")] == []
@@ -155,11 +164,45 @@ def test_the_committed_manifests_say_how_the_proxy_is_rehearsed() -> None:
     assert found.rehearsal is not None and found.rehearsal.ask is not None
 
 
-def test_no_lock_and_no_archive_depends_on_them(locked: World) -> None:
+def test_a_plain_command_is_run_to_its_end() -> None:
+    run: Tree = [{"arguments": ["{folder}/a"], "output": "b"}, {}]
+    found = parsed(start=None, ready=None, ask=None, run=run).rehearsal
+    assert found is not None
+    assert [(trial.words("/w"), trial.output) for trial in found.run] == [(("/w/a",), "b"), ((), None)]
+    assert (found.start, found.ready) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("kept", "lacking"), [({"start", "ask"}, "ready"), ({"ready"}, "start"), ({"ask", "run"}, "start")]
+)
+def test_a_server_needs_to_be_started_and_to_be_ready(kept: set[str], lacking: str) -> None:
+    plan: dict[str, Tree] = {**REHEARSAL, "run": [{}]}
+    changes = {key: value if key in kept else None for key, value in plan.items()}
+    wanted = "`start` and `ready` are wanted of a program that serves"
+    assert refused("", **changes) == f"rehearsal: {lacking}: is missing; {wanted}"
+
+
+def test_a_plan_tries_something() -> None:
+    told = "rehearsal: `run` of a program that ends is wanted, or `start` and `ready` of one that serves"
+    assert refused(start=None, ready=None, ask=None) == told
+
+
+def test_no_lock_depends_on_what_the_program_is_called_but_install_sh_does(locked: World) -> None:
+    locked.write("litellm.yaml", f"{WHEELHOUSE}program: other\n")
+    assert locked.run("lock", "--check").code == 0
+    assert locked.run("build", "debian-12-amd64").code == 0
+    archive = locked.dist / "litellm-runtime-debian-12-amd64.tar.gz"
+    _, _, entries = unpacked(archive, locked.root / "contents")
+    assert b"\napp='other' " in content_of(entries[INSTALLER])
+    assert json.loads(content_of(entries[MANIFEST]))["program"] == "other"
+    assert locked.run("verify", str(archive)).code == 0
+
+
+def test_no_lock_and_no_archive_depends_on_a_rehearsal(locked: World) -> None:
     assert locked.run("build", "debian-12-amd64").code == 0
     archive = locked.dist / "litellm-runtime-debian-12-amd64.tar.gz"
     before, written = archive.read_bytes(), archive.stat().st_mtime_ns
-    locked.write("litellm.yaml", f"{WHEELHOUSE}program: other\nrehearsal: {json.dumps(REHEARSAL)}\n")
+    locked.write("litellm.yaml", f"{WHEELHOUSE}program: litellm\nrehearsal: {json.dumps(REHEARSAL)}\n")
     assert locked.run("lock", "--check").code == 0
     assert "unchanged" in locked.run("build", "debian-12-amd64").out
     assert archive.stat().st_mtime_ns == written

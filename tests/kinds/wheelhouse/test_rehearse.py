@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import cast
 
 import pytest
@@ -26,6 +27,7 @@ class Saying:
 
     def __init__(self, text: str, size: Size) -> None:
         self._text, self._size = text, size
+        self.started: list[Mapping[str, str]] = []
 
     def run(self, *_: object) -> Finished:
         return Finished(0, self._text, 0.1)
@@ -39,7 +41,8 @@ class Saying:
     def ask(self, *_: object) -> tuple[int, str]:
         return 200, "rehearsed"
 
-    def start(self, *_: object) -> int:
+    def start(self, _: object, env: Mapping[str, str], *__: object) -> int:
+        self.started.append(env)
         return 1
 
     def extract(self, _: str) -> None: ...
@@ -61,6 +64,14 @@ def test_what_goes_well_is_good() -> None:
     assert done.good
     assert done.measures.versions["pip"] == "26.0"
     assert (done.manifest, done.notes) == ("litellm.yaml", ())
+
+
+def test_the_program_runs_with_what_the_archive_exports() -> None:
+    saying = Saying("LITELLM_LOCAL=True\npip 26.0", NOTHING)
+    description = Description("litellm", PLAN, "litellm.yaml")
+    assert Rehearsing(cast(Sandbox, saying), FACTS, "litellm-runtime", description).rehearse(lambda step: None).good
+    (env,) = saying.started
+    assert env["LITELLM_LOCAL"] == "True" and env["PIP_NO_INDEX"] == "true"
 
 
 def test_without_a_plan_the_program_is_only_asked_for_its_version() -> None:

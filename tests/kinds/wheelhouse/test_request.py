@@ -161,3 +161,9 @@ def test_a_word_that_is_not_name_and_version_is_told(word: str) -> None:
         parse_versions(("litellm=1", word))
     assert caught.value.message == f"--set {word!r} is not NAME=VERSION"
     assert caught.value.hint
+
+
+def test_what_is_asked_for_can_be_a_key() -> None:
+    """Whatever the manifest says, a service with files and variables too: `lock` tells orders apart by them."""
+    request = request_of(real_manifests(), "litellm", DEBIAN_12)
+    assert request.service and hash(request) == hash(replace(request))

@@ -46,6 +46,9 @@ from tests.registry import (
 )
 from tests.server import Reply, Server, redirect
 
+# Whole commands, or other programs: each takes a good part of a second.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:

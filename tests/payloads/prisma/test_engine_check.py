@@ -54,6 +54,7 @@ def test_what_is_no_program_for_the_target_is_refused(
 
 @pytest.mark.skipif(OURS != "amd64", reason="the programs are for amd64")
 @pytest.mark.parametrize("said", ["query-engine " + "4" * 40, "", "\x1b[2Jnothing"])
+@pytest.mark.slow
 def test_an_engine_of_another_commit_is_refused(said: str, tmp_path: Path, session: Session) -> None:
     with pytest.raises(LockError, match=f"is not of commit {COMMIT[:12]}: asked for its version, it says") as caught:
         check(tmp_path, elf(said), session)

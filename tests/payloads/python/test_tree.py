@@ -274,6 +274,7 @@ def test_an_archive_of_nothing_is_no_python(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arch", "machine"), [pytest.param("amd64", "x86_64", marks=pytest.mark.slow), ("arm64", "aarch64")]
 )
+@pytest.mark.slow
 def test_the_stand_in_is_trimmed_and_still_a_python(arch: Arch, machine: str, tmp_path: Path) -> None:
     archive = next(iter(STANDINS.glob(f"*{machine}*.tar.gz")), None) if STANDINS.is_dir() else None
     if archive is None:

@@ -14,18 +14,29 @@ from pydantic import (
     Field,
     StringConstraints,
     TypeAdapter,
-    ValidationError,
 )
 
 from bundler.errors import IntegrityError
+from bundler.kinds.wheelhouse.program import ProgramName
+from bundler.kinds.wheelhouse.service_plan import ServicePlan
 from bundler.model.bundle import Entry, File, Link
 from bundler.model.contents import ListedFile
 from bundler.model.interpreter import Interpreter
-from bundler.model.json_text import limited
+from bundler.model.json_text import first_fault, limited
 from bundler.payloads import SECTIONS
-from bundler.payloads.payload import Facts
+from bundler.payloads.payload import Facts, PythonPart
 from bundler.platforms import name_for
-from bundler.words import Arch, Commit, ComponentName, DistroName, DistroVersion, PythonVersion, Sha256, Spec, Wanted
+from bundler.words import (
+    Arch,
+    Commit,
+    ComponentName,
+    DistroName,
+    DistroVersion,
+    PythonVersion,
+    Sha256,
+    Spec,
+    Wanted,
+)
 
 _CONFIG = ConfigDict(extra="ignore", strict=False)
 _MOST_REQUIREMENTS = 1000
@@ -33,12 +44,21 @@ _MOST_REQUIREMENTS = 1000
 
 @dataclass(frozen=True)
 class PythonFacts:
-    """The Python that the wheels are for: its version, whether the archive carries it, and the host's glibc."""
+    """The Python that the wheels are for: its version, whether the archive carries it, and the host's glibc.
+
+    `sha256` is the digest of what a portable one is taken from.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     version: PythonVersion
     source: Literal["system", "portable"]
     glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
+    sha256: Sha256 | Literal[""] = ""
+
+    def words(self) -> dict[str, str]:
+        """The object of the file."""
+        words = {"version": self.version, "source": self.source, "glibc": self.glibc}
+        return {**words, "sha256": self.sha256} if self.sha256 else words
 
 
 @dataclass(frozen=True)
@@ -55,7 +75,9 @@ class _Keys:
     requirement: Spec
     requirements: Annotated[tuple[Wanted, ...], Field(max_length=_MOST_REQUIREMENTS), FailFast()]
     python: PythonFacts
+    service: ServicePlan | None = None
     files: Annotated[tuple[ListedFile, ...], FailFast()] = ()
+    program: ProgramName | Literal[""] = ""
 
     @property
     def interpreter(self) -> Interpreter:
@@ -63,10 +85,29 @@ class _Keys:
         floor = int(self.python.glibc.removeprefix("2."))
         return Interpreter(self.python.version, name_for(self.distro, self.arch), floor)
 
+    @property
+    def target(self) -> str:
+        """The target's name: `debian-12-amd64`."""
+        return f"{self.distro}-{self.version}-{self.arch}"
+
+    @property
+    def host(self) -> str:
+        """The host as one text: `debian 12 amd64`."""
+        return f"{self.distro} {self.version} {self.arch}"
+
+    @property
+    def python_part(self) -> PythonPart:
+        """The Python as a payload knows it."""
+        python, portable = self.python, self.python.source == "portable"
+        return PythonPart(python.version, self.interpreter.platform, portable, sha256=python.sha256)
+
 
 @dataclass(frozen=True)
 class ArchiveManifest(_Keys):
-    """The file's facts. `inputs` is the digest of all that decided the archive's bytes; `sections` tell of payloads."""
+    """The file's facts. `inputs` is the digest of all that decided the archive's bytes; `sections` tell of payloads.
+
+    `program` is what the component's program is called; "" if it is called as the component.
+    """
 
     sections: Mapping[str, Facts] = field(default_factory=dict)
 
@@ -88,6 +129,7 @@ def differs(content: bytes, facts: ArchiveManifest) -> bool:
 def _text(facts: ArchiveManifest, files: list[dict[str, str | int | bool]]) -> bytes:
     document = {
         "component": facts.component,
+        **({"program": facts.program} if facts.program not in ("", facts.component) else {}),
         "commit": facts.commit,
         "distro": facts.distro,
         "version": facts.version,
@@ -95,11 +137,8 @@ def _text(facts: ArchiveManifest, files: list[dict[str, str | int | bool]]) -> b
         "inputs": facts.inputs,
         "requirement": facts.requirement,
         "requirements": list(facts.requirements),
-        "python": {
-            "version": facts.python.version,
-            "source": facts.python.source,
-            "glibc": facts.python.glibc,
-        },
+        "python": facts.python.words(),
+        **({"service": facts.service.words()} if facts.service else {}),
         **{name: section.words() for name, section in facts.sections.items()},
         "files": files,
     }
@@ -111,12 +150,8 @@ def parse(content: bytes) -> ArchiveManifest:
     try:
         keys = _adapter().validate_json(limited(content))
         told = vars(_sections().validate_json(content))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise IntegrityError(f"manifest.json: {where}: {first['msg']}") from error
     except ValueError as error:
-        raise IntegrityError(f"manifest.json: {error}") from error
+        raise IntegrityError(f"manifest.json: {first_fault(error)}") from error
     return ArchiveManifest(**vars(keys), sections={name: facts for name, facts in told.items() if facts is not None})
 
 

@@ -17,6 +17,7 @@ fi
 umask 022
 
 component='@COMPONENT@'
+app='@PROGRAM@' # its program
 host='@DISTRO@ @VERSION@ @ARCH@'
 machine='@MACHINE@'
 python_minor='@PYTHON_MINOR@'
@@ -26,18 +27,32 @@ python_source='@PYTHON_SOURCE@'
 
 usage() {
     cat <<TEXT
-Usage: sh install.sh [--prefix DIR] [--rollback | --uninstall]
+Usage: sh install.sh [--prefix DIR] [--systemd] [--no-reuse] [--require-signature KEY [--assets DIR] [--tag TAG]]
+       sh install.sh [--prefix DIR] --rollback | --status | --uninstall [--purge]
 
 Install $component for $host into DIR (default: /opt/$component), or remove it from there.
 
-  DIR/bin/$component           the program (DIR/bin is the virtual environment's)
+  DIR/bin/$app           the program (DIR/bin is the virtual environment's)
   DIR/$component.env           what a shell sources before it runs
   DIR/$component.systemd.env   the same variables for EnvironmentFile= of a systemd unit
   DIR/.aiws-$component        the installation itself; in it, current/installed and current/requirements record what it is
 
 A second run changes nothing. An upgrade is made aside, and one link is switched to it when it is whole. The version
 before it is kept until the next upgrade: what still runs of it goes on, and --rollback switches back to it (and again,
-forward). No link may lead to DIR, and nobody but its owner and root may write to it or to a folder above it.
+forward). An upgrade copies the packages that did not change from the version before, where they are as they were
+installed; --no-reuse installs all of them from the archive. No link may lead to DIR, and nobody but its owner and root may write to it or to a folder above it.
+
+--systemd makes a service of it, $component.service: with a user $component, /etc/$component (where nothing is replaced)
+and a socket at which requests wait while it restarts. From then on an upgrade first starts the new version for a trial,
+then switches and restarts the service, and switches back if that does not become ready; so does --rollback.
+--status tells what is installed, whether its files are as they were installed, and how the service is; it ends with 1
+if anything is wrong. --uninstall leaves /etc/$component, /var/lib/$component and the user; with --purge it removes them too.
+
+--require-signature installs only what the owner of KEY signed: minisign.pub, an OpenSSH public key or allowed_signers
+(a file, or one key as text) that did not come with the archive. It needs ssh-keygen or minisign, and the archive,
+SHA256SUMS and its signatures as they were downloaded in one folder: --assets DIR, else the one that $component-runtime
+stands in. --tag TAG: the signature has to be for that release. This script came with the archive: what proves the
+archive before it is unpacked is told in docs/verifying.md of the project.
 TEXT
 }
 
@@ -49,19 +64,36 @@ fail() {
 }
 
 prefix="/opt/$component"
-task=install
+task=install key='' assets='' tag='' systemd=no purge=no reuse=yes
 while [ $# -gt 0 ]; do
     case $1 in
         --prefix) [ $# -gt 1 ] || fail "--prefix needs a folder"; prefix=$2; shift ;;
         --prefix=*) prefix=${1#--prefix=} ;;
-        --uninstall | --rollback)
-            [ "$task" = install ] || [ "$task" = "${1#--}" ] || fail "--uninstall and --rollback are two things"
+        --require-signature | --assets | --tag)
+            [ -n "${2-}" ] || fail "$1 needs something after it" "sh install.sh --help"
+            case $1 in
+                --assets) assets=$2 ;;
+                --tag) tag=$2 ;;
+                *) key=$2 ;;
+            esac
+            shift ;;
+        --systemd) systemd=yes ;;
+        --purge) purge=yes ;;
+        --no-reuse) reuse=no ;;
+        --uninstall | --rollback | --status)
+            [ "$task" = install ] || [ "$task" = "${1#--}" ] || fail "$1 and --$task are two things"
             task=${1#--} ;;
         -h | --help) usage; exit 0 ;;
         *) fail "unknown option $1" "sh install.sh --help" ;;
     esac
     shift
 done
+[ -n "$key" ] || [ -z "$assets$tag" ] || fail "--assets and --tag go with --require-signature"
+[ -z "$key" ] || [ "$task" = install ] || fail "--require-signature is of what is installed, not of what --$task does"
+[ "$systemd" = no ] || [ "$task" = install ] || fail "--systemd goes with an installation, not with --$task"
+[ "$reuse" = yes ] || [ "$task" = install ] || fail "--no-reuse goes with an installation, not with --$task"
+[ "$purge" = no ] || [ "$task" = uninstall ] || fail "--purge goes with --uninstall"
+[ "$purge" = no ] || [ "$(id -u)" -eq 0 ] || fail "--purge takes root"
 case $prefix in
     '') fail "--prefix needs a folder" ;;
     /*) ;;
@@ -76,14 +108,18 @@ esac
 case $prefix in
     *[!A-Za-z0-9/._+-]*) fail "--prefix '$prefix' holds a character that scripts in it could not stand" ;;
 esac
+cd -P . # for what is not told by a whole path
+case $key in /*) ;; *) [ ! -f "$key" ] || key="$PWD/$key" ;; esac
+case $assets in '' | /*) ;; *) assets="$PWD/$assets" ;; esac
 cd -P -- "${self%/*}/"
 here=$PWD
+[ -n "$assets" ] || assets="${here%/*}/"
 cd /
 
 # What this installer makes:
 #   PREFIX/.aiws-COMPONENT/record          a random identity, what for, where, and which folders were made for it
-#   PREFIX/.aiws-COMPONENT/IDENTITY.N/     a whole version: venv, env, systemd.env, requirements, installed, and
-#                                          `previous`, a link
+#   PREFIX/.aiws-COMPONENT/IDENTITY.N/     a whole version: venv, env, systemd.env, requirements, installed, what its
+#                                          service needs, `compiled`, which an upgrade reuses, and `previous`, a link
 #   PREFIX/.aiws-COMPONENT/current         a link to a version; to rename another over it is the switch
 #   PREFIX/bin, PREFIX/COMPONENT.env, PREFIX/COMPONENT.systemd.env
 #                                          links into `current` that never change
@@ -94,7 +130,7 @@ env_target=".aiws-$component/current/env"
 systemd_env="$prefix/$component.systemd.env"
 systemd_env_target=".aiws-$component/current/systemd.env"
 title='installation by install.sh, layout 2'
-identity='' legacy='' version='' making='' made='' fresh=no finished=no
+identity='' legacy='' version='' making='' made='' checking='' compiling='' fresh=no finished=no
 
 # --- whose is it
 
@@ -244,6 +280,15 @@ in_environment() ( # COMMAND...: in a shell of its own, so that what the file ex
     "$@"
 )
 last_line() { sed -n '/[^[:space:]]/p' | tail -n 1; }
+# Whether a program starts; leaves in `started` what it says of its version. One that does not know the word is asked for help.
+starts() { # COMMAND
+    if ! started=$(in_environment "$1" --version </dev/null 2>/dev/null); then
+        started=''
+        in_environment "$1" --help </dev/null >/dev/null || return 1
+    fi
+    started=$(printf '%s\n' "$started" | last_line)
+    [ -n "$started" ] || started=$app
+}
 
 # --- what it removes
 
@@ -341,25 +386,158 @@ finish_legacy() {
     if is_file "$home/lock" && [ ! -s "$home/lock" ]; then rm -f -- "$home/lock"; fi
 }
 
-# --- the three tasks
+# --- what it shows
+
+show_all() { # returns 1 if something is wrong
+    wrong=0 folder="$home/$current" before=$(previous_of "$current")
+    say "installed $(known "$current"), in $prefix"
+    say "archive   metadata/files.sha256 has the SHA-256 $(cat -- "$folder/installed")"
+    if is_version "$before"; then say "before    $(known "$before"): --rollback"; else say "before    none"; fi
+    set -- "$folder"/venv/lib/python*/site-packages
+    if ! is_file "$folder/probe.py"; then
+        say "files     not compared: an older install.sh installed this version"
+    elif said=$("$folder/venv/bin/python" -I -B "$folder/probe.py" files "$1" 2>&1); then
+        say "files     $said"
+    else
+        say "files     $said"
+        wrong=1
+    fi
+    [ -z "$before" ] || before=", of which the version before has $(du -sh -- "$home/$before" | cut -f 1)"
+    say "disk      $(du -sh -- "$home" | cut -f 1)$before"
+    show_service || wrong=1
+    return "$wrong"
+}
+known() { # VERSION: what its program said
+    if is_file "$home/$1/version"; then cat -- "$home/$1/version"; else say "a version of an older install.sh"; fi
+}
+
+# --- whose it is said to be
+
+fail_key() { fail "--require-signature '$key' is no Ed25519 public key" "$1"; }
+# Makes `allowed`, for ssh-keygen, and `raw`, the key's 32 bytes; not of allowed_signers, which may name several and dates.
+read_key() {
+    if [ -f "$key" ]; then head -c 65536 -- "$key"; else printf '%s\n' "$key"; fi | tr -d '\r' >"$aside/key"
+    mini=$(grep -Ex 'RW[A-Za-z0-9+/]{54}' "$aside/key") || :
+    word=$mini$(sed -nE 's/^ssh-ed25519 ([A-Za-z0-9+/]{68})( .*)?$/\1/p' "$aside/key")
+    if [ -n "$word" ]; then
+        [ "${#word}" -lt 70 ] || fail_key "it holds several keys: give one, or allowed_signers"
+        printf '%s' "$word" | base64 -d | tail -c 32 >"$aside/raw"
+        word=$({ printf '\000\000\000\013ssh-ed25519\000\000\000\040' && cat "$aside/raw"; } | base64 -w 0)
+        printf 'KEY namespaces="*@aiws-bundle" ssh-ed25519 %s\n' "$word" >"$aside/allowed"
+    elif grep -q ' ssh-ed25519 ' "$aside/key"; then
+        cp -- "$aside/key" "$aside/allowed"
+    else
+        fail_key "give a file (is it there?), or the key itself: RW..., or 'ssh-ed25519 AAAA...'"
+    fi
+}
+
+# These two leave in `said` of which release the signature is, if it is good and one that the key may make.
+by_minisign() { # FILE
+    word=$mini # of OpenSSH's form: the id by which minisign finds keys, and proves nothing, is the signature's
+    [ -n "$word" ] || word=$({ printf Ed && sed -n 2p "$1" | base64 -d | head -c 10 | tail -c 8 && cat "$aside/raw"; } 2>/dev/null | base64 -w 0)
+    comment=$(minisign -Q -Vm "$aside/SHA256SUMS" -x "$1" -P "$word" 2>/dev/null) || return 1
+    case $comment in
+        tag:*) said=${comment#tag:} said=${said%% *} ;;
+        *) said=folder ;;
+    esac
+}
+by_ssh() { # FILE
+    # "SSHSIG", a version, an Ed25519 key: 65 bytes, then the namespace after its length. -Y verify compares it.
+    sed '/^-----/d' "$1" | base64 -d >"$aside/blob" 2>/dev/null || return 1
+    length=$(od -An -v -tu1 -j 65 -N 4 "$aside/blob" | tr -s ' ')
+    case $length in ' 0 0 0 '*) length=${length#' 0 0 0 '} ;; *) return 1 ;; esac
+    space=$(tail -c +70 "$aside/blob" | head -c "$length" | tr -d '\0')
+    case $space in *[!A-Za-z0-9._@/+-]*) return 1 ;; *?@aiws-bundle) ;; *) return 1 ;; esac
+    who=$(ssh-keygen -Y find-principals -s "$1" -f "$aside/allowed" 2>/dev/null | head -n 1)
+    [ -n "$who" ] || return 1
+    ssh-keygen -Y verify -s "$1" -f "$aside/allowed" -I "$who" -n "$space" <"$aside/SHA256SUMS" >/dev/null 2>&1 || return 1
+    said=${space%@aiws-bundle}
+}
+find_signature() {
+    programs='' tried=''
+    for program in ssh-keygen minisign; do
+        command -v "$program" >/dev/null || continue
+        [ "$program" = ssh-keygen ] || [ -s "$aside/raw" ] || continue
+        programs="$programs $program"
+        case $program in minisign) end=minisig ;; *) end=sig ;; esac
+        for file in "$assets/SHA256SUMS.$end" "$assets"/SHA256SUMS.*".$end"; do
+            [ -f "$file" ] || continue
+            tried="$tried ${file##*/}"
+            head -c 65536 -- "$file" >"$aside/signature"
+            if "by_${program%-keygen}" "$aside/signature"; then
+                say "$(printf '%s: signed by the key, for %s' "${file##*/}" "$said" | tr -cd '[:print:]')"
+                return
+            fi
+        done
+    done
+    [ -n "$programs" ] || fail "neither ssh-keygen nor minisign is installed, which check signatures" \
+        "apt install openssh-client; minisign serves as well, but not for allowed_signers"
+    [ -n "$tried" ] || fail "$assets holds no signature that$programs could check" \
+        "put SHA256SUMS.sig and SHA256SUMS.minisig there, or say where they are: --assets DIR"
+    fail "$assets/SHA256SUMS: none of$tried is a good signature of it by that key" \
+        "do not install it; is it the right key, and are all files of one release?"
+}
+
+# Whether the unpacked list of files is the one in an archive that SHA256SUMS lists. The files are compared with it later.
+find_archive() {
+    names='' place="-$(printf %s "$host" | tr ' ' -).tar.gz"
+    while read -r digest name; do
+        case $name in */*) continue ;; "$component"-*"$place") names="$names $name" ;; *) continue ;; esac
+        [ -f "$assets/$name" ] || continue
+        [ "$(sha256sum <"$assets/$name")" = "$digest  -" ] ||
+            fail "$assets/$name is not what SHA256SUMS lists" "fetch it again, and unpack that"
+        list=$(tar -xzOf - "$component-runtime/metadata/files.sha256" <"$assets/$name" | sha256sum)
+        [ "$list" = "$archive  -" ] || fail "$here is not what is in $name" "remove it, and unpack the archive again"
+        say "$name: what SHA256SUMS lists, and what is unpacked here"
+        return
+    done <"$aside/SHA256SUMS"
+    [ -n "$names" ] || fail "SHA256SUMS lists no archive of $component for $host" "is it of another release?"
+    fail "$assets does not hold$names" "put the archive there as it was downloaded; of parts: cat NAME.part-* >NAME"
+}
+
+check_signature() (
+    [ -f "$assets/SHA256SUMS" ] || fail "$assets holds no SHA256SUMS" \
+        "--assets DIR: the folder with the archive, SHA256SUMS and its signatures, as they were downloaded"
+    aside=$(mktemp -d)
+    trap 'rm -rf -- "$aside"' EXIT
+    trap 'exit 130' HUP INT TERM
+    head -c 4194304 -- "$assets/SHA256SUMS" >"$aside/SHA256SUMS"
+    read_key
+    find_signature
+    [ -z "$tag" ] || [ "$said" = "$tag" ] || fail "it is signed for $said, not for $tag" "fetch the files of that release"
+    find_archive
+)
+
+# @SERVICE@
+# --- the four tasks
 
 check_prefix
 if [ "$task" != install ]; then
     if [ ! -d "$prefix" ] && [ "$task" = uninstall ]; then
         for path in "$prefix/bin" "$prefix/$component.env" "$systemd_env" "$home" "$prefix"; do say "not there: $path"; done
+        [ "$purge" = no ] || purge_service
         exit 0
     fi
     [ -d "$prefix" ] || fail "$prefix holds no installation of $component"
-    lock
-    clear_leftovers
+    [ "$task" = status ] || { lock && clear_leftovers; }
     there "$home" || fail "$prefix holds no installation of $component" "nothing was removed"
     open_home
-    [ -z "$legacy" ] || [ -n "$identity" ] || adopt_legacy
+    [ -z "$legacy" ] || [ -n "$identity" ] || [ "$task" = status ] || adopt_legacy
 fi
 
 if [ "$task" = uninstall ]; then
+    serving=no
+    ! has_service || serving=yes
+    remove_service
     remove_all
+    if [ "$purge" = yes ]; then purge_service; elif [ "$serving" = yes ]; then tell_what_stays; fi
     exit 0
+fi
+
+if [ "$task" = status ]; then
+    if ! is_version "$current" || ! intact "$current"; then fail "$prefix holds no whole version of $component" "install it again"; fi
+    show_all
+    exit "$?"
 fi
 
 if [ "$task" = rollback ]; then
@@ -367,11 +545,16 @@ if [ "$task" = rollback ]; then
     is_version "$version" || fail "no version before this one is kept in $prefix"
     intact "$version" || fail "others than $(id -un 2>/dev/null || id -u) and root could have changed $odd" "install the version you want"
     folder="$home/$version"
-    started=$(in_environment "$folder/venv/bin/$component" --version) || fail "the version before this one does not start"
+    starts "$folder/venv/bin/$app" || fail "the version before this one does not start"
     write_systemd_env "$version"
+    if has_service && [ ! -d "$folder/systemd" ]; then adopt_service "$current" "$version"; fi
     put_link "$current" "$home/$version/previous" "$version"
     put_link "$version" "$home/current" "$version"
-    say "switched back in $prefix: $(printf '%s\n' "$started" | last_line)"
+    if has_service && is_booted && ! renew_service "$version" "$(ran)"; then
+        switch_back "$version" "$current" || fail "neither version becomes ready" "see journalctl -u $component.service"
+        fail "the version before does not become ready: the one that ran runs again" "its last words are above"
+    fi
+    say "switched back in $prefix: $started"
     exit 0
 fi
 
@@ -379,6 +562,8 @@ fi
 [ -f "$here/metadata/files.sha256" ] || fail "$here is no unpacked archive" "run the install.sh that lies in one"
 archive=$(sha256sum <"$here/metadata/files.sha256")
 archive=${archive%% *}
+[ -z "$key" ] || check_signature
+[ "$systemd" = no ] || check_service
 
 is_fit() {
     "$1" -I -B -c "import sys, venv; v = sys.version_info; sys.exit(f'{v[0]}.{v[1]}' != '$python_minor' or v[2] < $python_patch)" 2>/dev/null
@@ -404,6 +589,11 @@ clean_up() {
     trap - EXIT
     trap '' HUP INT TERM
     set +e
+    end_trial
+    for process in $checking $compiling; do
+        kill "$process" 2>/dev/null
+        wait "$process"
+    done
     if [ -n "$version" ] && is_link "$home/current" "$version"; then finished=yes; fi
     if [ "$finished" = no ]; then
         [ "$status" -gt 128 ] || status=1
@@ -439,6 +629,7 @@ if there "$home"; then
 fi
 check_place "$prefix/bin" "$bin_target"
 check_place "$prefix/$component.env" "$env_target"
+[ "$systemd" = no ] || check_units
 if ! there "$home"; then
     [ -z "$(ls -A -- "$prefix")" ] || fail "$prefix is not empty and no installation of $component" "choose another --prefix"
     fresh=yes
@@ -448,12 +639,13 @@ elif [ -z "$current" ]; then
 fi
 
 if is_version "$current" && intact "$current" && is_file "$home/$current/installed" && [ "$(cat -- "$home/$current/installed")" = "$archive" ] &&
-    "$home/$current/venv/bin/python" -I -B -c 'import sys' 2>/dev/null && [ -x "$home/$current/venv/bin/$component" ]; then
+    "$home/$current/venv/bin/python" -I -B -c 'import sys' 2>/dev/null && [ -x "$home/$current/venv/bin/$app" ]; then
     finished=yes
     is_link "$prefix/bin" "$bin_target" || put_link "$bin_target" "$prefix/bin" "$current"
     is_link "$prefix/$component.env" "$env_target" || put_link "$env_target" "$prefix/$component.env" "$current"
     is_link "$systemd_env" "$systemd_env_target" || put_link "$systemd_env_target" "$systemd_env" "$current"
     sweep "$current" "$(previous_of "$current")"
+    if [ "$systemd" = yes ] || { has_service && is_booted; }; then catch_up; fi
     say "already installed in $prefix: nothing to do"
     exit 0
 fi
@@ -473,7 +665,7 @@ damaged() {
     printf '%s\n' "$1" >&2
     fail "the archive is damaged" "unpack it again, or fetch it again"
 }
-for part in install.sh metadata packages; do
+for part in README.md install.sh metadata packages; do
     cp -RP -- "$here/$part" "$work/archive/$part" || damaged "$part cannot be read"
 done
 cd -- "$work/archive"
@@ -509,23 +701,40 @@ say "making the virtual environment"
 "$python" -I -B -m venv --without-pip "$folder/venv"
 set -- "$packages"/pip/pip-[0-9]*.whl
 if [ $# -ne 1 ] || [ ! -f "$1" ]; then fail "the archive does not carry one pip"; fi
-install() {
-    program=$1
-    shift
-    "$folder/venv/bin/python" -I -B "$program" --isolated install --quiet --no-input --no-cache-dir --no-index --no-deps \
-        --disable-pip-version-check --find-links "$packages/pip" --only-binary :all: "$@"
-}
 
 say "installing"
-install "$1/pip" "$1" # whose digest was checked above
-install "$folder"/venv/lib/python*/site-packages/pip --require-hashes --requirement "$metadata/requirements.txt"
-"$folder/venv/bin/python" -I -B -m pip --isolated --disable-pip-version-check check >/dev/null ||
-    fail "the installed packages do not fit together" "pip check says which"
+set --
+if [ "$reuse" = yes ] && is_version "$current"; then
+    if ! is_file "$home/$current/compiled"; then
+        say "nothing of the version before is used: an older install.sh made it"
+    elif ! intact "$current"; then
+        say "nothing of the version before is used: others could have changed it"
+    else
+        set -- "$home/$current"
+    fi
+fi
+"$folder/venv/bin/python" -I -B "$metadata/install.py" "$work/archive" "$folder" "$app" "$@" || fail "the packages cannot be installed"
 
 sed -n '/^export /p' "$metadata/runtime.env" >"$folder/env"
 # @SETUP@
-started=$(in_environment "$folder/venv/bin/$component" --version) || fail "$component does not start"
+# Beside the start, which takes one processor: what is left to compile, and what pip says of the whole.
+set -- "$folder"/venv/lib/python*/site-packages
+"$folder/venv/bin/python" -I -B "$metadata/install_share.py" "$folder/late" "$1" "$folder/compiled" &
+compiling=$!
+"$folder/venv/bin/python" -I -B -m pip --isolated --disable-pip-version-check check >/dev/null &
+checking=$!
+begun=no
+! starts "$folder/venv/bin/$app" || begun=yes
+wait "$checking" || fail "the installed packages do not fit together" "pip check says which"
+checking=''
+wait "$compiling" || fail "the packages cannot be compiled"
+compiling=''
+[ "$begun" = yes ] || fail "$app does not start"
+rm -f -- "$folder/late" "$folder/late.made"
 write_systemd_env "$version"
+printf '%s\n' "$started" >"$folder/version"
+keep_service "$metadata" "$version"
+cp -- "$work/archive/README.md" "$folder/README.md"
 mv -- "$metadata/requirements.txt" "$folder/requirements"
 printf '%s\n' "$archive" >"$folder/installed"
 rm -rf -- "$work"
@@ -535,10 +744,22 @@ if is_version "$current" && intact "$current"; then write_systemd_env "$current"
 put_link "$bin_target" "$prefix/bin" "$version"
 put_link "$env_target" "$prefix/$component.env" "$version"
 put_link "$systemd_env_target" "$systemd_env" "$version"
+serving=no
+if [ -n "$service_port" ] && has_service && is_booted; then serving=yes; fi
+running=$(ran)
+if [ "$serving" = yes ] && [ "$running" = yes ]; then try_service "$version"; fi
 
 # The switch: from here on the new one is what is installed, also if the power fails.
 sync -f -- "$folder"
 put_link "$version" "$home/current" "$version"
+if [ "$serving" = yes ] && ! renew_service "$version" "$running"; then
+    switch_back "$version" "$current" || fail "neither the new version nor the one before becomes ready" "see journalctl -u $component.service"
+    fail "the new version does not become ready as a service: the version before runs again" "its last words are above"
+fi
 finished=yes
 sweep "$version" "$current"
-say "installed in $prefix: $(printf '%s\n' "$started" | last_line)"
+say "installed in $prefix: $started"
+if [ "$systemd" = yes ] && [ "$serving" = no ]; then
+    current=$version
+    make_service
+fi

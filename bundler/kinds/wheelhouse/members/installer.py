@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 
+from bundler.kinds.wheelhouse.members import units
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
+from bundler.kinds.wheelhouse.members.templates import filled, template
 from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
 from bundler.payloads import SECTIONS
@@ -17,7 +17,9 @@ def render(request: Request) -> bytes:
     target = request.target
     host = (target.distro, target.version, target.arch)
     variables = {k: v for name, one in SECTIONS.items() for k, v in one.script_variables(request.choice(name)).items()}
-    return _filled(request.component, host, request.python, variables, portable=request.portable)
+    variables |= units.script_variables(request.service)
+    called = (request.component, request.program or request.component)
+    return _filled(called, host, request.python, variables, portable=request.portable)
 
 
 def differs(content: bytes, facts: ArchiveManifest) -> bool:
@@ -26,17 +28,27 @@ def differs(content: bytes, facts: ArchiveManifest) -> bool:
     variables = {
         k: v for name, one in SECTIONS.items() for k, v in one.script_variables_in(content, told.get(name)).items()
     }
+    variables |= units.script_variables(facts.service)
     host, portable = (facts.distro, facts.version, facts.arch), facts.python.source == "portable"
-    return content != _filled(facts.component, host, facts.interpreter, variables, portable=portable)
+    called = (facts.component, facts.program or facts.component)
+    return content != _filled(called, host, facts.interpreter, variables, portable=portable)
 
 
 def _filled(
-    component: str, host: tuple[str, str, str], python: Interpreter, variables: Mapping[str, str], *, portable: bool
+    called: tuple[str, str],
+    host: tuple[str, str, str],
+    python: Interpreter,
+    variables: Mapping[str, str],
+    *,
+    portable: bool,
 ) -> bytes:
+    """The script of a component and its program, as they are `called`."""
     words = {
         "# @VARIABLES@\n": "".join(f"{name}='{value}'\n" for name, value in variables.items()),
+        "# @SERVICE@\n": template("service.sh.part"),
         "# @SETUP@\n": "".join(module.setup() for module in SECTIONS.values()),
-        "@COMPONENT@": component,
+        "@COMPONENT@": called[0],
+        "@PROGRAM@": called[1],
         "@DISTRO@": host[0],
         "@VERSION@": host[1],
         "@ARCH@": host[2],
@@ -46,12 +58,4 @@ def _filled(
         "@PYTHON_SOURCE@": "portable" if portable else "system",
         "@PYTHON_NEED@": "" if portable else f" with Python {python.minor}",
     }
-    text = _template()
-    for word, value in words.items():
-        text = text.replace(word, value)
-    return text.encode()
-
-
-@cache
-def _template() -> str:
-    return files("bundler.kinds.wheelhouse.members").joinpath("install.sh").read_text(encoding="utf-8")
+    return filled(template("install.sh"), words).encode()

@@ -285,6 +285,7 @@ def test_what_tells_no_recap_is_known_by_its_exit_code() -> None:
 SERVICE = ServiceCheck("demo", 4000, (Question("/", "fine"), Question("/more", "fine")))
 
 
+@pytest.mark.slow
 def test_a_service_is_asked_until_it_answers_and_the_rest_once() -> None:
     machine = Machine(answers=((0, ""), (503, "not yet"), (200, "fine")))
     runs.serves(host(machine), SERVICE)

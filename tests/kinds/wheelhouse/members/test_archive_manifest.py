@@ -66,6 +66,13 @@ def test_what_is_written_is_read_back_with_every_file() -> None:
     assert parse(CONTENT) == replace(FACTS, files=LISTED)
 
 
+def test_a_portable_python_has_the_digest_of_what_it_is_taken_from() -> None:
+    facts = replace(FACTS, python=PythonFacts("3.13.1", "portable", "2.17", B))
+    assert json.loads(render(facts, ENTRIES))["python"]["sha256"] == B
+    assert parse(render(facts, ENTRIES)).python_part.sha256 == B
+    assert parse(CONTENT).python_part.sha256 == ""
+
+
 def test_the_file_is_exactly_this_text() -> None:
     assert (
         render(replace(FACTS, requirements=("a",)), ENTRIES[1:2]).decode()

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from tests.installing import Install, archive, copied, relist, tree
+from tests.installing import PROGRAM, Install, archive, copied, relist, tree
 
 # Whole commands, or waits: with all others in a minute there is no room for them.
 pytestmark = pytest.mark.slow
@@ -301,6 +301,50 @@ def test_a_failed_first_installation_leaves_nothing(site: Site) -> None:
         shutil.rmtree(site.base / "broken")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("install_share.py", "raise SystemExit(1)\n", "the packages cannot be compiled"),
+        (
+            "install.py",
+            PROGRAM + "with open(f'{site}/pip/__main__.py', 'w') as file: file.write('raise SystemExit(1)')\n",
+            "the installed packages do not fit together",
+        ),
+    ],
+)
+def test_what_goes_on_beside_the_start_has_to_end_well(installed: Site, name: str, text: str, said: str) -> None:
+    archive(installed.base / "broken", "3.0")
+    (installed.base / "broken" / "metadata" / name).write_text(text)
+    relist(installed.base / "broken")
+    before = tree(installed.base)
+    try:
+        assert said in Install(installed.base / "broken", installed.prefix).refused()
+        assert tree(installed.base) == before
+    finally:
+        shutil.rmtree(installed.base / "broken")
+
+
+def test_what_goes_on_beside_the_start_ends_with_it(installed: Site) -> None:
+    archive(installed.base / "slow", "3.0")
+    text = "import os, sys, time\nos.write(1, f'{os.getpid()}\\n'.encode())\ntime.sleep(60)\n"
+    (installed.base / "slow" / "metadata" / "install_share.py").write_text(text)
+    relist(installed.base / "slow")
+    before = tree(installed.base)
+    words, quiet = Install(installed.base / "slow", installed.prefix).words(), subprocess.DEVNULL
+    env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    try:
+        with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=quiet, text=True) as process:
+            assert process.stdout
+            late = int(next(line for line in process.stdout if line.strip().isdecimal()))
+            process.terminate()
+            assert process.wait(timeout=20) == 143
+        with pytest.raises(ProcessLookupError):
+            os.kill(late, 0)
+        assert tree(installed.base) == before
+    finally:
+        shutil.rmtree(installed.base / "slow")
+
+
 def test_a_failed_upgrade_changes_nothing(installed: Site) -> None:
     archive(installed.base / "broken", "3.0", "exit 3")
     before = tree(installed.base)
@@ -412,10 +456,22 @@ def test_systemd_reads_the_variables_that_a_shell_sources(site: Site, tmp_path: 
         assert found.items() <= dict(line.split("=", 1) for line in done.stdout.splitlines()).items()
 
 
+def test_nothing_is_left_when_the_database_s_client_cannot_be_generated(tmp_path: Path) -> None:
+    failing = Install(archive(tmp_path / "1.0", "1.0", database=True), tmp_path / "opt")
+    program = next((failing.archive / "packages" / "pip").glob("prisma-*"))
+    program.write_text("#!/bin/sh\necho no client today\nexit 1\n")
+    relist(failing.archive)
+    said = failing.refused()
+    assert "no client today" in said
+    assert "the database client cannot be generated" in said
+    assert "what it had made" in said
+    assert not failing.prefix.exists()
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
-def test_readmes_unit_is_one_that_systemd_accepts(installed: Site, tmp_path: Path) -> None:
-    readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"^    \[Unit\]\n(?:    .*\n|\n(?=    ))+", readme, re.MULTILINE)
+def test_the_unit_of_the_documents_is_one_that_systemd_accepts(installed: Site, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "installing.md").read_text(encoding="utf-8")
+    shown = re.search(r"^    \[Unit\]\n(?:    .*\n|\n(?=    ))+", page, re.MULTILINE)
     assert shown
     text = textwrap.dedent(shown[0])
     assert "EnvironmentFile=/opt/litellm/litellm.systemd.env\nExecStart=/opt/litellm/bin/litellm " in text

@@ -1,0 +1,101 @@
+"""A set, with the run that it is opened in: repaired aside if that is asked for, and its files made in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bundler.adapters.cache_folder import TEMPORARY
+from bundler.adapters.own_folder import in_use
+from bundler.adapters.par2 import Par2
+from bundler.adapters.process import run
+from bundler.errors import BundleError, IntegrityError, WorkError
+from bundler.release.folder import VerifyReport
+from bundler.session import Session
+from bundler.transfer.opened import OpenSet, damage, explained, free_in, is_set, opened, repaired
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What is to be verified: each path, and for a set the folder that its files are in; `errors` of other sets."""
+
+    paths: Mapping[Path, Path]
+    errors: tuple[BundleError, ...]
+
+    def told(self, report: VerifyReport) -> VerifyReport:
+        """The same report, which tells of the set where it told of the folder, and of sets that could not be read."""
+        folders = {str(folder): str(path) for path, folder in self.paths.items() if path != folder}
+
+        def renamed(text: str) -> str:
+            for folder, path in folders.items():
+                text = text.replace(folder, path)
+            return text
+
+        return VerifyReport(
+            tuple((Path(renamed(str(path))), verdict) for path, verdict in report.verdicts),
+            tuple(replace(finding, message=renamed(finding.message)) for finding in report.folder_findings),
+            (*self.errors, *(_renamed(error, renamed) for error in report.errors)),
+            tuple((Path(renamed(str(path))), signed) for path, signed in report.signed),
+        )
+
+
+def _renamed(error: BundleError, renamed: Callable[[str], str]) -> BundleError:
+    error.message, error.hint = renamed(error.message), renamed(error.hint)
+    return error
+
+
+@contextmanager
+def unpacked(session: Session, paths: Sequence[Path]) -> Iterator[Unpacked]:
+    """Take all files of those paths that are sets out, into folders of this run's own; volumes are compared before."""
+    with ExitStack() as stack:
+        found, errors = dict[Path, Path](), list[BundleError]()
+        for path in paths:
+            try:
+                found[path] = stack.enter_context(_folder_of(session, path)) if is_set(path) else path
+            except BundleError as error:
+                errors.append(error)
+        yield Unpacked(found, tuple(errors))
+
+
+@contextmanager
+def _folder_of(session: Session, path: Path) -> Iterator[Path]:
+    """All files of a set, in a folder. Raises IntegrityError, UsageError, WorkError."""
+    with in_use(session.cache_dir, TEMPORARY) as place, TemporaryDirectory(dir=place) as folder:
+        with whole_set(session, path, repair=False) as whole:
+            with session.progress.task(f"reading {whole.base.name}", whole.source.size) as task:
+                if found := damage(path, task.advance):
+                    raise IntegrityError(f"{whole.base}: {', '.join(found)}")
+            write_files(session, whole, list(whole.header.files), Path(folder))
+        yield Path(folder)
+
+
+@contextmanager
+def whole_set(session: Session, path: Path, *, repair: bool) -> Iterator[OpenSet]:
+    """Open a set, after it was repaired aside if `repair`; what is wrong with it is told with the volume to blame.
+
+    Raises IntegrityError, also of what is done in the context; UsageError, WorkError.
+    """
+    with in_use(session.cache_dir, TEMPORARY) as place, TemporaryDirectory(dir=place) as folder:
+        try:
+            if repair:
+                with repaired(path, Par2(session.env, run), Path(folder)) as base, opened(base) as whole:
+                    yield whole
+            else:
+                with opened(path) as whole:
+                    yield whole
+        except IntegrityError as error:
+            raise error if repair else explained(path, error) from error
+
+
+def write_files(session: Session, whole: OpenSet, names: Sequence[str], folder: Path) -> None:
+    """Make files of a set in an empty folder. Raises IntegrityError, WorkError if there is no room."""
+    size = sum(whole.header.files[name].size for name in names)
+    if size > free_in(folder):
+        raise WorkError(f"{folder.parent} has no room for {size / 1e6:.0f} MB", "free some space, or choose another")
+    with session.progress.task(f"taking {len(names)} files out of {whole.base.name}", size) as task:
+        for name in names:
+            with (folder / name).open("xb") as file:
+                whole.write(name, lambda data: task.advance(file.write(data)))
