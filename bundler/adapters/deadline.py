@@ -8,12 +8,16 @@ time-outs of its own (resolv.conf(5)) and no way to be given one.
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
+from weakref import WeakSet
 
 import httpcore
 
@@ -74,11 +78,37 @@ class Wait(float):
         return made
 
 
+class _Open:
+    """The sockets of one backend that are open, so that all can be ended, whoever waits on them."""
+
+    def __init__(self) -> None:
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def add(self, connected: socket.socket) -> None:
+        """Count one more. Raises OSError if all were ended: the one that made it closes it."""
+        with self._lock:
+            if self._ended:
+                raise OSError(errno.ESHUTDOWN, "the connections were closed")
+            self._sockets.add(connected)
+
+    def end(self) -> None:
+        """End all that are open and all that are opened from now on. Whoever waits on one is told, and closes it."""
+        with self._lock:
+            self._ended = True
+            for one in self._sockets:
+                with suppress(OSError):  # closed, or cut off, already
+                    # Not SSLSocket's own, after which a read in another thread would take ciphertext for content.
+                    socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+
 class _Stream(httpcore.NetworkStream):
     """A connected socket, or TLS over it."""
 
-    def __init__(self, connected: socket.socket) -> None:
-        self._socket = connected
+    def __init__(self, connected: socket.socket, among: _Open) -> None:
+        among.add(connected)
+        self._socket, self._among = connected, among
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what is there, at most `max_bytes`; b"" at the end. Raises httpcore.ReadTimeout, ReadError."""
@@ -118,7 +148,8 @@ class _Stream(httpcore.NetworkStream):
                 return _TlsInTls(self, ssl_context, server_hostname, timeout)
             # One deadline for the whole handshake: ssl counts the time-out from its first byte.
             self._socket.settimeout(_seconds(timeout, httpcore.ConnectTimeout))
-            return _TlsStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
+            self._socket = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+            return _TlsStream(self._socket, self._among)
         except BaseException as error:
             self.close()
             if isinstance(error, TimeoutError | httpcore.TimeoutException):
@@ -139,8 +170,8 @@ class _Stream(httpcore.NetworkStream):
 class _TlsStream(_Stream):
     """TLS, of which ssl hands out one record of at most 16 KiB a call: what came behind it is taken at once too."""
 
-    def __init__(self, connected: ssl.SSLSocket) -> None:
-        super().__init__(connected)
+    def __init__(self, connected: ssl.SSLSocket, among: _Open) -> None:
+        super().__init__(connected, among)
         self._room = memoryview(bytearray(_MOST_AT_ONCE))
         self._fault: OSError | None = None
 
@@ -215,6 +246,13 @@ class _TlsInTls(httpcore.NetworkStream):
 class Backend(httpcore.NetworkBackend):
     """Connects; httpcore's way to be given other sockets (encode.io/httpcore/network-backends)."""
 
+    def __init__(self) -> None:
+        self._open = _Open()
+
+    def close(self) -> None:
+        """End every connection, those included that a thread is still making: httpcore's pool knows nothing of them."""
+        self._open.end()
+
     def connect_tcp(
         self,
         host: str,
@@ -235,6 +273,7 @@ class Backend(httpcore.NetworkBackend):
                 made.settimeout(_seconds(timeout, httpcore.ConnectTimeout))
                 made.connect(address)
                 made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return _Stream(made, self._open)
             except TimeoutError:
                 fault = httpcore.ConnectTimeout(_why(timeout))
             except OSError as error:
@@ -242,8 +281,6 @@ class Backend(httpcore.NetworkBackend):
             except BaseException:
                 made.close()
                 raise
-            else:
-                return _Stream(made)
             made.close()
         raise fault
 

@@ -40,13 +40,14 @@ class Transport(httpx.BaseTransport):
         """Open nothing yet. Raises ImportError for a SOCKS proxy if httpx cannot speak to one."""
         if proxy and proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
             raise ImportError("a SOCKS proxy takes the package httpx[socks]")
+        self._backend = Backend()
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             proxy=_for_httpcore(proxy, context) if proxy else None,
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=_IDLE_SECONDS,
-            network_backend=Backend(),
+            network_backend=self._backend,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -67,7 +68,8 @@ class Transport(httpx.BaseTransport):
         return httpx.Response(answer.status, headers=headers, stream=_Content(answer), extensions=answer.extensions)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, also of threads that are still at it; none is opened any more."""
+        self._backend.close()
         self._pool.close()
 
 

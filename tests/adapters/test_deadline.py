@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -371,6 +372,57 @@ def test_what_came_before_a_connection_broke_is_not_lost(authority: trustme.CA) 
         for _ in range(2):
             with pytest.raises(httpcore.ReadError, match=r"decryption failed|bad record mac"):
                 stream.read(1, SILENCE)
+
+
+@contextmanager
+def in_another_thread(work: Callable[[], object]) -> Iterator[Future[object]]:
+    """`work`, under way until the context ends."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(work)
+
+
+def test_a_connection_that_is_made_while_all_are_closed_is_closed_too(authority: trustme.CA) -> None:
+    """Of a thread that nobody waits for, after a failure: the pool does not know the connection yet."""
+    accepted, closed, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def script(peer: Peer) -> None:
+        accepted.set()
+        closed.wait(SILENCE)
+        with context_of(authority).wrap_socket(peer.connection, server_side=True) as secured:
+            made = Peer(secured, peer.closing)
+            if made.head():
+                made.send(OK + b"Content-Length: 1\r\n\r\nx")
+            if not secured.recv(1):
+                ended.set()
+
+    with raw_serving(script) as server, closing(Http(patience=patience(SILENCE))) as http:
+        address = f"https://127.0.0.1:{server.port}/"
+        with in_another_thread(lambda: a_page(http, address)) as asked:
+            assert accepted.wait(SILENCE)
+            http.close()
+            closed.set()
+            with pytest.raises(TransientError, match="the connections were closed"):
+                asked.result(SILENCE)
+        assert ended.wait(SILENCE)
+
+
+@pytest.mark.parametrize("secured", [False, True])
+def test_who_waits_for_an_answer_is_told_when_all_is_closed(secured: bool, authority: trustme.CA) -> None:
+    asking = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        asking.set()
+        peer.closing.wait(SILENCE)
+
+    context = context_of(authority) if secured else None
+    with raw_serving(script, context) as server, closing(Http(patience=patience(SILENCE))) as http:
+        address = f"http{'s' if secured else ''}://127.0.0.1:{server.port}/"
+        with in_another_thread(lambda: a_page(http, address)) as asked:
+            assert asking.wait(SILENCE)
+            with at_most(1), pytest.raises(TransientError):
+                http.close()
+                asked.result(SILENCE)
 
 
 def test_plain_requests_go_through_a_proxy_with_its_password_unless_excepted(monkeypatch: pytest.MonkeyPatch) -> None:
