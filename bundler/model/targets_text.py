@@ -8,6 +8,7 @@ import yaml
 
 from bundler.errors import UsageError
 from bundler.model.target import Target
+from bundler.platforms import platform_for
 
 _HEAD = """\
 # The hosts that bundles are for, and what each release ships: its glibc, its own Python with the patch version (what
@@ -79,6 +80,10 @@ def _last_line(node: yaml.Node) -> int:
 
 def _line(target: Target) -> str:
     """A release as a line of the file."""
-    words = [f'glibc: "2.{target.glibc_minor}"', f"python: {target.system_python or 'portable'}"]
+    platform = platform_for(target.distro)
+    words = [
+        f'{platform.FLOOR_KEY}: "{platform.floor_version(target.floor)}"',
+        f"python: {target.system_python or 'portable'}",
+    ]
     words += [f"openssl: {target.openssl}"] if target.openssl else []
     return f'"{target.version}": {{{", ".join(words)}}}'

@@ -103,6 +103,14 @@ class Override:
             "a version is the host's, where `targets.yaml` has another."
         ),
     ] = None
+    asset: Annotated[
+        Annotated[str, StringConstraints(max_length=200), template("arch", others=("os", "distro", "version"))] | None,
+        Field(
+            title="a file name with {arch}, and with any of {os}, {distro} and {version}",
+            description="The archives' file names there; {os} is the platform's word, such as `linux`.",
+            examples=["demo-{os}-{arch}.tar.gz"],
+        ),
+    ] = None
     source: Annotated[
         Literal["index"] | None, Field(description="`index`: the component's own wheel is not built from source there.")
     ] = None
@@ -235,7 +243,9 @@ class WheelhouseKeys:
 
     def asset_name(self, target: Target) -> str:
         """The archive's file name for `target`."""
-        return self.asset.format(distro=target.distro, version=target.version, arch=target.arch)
+        chosen = [one.asset for one in self.overrides if one.asset and selects(one.targets, target)]
+        words = {"os": target.platform.partition("-")[0], "distro": target.distro, "version": target.version}
+        return (chosen[-1] if chosen else self.asset).format(**words, arch=target.arch)
 
 
 @dataclass(frozen=True)

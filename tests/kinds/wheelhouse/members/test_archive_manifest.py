@@ -178,7 +178,7 @@ def test_a_missing_value_is_told(key: str) -> None:
         ({"requirements": ["a @ https://example.org/a.whl"]}, "requirements.0"),
         ({"python": {"version": "3.11", "source": "system", "glibc": "2.36"}}, "python.version"),
         ({"python": {"version": "3.11.2", "source": "else", "glibc": "2.36"}}, "python.source"),
-        ({"python": {"version": "3.11.2", "source": "system", "glibc": "3.0"}}, "python.glibc"),
+        ({"python": {"version": "3.11.2", "source": "system", "glibc": "3.0"}}, "python"),
         ({"files": {}}, "files"),
         ({"files": [{"size": 1}]}, "files.0.path"),
         ({"files": [{"path": "a", "size": "many"}]}, "files.0.size"),
