@@ -17,7 +17,7 @@ from bundler.words import Arch
 
 @dataclass(frozen=True)
 class KnownRelease:
-    """A release of a distro: the name of its suite, by which roots are made of it, and what it ships."""
+    """A release of a distro: its suite's name, by which roots are made of it ("": none are), and what it ships."""
 
     suite: str
     ships: DistroEntry
@@ -35,10 +35,17 @@ KNOWN: Mapping[str, Mapping[str, KnownRelease]] = {
         "24.04": KnownRelease("noble", DistroEntry("3.12.3", glibc="2.39", openssl="3.0.x")),
         "26.04": KnownRelease("resolute", DistroEntry("3.14.3", glibc="2.43", openssl="3.0.x")),
     },
+    "macos": {
+        "11": KnownRelease("", DistroEntry("portable", macos="11.0", arches=("arm64",))),
+    },
 }
 _ARCHES: tuple[Arch, ...] = get_args(Arch)
 # What is meant where nobody says: the newest of each distro, for the machine that most have.
-USUAL: tuple[str, ...] = tuple(f"{distro}-{tuple(releases)[-1]}-{_ARCHES[0]}" for distro, releases in KNOWN.items())
+USUAL: tuple[str, ...] = tuple(
+    f"{distro}-{tuple(releases)[-1]}-{_ARCHES[0]}"
+    for distro, releases in KNOWN.items()
+    if all(release.suite for release in releases.values())
+)
 
 
 def known_targets() -> tuple[Target, ...]:

@@ -78,6 +78,17 @@ class SourceArchive:
     sha256: Annotated[Sha256, Field(description="The archive's SHA-256.")]
 
 
+OverrideAsset: TypeAlias = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    template("arch", others=("os", "distro", "version")),
+    Field(
+        title="a file name with {arch}, and with any of {os}, {distro} and {version}",
+        examples=["demo-{os}-{arch}.tar.gz"],
+    ),
+]
+
+
 def _index_is_none(value: object) -> object:
     return None if value == "index" else value
 
@@ -104,12 +115,8 @@ class Override:
         ),
     ] = None
     asset: Annotated[
-        Annotated[str, StringConstraints(max_length=200), template("arch", others=("os", "distro", "version"))] | None,
-        Field(
-            title="a file name with {arch}, and with any of {os}, {distro} and {version}",
-            description="The archives' file names there; {os} is the platform's word, such as `linux`.",
-            examples=["demo-{os}-{arch}.tar.gz"],
-        ),
+        OverrideAsset | None,
+        Field(description="The archives' file names there; {os} is the platform's word, such as `linux`."),
     ] = None
     source: Annotated[
         Literal["index"] | None, Field(description="`index`: the component's own wheel is not built from source there.")
