@@ -20,7 +20,7 @@ from bundler.model.known_hosts import USUAL, known_targets, suite_of
 from bundler.model.target import Target, select
 from bundler.model.targets_file import parse_targets
 from bundler.model.targets_text import extended_text, new_text
-from bundler.platforms import spellings
+from bundler.platforms import image, spellings
 from bundler.session import Session
 
 _FOLDER, _IGNORED = "manifests", ".gitignore"
@@ -166,7 +166,7 @@ def _commands(folder: Path, name: str, manifests: Manifests) -> list[str]:
         f"aiws-bundle{given} lock{which}",
         f"aiws-bundle{given} build {words}",
         *([f"mmdebstrap --variant=apt --include={_PACKAGES} {suite} {root}"] if suite else []),
-        f"aiws-bundle{given} rehearse dist/{asset} --root {root}",
+        *([f"aiws-bundle{given} rehearse dist/{asset} --root {root}"] if image(target.distro, target.version) else []),
     ]
 
 
