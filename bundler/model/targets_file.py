@@ -38,10 +38,12 @@ class DistroEntry:
             description="Its own Python with the patch version, or `portable` if components carry one (python.yaml)."
         ),
     ]
-    glibc: Annotated[Glibc | None, Field(description="Its glibc: which wheels run there. For Linux.")] = None
+    glibc: Annotated[Glibc | None, Field(description="Its glibc, which every Linux needs: which wheels run there.")] = (
+        None
+    )
     macos: Annotated[
         MacosVersion | None,
-        Field(description="The deployment target, which decides which wheels run there. For macOS."),
+        Field(description="The deployment target, which every macOS needs: which wheels run there."),
     ] = None
     openssl: Annotated[
         Literal["1.1.x", "3.0.x"] | None,

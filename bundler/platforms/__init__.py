@@ -149,7 +149,8 @@ def endings(distro: str, version: str, arch: str) -> tuple[str, ...]:
 
 def image(distro: str, version: str) -> str:
     """Return the name of a distro's image for containers; "" if it has none."""
-    return f"{distro}:{version}" if platform_for(distro).IMAGES else ""
+    platform, _ = named(name_for(distro, _ARCHES[0]))
+    return f"{distro}:{version}" if platform.IMAGES else ""
 
 
 def spellings() -> dict[str, Arch]:

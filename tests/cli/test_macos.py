@@ -111,7 +111,7 @@ def test_nothing_rehearses_it_here(made: World) -> None:
     done = made.run("rehearse", f"dist/{NAME}")
     assert done.code == 2
     assert "nothing here runs programs for darwin-arm64" in done.err
-    assert "workflow's job for macOS" in done.err
+    assert "on a Mac with Apple silicon" in done.err
 
 
 def test_its_name_says_what_it_is_for(made: World, tmp_path: Path) -> None:
