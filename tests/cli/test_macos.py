@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -16,14 +17,16 @@ import pytest
 
 from bundler.sidecars import provenance
 from tests.cli.signing import MAKER, text_of
-from tests.mac_python import mac_python
+from tests.cli.test_database import COMMIT, supplying
+from tests.mac_python import mac_python, macho
+from tests.server import Reply
 from tests.world import World, make_wheel, world
 
 NAME = "litellm-runtime-darwin-arm64.tar.gz"
 TARGETS = """\
 distros:
   debian:
-    "12": {glibc: "2.36", python: 3.11.2, arches: [amd64]}
+    "12": {glibc: "2.36", openssl: 3.0.x, python: 3.11.2, arches: [amd64]}
   macos:
     "11": {macos: "11.0", python: portable, arches: [arm64]}
 arches: [amd64, arm64]
@@ -163,3 +166,36 @@ def test_what_is_sourced_has_pip_take_its_wheels(made: World, tmp_path: Path, sh
     assert [path.name for path in (tmp_path / "elsewhere/got").iterdir()] == ["litellm-1.0-py3-none-any.whl"]
     shutil.rmtree(top / "packages/python")
     assert "LITELLM_PYTHON_EXECUTABLE" not in run(script)
+
+
+@pytest.mark.slow
+def test_database_support_is_made_of_engines_for_macos(unlocked: World, impatient: None) -> None:
+    with supplying(unlocked) as supplied:
+        manifest = (unlocked.root / "manifests" / "litellm.yaml").read_text()
+        prepare(unlocked)
+        unlocked.write("litellm.yaml", manifest + OVERRIDE)
+        for engine in ("query-engine", "schema-engine"):
+            content, path = gzip.compress(macho(), mtime=0), f"/{COMMIT}/darwin-arm64/{engine}.gz"
+            supplied.server.script(path, Reply(content))
+            supplied.server.script(f"{path}.sha256", Reply(hashlib.sha256(content).hexdigest().encode()))
+        done = supplied.run("lock", "macos")
+        assert done.code == 0 and "without database" not in done.out, done.err
+        mirrors = f"https://engines.test/={supplied.server.address}/ https://x.test/=file://{unlocked.root}/"
+        done = supplied.run("build", "macos", AIWS_MIRRORS=mirrors)
+        assert done.code == 0, done.err
+        assert supplied.run("verify", f"dist/{NAME}").code == 0
+        told = supplied.run("inspect", f"dist/{NAME}", "--json").json()["database"]
+        made = "prisma-0.15.0+aiws.1-py3-none-macosx_11_0_arm64.whl"
+        assert (told["supported"], told["platform"], told["wheel"]) == (True, "darwin-arm64", made)
+
+
+@pytest.mark.slow
+def test_engines_for_linux_are_none_for_macos(unlocked: World, impatient: None) -> None:
+    with supplying(unlocked) as supplied:
+        manifest = (unlocked.root / "manifests" / "litellm.yaml").read_text()
+        prepare(unlocked)
+        unlocked.write("litellm.yaml", manifest + OVERRIDE)
+        supplied.publish("darwin-arm64")
+        done = supplied.run("lock", "macos")
+    assert done.code != 0
+    assert "is no program for darwin-arm64, but one for linux-arm64" in done.out + done.err
