@@ -11,7 +11,7 @@ from bundler.cli import Options
 from bundler.cli.closing import close
 from bundler.cli.output import print_document, print_findings, print_table, result
 from bundler.commands.rehearse import RehearsalReport, rehearse
-from bundler.kinds.steps import Step
+from bundler.kinds.steps import Rehearsal, Step
 from bundler.terminal import Json, Part, Styled, say, say_block, say_long
 
 
@@ -60,7 +60,8 @@ def _show(report: RehearsalReport, *, verbose: bool = False) -> None:
     for note in report.rehearsal.notes:
         say_long(f"note: {note}")
     attempts = [(step.name, attempt) for step in report.rehearsal.steps for attempt in step.attempts]
-    say("attempts to reach the network:" if attempts else "attempts to reach the network: none")
+    none = f"not known: {report.rehearsal.unlisted}" if report.rehearsal.unlisted else "none"
+    say_long(f"attempts to reach the network:{'' if attempts else f' {none}'}")
     for name, attempt in attempts:
         say_long(f"  {attempt.what}  by {attempt.program or 'a program that was gone'}  during: {name}")
     for step in report.rehearsal.steps:
@@ -92,9 +93,13 @@ def _json(report: RehearsalReport) -> Mapping[str, Json]:
         "versions": dict(rehearsal.measures.versions) if rehearsal else {},
         "disk_bytes": rehearsal.measures.disk_bytes if rehearsal else 0,
         "manifest": rehearsal.manifest if rehearsal and rehearsal.manifest else None,
-        "notes": list(rehearsal.notes) if rehearsal else [],
+        "notes": [*rehearsal.notes, *_unlisted(rehearsal)] if rehearsal else [],
         "steps": [_step(step) for step in (rehearsal.steps if rehearsal else ())],
     }
+
+
+def _unlisted(rehearsal: Rehearsal) -> list[str]:
+    return [f"attempts to reach the network are not known: {rehearsal.unlisted}"] if rehearsal.unlisted else []
 
 
 def _step(step: Step) -> Json:

@@ -15,6 +15,8 @@ from pydantic import Field, StringConstraints
 from bundler.platforms import linux, macos
 from bundler.words import Arch
 
+Rehearsed: TypeAlias = Literal["root", "host"]
+
 
 class Platform(Protocol):
     """A system: the words that others have for it, the wheels that it takes, and the look of its programs.
@@ -38,6 +40,14 @@ class Platform(Protocol):
     """The target triple by which python-build-standalone names its archives."""
     QEMU_USER: bool
     """Whether qemu-user runs its programs on a machine of another architecture."""
+    ELSEWHERE: str
+    """What to do where nothing runs its programs: the end of a refusal to rehearse."""
+    RUNNERS: Mapping[Arch, str]
+    """The runner of GitHub for each architecture that has one."""
+    IMAGES: bool
+    """Whether a container's image is called as each of its distros is: `debian:12`."""
+    REHEARSED: Rehearsed
+    """Where its wheelhouses are rehearsed: in a `root` of a distro, or on a `host` of the kind, in its own sandbox."""
 
     def floor_name(self, floor: int) -> str:
         """What people call the oldest system that will do: `glibc 2.36`."""
@@ -88,6 +98,17 @@ def named(name: str) -> tuple[Platform, Arch]:
 def name_for(distro: str, arch: str) -> str:
     """Return the name of the platform of a target's distro: the one that is called so too, else the table's first."""
     return f"{_ALIASES.get(distro, PLATFORMS[0].WORD)}-{arch}"
+
+
+def platform_for(distro: str) -> Platform:
+    """Return the platform of a target's distro."""
+    return named(name_for(distro, _ARCHES[0]))[0]
+
+
+def image(distro: str, version: str) -> str:
+    """Return the name of a distro's image for containers; "" if it has none."""
+    platform, _ = named(name_for(distro, _ARCHES[0]))
+    return f"{distro}:{version}" if platform.IMAGES else ""
 
 
 def spellings() -> dict[str, Arch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from bundler.words import Arch
 
@@ -15,6 +16,10 @@ PLATFORM_SYSTEM = "Linux"
 MACHINES: Mapping[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
 TRIPLES: Mapping[Arch, str] = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 QEMU_USER = True
+ELSEWHERE = "rehearse on a host of that kind"
+RUNNERS: Mapping[Arch, str] = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
+IMAGES = True
+REHEARSED: Literal["root", "host"] = "root"
 
 # The oldest glibc that manylinux knows for each machine, and the pre-PEP 600 names of three of its versions.
 _OLDEST: Mapping[Arch, int] = {"amd64": 5, "arm64": 17}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from bundler.words import Arch
 
@@ -15,6 +16,10 @@ PLATFORM_SYSTEM = "Darwin"
 MACHINES: Mapping[Arch, str] = {"amd64": "x86_64", "arm64": "arm64"}
 TRIPLES: Mapping[Arch, str] = {"amd64": "x86_64-apple-darwin", "arm64": "aarch64-apple-darwin"}
 QEMU_USER = False
+ELSEWHERE = "rehearse it on a Mac with Apple silicon, or let the workflow's job do it (docs/rehearsal.md)"
+RUNNERS: Mapping[Arch, str] = {"arm64": "macos-14"}
+IMAGES = False
+REHEARSED: Literal["root", "host"] = "host"
 
 # Mach-O, 64 bits, little-endian. cputype: <mach/machine.h>; filetype: executables, dynamic libraries and bundles, as
 # Python's extension modules are, <mach-o/loader.h>.

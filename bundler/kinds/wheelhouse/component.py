@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import RUNNERS, Component, Described, Home, LockFile
+from bundler.kinds.kind import Component, Described, Home, LockFile
 from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.inventory import inventory_of
 from bundler.kinds.wheelhouse.lock import Lock, lacking
@@ -29,6 +29,7 @@ from bundler.model.manifest_schema import holds
 from bundler.model.outcome import Outcome
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target, select, selects
+from bundler.platforms import image, platform_for
 from bundler.terminal import Json
 
 
@@ -219,15 +220,15 @@ class WheelhouseComponent:
 
     def _described(self, workspace: Workspace, request: Request) -> Described:
         target, (state, read) = request.target, read_state(self.name, workspace, request)
-        glibc, lock = f"2.{target.glibc_minor}", _word(state, read)
+        platform, glibc, lock = platform_for(target.distro), f"2.{target.glibc_minor}", _word(state, read)
         matrix = {
             "component": self.name,
             "target": target.name,
             "distro": target.distro,
             "version": target.version,
             "arch": target.arch,
-            "runner": RUNNERS[target.arch],
-            "container": f"{target.distro}:{target.version}",
+            "runner": platform.RUNNERS.get(target.arch, ""),
+            "container": image(target.distro, target.version),
             "asset": self.manifest.asset_name(target),
         }
         columns = (
