@@ -30,7 +30,8 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
     installs a second time, then does the same with the archive's own install.sh. A root that has systemd, dbus and sudo
     is booted then, and the consumers' role followed: another user, sudo, a service (as root, with systemd-container
     installed). Of a component that another repository releases the program is started. Nothing is written to the root;
-    every attempt to reach the network is listed. -v shows all that a failed program wrote.
+    every attempt to reach the network is listed. -v shows all that a failed program wrote. An archive for macOS takes a
+    Mac with Apple silicon, and no --root: its install.sh and its program are tried in the system's own sandbox.
     """
     report = rehearse(options.session(), archive, root)
     if options.json:

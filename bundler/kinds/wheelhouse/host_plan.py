@@ -20,7 +20,7 @@ SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 _UNPACK_PATIENCE, _PROBE_PATIENCE = 300.0, 60.0
 # Ends well only if it may neither connect nor write. The address is one that no host has (RFC 5737).
 _PROBE = """\
-import socket, sys
+import os, socket, sys
 def refused(act):
     try:
         act()
@@ -30,7 +30,7 @@ def refused(act):
         return False
     return False
 network = refused(lambda: socket.create_connection(("192.0.2.1", int(sys.argv[1])), 5))
-file = refused(lambda: open(sys.argv[2], "x"))
+file = refused(lambda: os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 print("refused to connect:", network, "to write:", file)
 sys.exit(not (network and file))
 """

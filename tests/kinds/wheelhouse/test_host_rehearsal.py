@@ -1,7 +1,7 @@
 """A rehearsal on a host of the archive's own kind: its plan, and its steps against stand-ins for what macOS has.
 
-The stand-in for sandbox-exec keeps nothing from anything: it notes its words, runs the rest, and writes into a file what
-the kernel would log; the one for log prints that file.
+The stand-in for sandbox-exec keeps nothing from anything: it notes its words, runs the rest, and writes into a file
+what the kernel would log; the one for log prints that file.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def test_a_log_that_cannot_be_read_is_told(mac: Mac) -> None:
         ({"install_sh": INSTALLER.replace('echo "already', 'date +%N > $prefix/x; echo "')}, NAMES[7], "changed"),
         ({"install_sh": INSTALLER.replace("rm -rf", ": ")}, NAMES[8], "files are left in "),
         ({"install_sh": INSTALLER.replace("DEMO=", "OTHER=")}, NAMES[6], "ended: /alive answers nothing"),
-        ({"server_py": SERVER.replace("hello, ", "bye, ")}, NAMES[6], "/greet answers 200, without 'hello': bye, nobody"),
+        ({"server_py": SERVER.replace("hello, ", "bye, ")}, NAMES[6], "answers 200, without 'hello': bye, nobody"),
     ],
     ids=["fails", "installs nothing", "all is well", "changes", "leaves files", "does not start", "another answer"],
 )  # fmt: skip
