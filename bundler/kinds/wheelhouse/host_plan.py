@@ -109,7 +109,9 @@ def _steps(
     unpack = ("/usr/bin/tar", "-xzf", str(archive), "-C", f"{room}/unpacked")
     yield HostStep("unpack the archive", unpack, _UNPACK_PATIENCE)
     yield HostStep("install.sh: install", install, prefix="there")
-    versions = (f"{prefix}/bin/python", "-I", "-B", "-c", _VERSIONS, facts.component, name)
+    # By its real path: a Python that is started through a link does not know the venv that it is of.
+    python = ("/bin/sh", "-c", 'cd -P -- "$0" && exec "$PWD/python" "$@"', f"{prefix}/bin")
+    versions = (*python, "-I", "-B", "-c", _VERSIONS, facts.component, name)
     yield HostStep("install.sh: what is installed", versions, tells=True)
     answers = ("/bin/sh", "-c", '"$0" --version || "$0" --help', program)
     yield HostStep("install.sh: the program answers", (*sourced, *answers))

@@ -26,6 +26,7 @@ from bundler.kinds.wheelhouse import host_rehearsal
 from bundler.kinds.wheelhouse.host_plan import SYSTEM_PATH, HostStep, plan
 from bundler.kinds.wheelhouse.host_rehearsal import check_host
 from bundler.kinds.wheelhouse.program import Description, RehearsalPlan, Trial
+from tests import installing
 from tests.kinds.wheelhouse.members.test_archive_manifest import FACTS
 
 DEMO = replace(FACTS, component="demo", requirement="demo==1.0", requirements=("demo==1.0",))
@@ -230,6 +231,22 @@ def test_all_steps_are_taken_in_the_sandbox_and_nothing_is_left(mac: Mac) -> Non
     assert not [*(mac.folder.parent / "tmp").iterdir()]
 
 
+def test_the_real_install_sh_does_what_the_plan_asks_of_it(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"{Path(sys.executable).parent}:{SYSTEM_PATH}"
+    monkeypatch.setattr("bundler.kinds.wheelhouse.host_plan.SYSTEM_PATH", path)
+    installing.archive(mac.folder / "litellm-runtime", "1.0")
+    with tarfile.open(mac.folder / "litellm.tar.gz", "w:gz") as file:
+        file.add(mac.folder / "litellm-runtime", "litellm-runtime")
+    facts = replace(FACTS, requirement="litellm==1.0", requirements=("litellm==1.0",))
+    done = host_rehearsal.rehearse(
+        mac.folder / "litellm.tar.gz", "litellm-runtime", facts, Description("litellm"), lambda step: None
+    )
+    assert [(step.name, step.detail) for step in done.steps if not step.good] == []
+    assert [step.name for step in done.steps] == [name for name in NAMES if not name.startswith("program: ")]
+    assert done.measures.versions["Python"].startswith("3.")
+    assert "litellm" in done.measures.versions, "asked of the Python of the venv"
+
+
 def test_what_was_refused_is_told_with_the_step_and_once(mac: Mac) -> None:
     mac.settings(refuses={"page.txt": "curl(7) deny(1) network-outbound remote:*:443"})
     done = mac.rehearsed(mac.archive())
@@ -312,3 +329,36 @@ def test_such_a_host_takes_no_other_root(monkeypatch: pytest.MonkeyPatch) -> Non
     check_host(Path("/"), "darwin-arm64")
     with pytest.raises(UsageError, match="is rehearsed on the host itself"):
         check_host(Path("/root"), "darwin-arm64")
+
+
+@pytest.mark.parametrize(
+    ("connects", "writes", "code"),
+    [
+        (PermissionError(1, "no"), PermissionError(1, "no"), 0),
+        (PermissionError(1, "no"), None, 1),
+        (None, PermissionError(1, "no"), 1),
+        (TimeoutError("timed out"), PermissionError(1, "no"), 1),
+        (PermissionError(1, "no"), FileExistsError(17, "there"), 1),
+    ],
+    ids=["both are refused", "a file is made", "it connects", "no answer", "a file is there"],
+)
+def test_only_a_refusal_of_both_is_one(
+    monkeypatch: pytest.MonkeyPatch, connects: OSError | None, writes: OSError | None, code: int
+) -> None:
+    """A host without a network answers nothing, which is no sandbox."""
+
+    def acting(error: OSError | None) -> Callable[..., None]:
+        def act(*words: object) -> None:
+            if error is not None:
+                raise error
+
+        return act
+
+    probe = steps()[NAMES[0]].argv[4]
+    monkeypatch.setattr("sys.argv", ["-c", "9", "/private/t/refused"])
+    with monkeypatch.context() as patched:
+        patched.setattr("socket.create_connection", acting(connects))
+        patched.setattr(os, "open", acting(writes))
+        with pytest.raises(SystemExit) as ended:
+            exec(probe, {})
+    assert bool(ended.value.code) is bool(code)
