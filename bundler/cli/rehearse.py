@@ -11,7 +11,7 @@ from bundler.cli import Options
 from bundler.cli.closing import close
 from bundler.cli.output import print_document, print_findings, print_table, result
 from bundler.commands.rehearse import RehearsalReport, rehearse
-from bundler.kinds.steps import Rehearsal, Step
+from bundler.kinds.steps import Step
 from bundler.terminal import Json, Part, Styled, say, say_block, say_long
 
 
@@ -94,13 +94,10 @@ def _json(report: RehearsalReport) -> Mapping[str, Json]:
         "versions": dict(rehearsal.measures.versions) if rehearsal else {},
         "disk_bytes": rehearsal.measures.disk_bytes if rehearsal else 0,
         "manifest": rehearsal.manifest if rehearsal and rehearsal.manifest else None,
-        "notes": [*rehearsal.notes, *_unlisted(rehearsal)] if rehearsal else [],
+        "notes": list(rehearsal.notes) if rehearsal else [],
+        "unlisted": rehearsal.unlisted if rehearsal and rehearsal.unlisted else None,
         "steps": [_step(step) for step in (rehearsal.steps if rehearsal else ())],
     }
-
-
-def _unlisted(rehearsal: Rehearsal) -> list[str]:
-    return [f"attempts to reach the network are not known: {rehearsal.unlisted}"] if rehearsal.unlisted else []
 
 
 def _step(step: Step) -> Json:
