@@ -15,6 +15,8 @@ from pydantic import Field, StringConstraints
 from bundler.platforms import linux, macos
 from bundler.words import Arch
 
+Rehearsed: TypeAlias = Literal["root", "host"]
+
 
 class Platform(Protocol):
     """A system: the words that others have for it, the wheels that it takes, and the look of its programs.
@@ -56,6 +58,9 @@ class Platform(Protocol):
 
     def floor_of(self, version: str) -> int:
         """The floor of such a value. Raises ValueError."""
+
+    REHEARSED: Rehearsed
+    """Where its wheelhouses are rehearsed: in a `root` of a distro, or on a `host` of the kind, in its own sandbox."""
 
     def floor_name(self, floor: int) -> str:
         """What people call the oldest system that will do: `glibc 2.36`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from bundler.words import Arch
 
@@ -22,6 +23,7 @@ RUNNERS: Mapping[Arch, str] = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-a
 IMAGES = True
 SOURCED = False
 FLOOR_KEY = "glibc"
+REHEARSED: Literal["root", "host"] = "root"
 
 # The oldest glibc that manylinux knows for each machine, and the pre-PEP 600 names of three of its versions.
 _OLDEST: Mapping[Arch, int] = {"amd64": 5, "arm64": 17}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from bundler.words import Arch
 
@@ -22,6 +23,7 @@ RUNNERS: Mapping[Arch, str] = {"arm64": "macos-14"}
 IMAGES = False
 SOURCED = True
 FLOOR_KEY = "macos"
+REHEARSED: Literal["root", "host"] = "host"
 
 # Mach-O, 64 bits, little-endian. cputype: <mach/machine.h>; filetype: executables, dynamic libraries and bundles, as
 # Python's extension modules are, <mach-o/loader.h>.
