@@ -594,11 +594,11 @@ def expression(text: str, matrix: dict[str, str], inputs: dict[str, str]) -> str
     [
         ("debian", "amd64", {}, "ubuntu-24.04"),
         ("ubuntu", "arm64", {}, "ubuntu-24.04-arm"),
-        ("macos", "arm64", {}, "macos-14"),
+        ("macos", "arm64", {}, "macos-15"),
         ("debian", "amd64", {"runner-arm64": "own", "runner-macos": "mac"}, "ubuntu-24.04"),
         ("debian", "arm64", {"runner-arm64": "own", "runner-macos": "mac"}, "own"),
         ("macos", "arm64", {"runner-arm64": "own", "runner-macos": "mac"}, "mac"),
-        ("macos", "arm64", {"runner-arm64": "own"}, "macos-14"),
+        ("macos", "arm64", {"runner-arm64": "own"}, "macos-15"),
     ],
 )
 def test_each_target_is_rehearsed_on_a_runner_of_its_kind(

@@ -104,7 +104,7 @@ def test_it_is_proven_and_looked_at(made: World) -> None:
 def test_a_workflow_is_told_of_its_runner_and_of_no_container(made: World) -> None:
     (row,) = made.run("targets", "darwin", "--github-matrix").json()["include"]
     assert (row["target"], row["asset"]) == ("macos-11-arm64", NAME)
-    assert (row["runner"], row["container"]) == ("macos-14", "")
+    assert (row["runner"], row["container"]) == ("macos-15", "")
     (row,) = made.run("targets", "macos", "--json").json()["targets"]
     assert (row["macos"], row.get("glibc")) == ("11.0", None)
     assert "macOS 11" in made.run("targets", "macos").out
