@@ -28,7 +28,7 @@ class WheelReading:
     """Threads that read wheels, and what came of each; a context that ends when all are read."""
 
     def __init__(self, *, digests: bool = True) -> None:
-        """With `digests` all of a wheel is compared with its RECORD."""
+        """With `digests` all of a wheel is compared with its RECORD, and its compiled code read."""
         self._digests = digests
         self._pool = ThreadPoolExecutor(_THREADS)
         self._room = threading.Semaphore(_MOST_WAITING)
@@ -79,7 +79,7 @@ class WheelReading:
 
 def _read(stream: BinaryIO, key: WheelKey) -> Wheel:
     with _AT_ONCE:
-        return read_wheel(stream, key.filename, digests=key.digests)
+        return read_wheel(stream, key.filename, digests=key.digests, code=key.digests)
 
 
 def _done(found: Wheel | IntegrityError) -> Future[Wheel | IntegrityError]:

@@ -11,15 +11,19 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from packaging.tags import Tag, parse_tag
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from bundler.code.forward import ForwardReader
+from bundler.code.values import Code, Read
 from bundler.errors import IntegrityError
 from bundler.model.headers import read_headers
 from bundler.model.paths import is_plain_name
 from bundler.model.zip_file import ZipMember, ZipReader, find_clash
+from bundler.platforms import HEAD, is_code, read_code
 
 _INFO, _DATA = ".dist-info", ".data"
 # Folders of site-packages that make a project of its own, whoever put them there.
@@ -35,6 +39,8 @@ _PIP = re.compile(r"pip[0-9.]*", re.IGNORECASE)
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _LARGEST_RECORD, _LARGEST_TEXT = 8 << 20, 1 << 20
 _MOST_TAGS = 256
+# Of a file of compiled code: larger ones are inflated twice.
+_LARGEST_IN_MEMORY = 16 << 20
 # Modules that Python imports whenever it starts, and how many of such files are told.
 _CUSTOMIZE, _MOST_STARTUP = ("sitecustomize", "usercustomize"), 10
 _MOST_SBOMS, _LONGEST_SBOM = 20, 300
@@ -93,6 +99,32 @@ class WheelContent:
         """The names of the modules and packages that can be imported, as far as they are written in Python."""
         found = {path.removesuffix("/__init__.py").removesuffix(".py") for path in self._files if path.endswith(".py")}
         return tuple(sorted(name for name in found if name.isidentifier()))
+
+    def code(self) -> tuple[tuple[str, Code], ...]:
+        """Its files of compiled code that a platform judges, each by where it is installed: `site/a/b.so`.
+
+        Only files that begin as such code does are inflated further.
+        """
+        found, characters = list[tuple[str, Code]](), 0
+        for member in self._files.values():
+            head = self._archive.head(member, HEAD)
+            if not is_code(head):
+                continue
+            code = read_code(head, self._reader(member), member.size)
+            if code is None:
+                continue
+            found.append((self._place(member), code))
+            characters += len(member.path) + code.characters()
+            if characters > _LARGEST_TEXT:
+                raise self._fault("its compiled code asks for more libraries than any does")
+        return tuple(found)
+
+    def _reader(self, member: ZipMember) -> Read:
+        """What reads a member at any place: from memory, or inflating it each time that it goes back."""
+        if member.size > _LARGEST_IN_MEMORY:
+            return ForwardReader(partial(self._archive.content, member)).read
+        content = self._archive.read(member, _LARGEST_IN_MEMORY)
+        return lambda offset, size: content[offset : offset + size]
 
     def check_digests(self) -> None:
         """Inflate everything, and compare it with RECORD."""

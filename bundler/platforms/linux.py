@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 
+from bundler.code.values import Code, Read, Tree
 from bundler.words import Arch
 
 WORD = "linux"
@@ -15,6 +16,8 @@ PLATFORM_SYSTEM = "Linux"
 MACHINES: Mapping[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
 TRIPLES: Mapping[Arch, str] = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 QEMU_USER = True
+# manylinux promises what there would be to find, and auditwheel held whoever uploads to it.
+JUDGES_CODE = False
 
 # The oldest glibc that manylinux knows for each machine, and the pre-PEP 600 names of three of its versions.
 _OLDEST: Mapping[Arch, int] = {"amd64": 5, "arm64": 17}
@@ -66,3 +69,18 @@ def is_program(head: bytes, arch: Arch) -> bool:
         return False
     kind, machine = struct.unpack_from("<HH", head, 16)
     return head[7] in _ABIS and kind in _RUNS and machine == _E_MACHINE[arch]
+
+
+def is_code(head: bytes) -> bool:
+    """Nothing of it is judged."""
+    return False
+
+
+def read_code(read: Read, size: int) -> Code | None:
+    """Nothing is read."""
+    return None
+
+
+def code_faults(tree: Tree, arch: Arch, floor: int | None) -> Iterator[tuple[str, str]]:
+    """Nothing is found."""
+    return iter(())
