@@ -14,7 +14,7 @@ from bundler.code.values import Slice, Tree
 _LOADER, _EXECUTABLE, _RPATH = "@loader_path/", "@executable_path/", "@rpath/"
 _MOST_LINKS = 8
 # Places times libraries, of all files: real trees take a few thousand steps, and four rounds.
-_MOST_STEPS, _MOST_ROUNDS = 1_000_000, 16
+_MOST_STEPS, _MOST_ROUNDS = 200_000, 16
 
 IsSystems = Callable[[str], bool]
 
