@@ -209,13 +209,13 @@ def _unpacked(form: struct.Struct, content: bytes) -> tuple[int, ...]:
 
 
 def _text(content: bytes, at: int, least: int) -> str:
-    """The text of a command (lc_str): from its offset to a NUL, or the command's end."""
-    text = content[at:].partition(b"\0")[0] if least <= at < len(content) else b""
+    """The text of a command (lc_str): from its offset to a NUL, without which dyld takes none."""
+    text, end, _ = content[at:].partition(b"\0") if least <= at < len(content) else (b"", b"", b"")
     try:
         name = text.decode()
     except UnicodeDecodeError:
         name = ""
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+    if not name or not end or len(name) > _LONGEST_NAME or not name.isprintable():
         raise MalformedError("one of its load commands names nothing that can be read")
     return name
 

@@ -44,10 +44,8 @@ def read_wheel(stream: BinaryIO, filename: str, *, digests: bool = True, code: b
     archive = ZipReader(stream, filename)
     content = WheelContent(archive, filename)
     told = parse_metadata(archive.read(content.file("METADATA"), _LARGEST_METADATA), filename)
-    if digests:
-        content.check_digests()
+    compiled = content.read_through(digests=digests, code=code) if digests or code else ()
     recorded = content.recorded() if is_made(filename) else ()
-    compiled = content.code() if code else ()
     return replace(told, startup=content.startup, recorded=recorded, sboms=content.sboms(), code=compiled)
 
 

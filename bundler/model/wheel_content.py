@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from bundler.code.forward import ForwardReader
-from bundler.code.values import Code, Read
+from bundler.code.values import Code
 from bundler.errors import IntegrityError
 from bundler.model.headers import read_headers
 from bundler.model.paths import is_plain_name
@@ -39,7 +39,7 @@ _PIP = re.compile(r"pip[0-9.]*", re.IGNORECASE)
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _LARGEST_RECORD, _LARGEST_TEXT = 8 << 20, 1 << 20
 _MOST_TAGS = 256
-# Of a file of compiled code: larger ones are inflated twice.
+# Of a file of compiled code: a larger one is inflated twice.
 _LARGEST_IN_MEMORY = 16 << 20
 # Modules that Python imports whenever it starts, and how many of such files are told.
 _CUSTOMIZE, _MOST_STARTUP = ("sitecustomize", "usercustomize"), 10
@@ -100,41 +100,51 @@ class WheelContent:
         found = {path.removesuffix("/__init__.py").removesuffix(".py") for path in self._files if path.endswith(".py")}
         return tuple(sorted(name for name in found if name.isidentifier()))
 
-    def code(self) -> tuple[tuple[str, Code], ...]:
-        """Its files of compiled code that a platform judges, each by where it is installed: `site/a/b.so`.
+    def check_digests(self) -> None:
+        """Inflate everything, and compare it with RECORD."""
+        self.read_through(digests=True, code=False)
 
-        Only files that begin as such code does are inflated further.
+    def read_through(self, *, digests: bool, code: bool) -> tuple[tuple[str, Code], ...]:
+        """Read what is in the files: with `digests` all of it, which is compared with RECORD.
+
+        With `code` return the files of compiled code that a platform judges, each by where it is installed
+        (`site/a/b.so`); without `digests` only files that begin as such code does are inflated further.
         """
         found, characters = list[tuple[str, Code]](), 0
         for member in self._files.values():
-            head = self._archive.head(member, HEAD)
-            if not is_code(head):
-                continue
-            code = read_code(head, self._reader(member), member.size)
-            if code is None:
-                continue
-            found.append((self._place(member), code))
-            characters += len(member.path) + code.characters()
+            head = self._archive.head(member, HEAD) if code else b""
+            if is_code(head):
+                one = self._code(member, head, digests=digests)
+                found += [(self._place(member), one)] if one else []
+                characters += len(member.path) + one.characters() if one else 0
+            elif digests:
+                self._compare(member)
             if characters > _LARGEST_TEXT:
                 raise self._fault("its compiled code asks for more libraries than any does")
         return tuple(found)
 
-    def _reader(self, member: ZipMember) -> Read:
-        """What reads a member at any place: from memory, or inflating it each time that it goes back."""
-        if member.size > _LARGEST_IN_MEMORY:
-            return ForwardReader(partial(self._archive.content, member)).read
-        content = self._archive.read(member, _LARGEST_IN_MEMORY)
-        return lambda offset, size: content[offset : offset + size]
+    def _code(self, member: ZipMember, head: bytes, *, digests: bool) -> Code | None:
+        """What compiled code says: from memory or, of a large file, inflating it each time that is gone back in it."""
+        if member.size <= _LARGEST_IN_MEMORY:
+            content = b"".join(self._recorded(member) if digests else self._archive.content(member))
+            return read_code(head, lambda offset, size: content[offset : offset + size], member.size)
+        if digests:
+            self._compare(member)
+        return read_code(head, ForwardReader(partial(self._archive.content, member)).read, member.size)
 
-    def check_digests(self) -> None:
-        """Inflate everything, and compare it with RECORD."""
-        for member in self._files.values():
-            algorithm, expected = self._record.get(member.path, ("", ""))
-            digest = hashlib.new(algorithm or "sha256")
-            for data in self._archive.content(member):
-                digest.update(data)
-            if algorithm and base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != expected:
-                raise self._fault(f"{member.path[:200]!r} is not what its RECORD says")
+    def _compare(self, member: ZipMember) -> None:
+        for _ in self._recorded(member):
+            pass
+
+    def _recorded(self, member: ZipMember) -> Iterator[bytes]:
+        """A member's content, which is compared with RECORD as it passes."""
+        algorithm, expected = self._record.get(member.path, ("", ""))
+        digest = hashlib.new(algorithm or "sha256")
+        for data in self._archive.content(member):
+            digest.update(data)
+            yield data
+        if algorithm and base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != expected:
+            raise self._fault(f"{member.path[:200]!r} is not what its RECORD says")
 
     def _info_folder(self, project: str, version: Version) -> str:
         tops = {member.path.partition("/")[0] for member in self._archive.members}

@@ -138,6 +138,7 @@ MALFORMED = {
     "a name within its command's head": (thin(command(0x0C, struct.pack("<IIII", 8, 0, 0, 0))), "names nothing"),
     "a name beyond its command": (thin(command(0x0C, struct.pack("<IIII", 1 << 31, 0, 0, 0))), "names nothing"),
     "a name that is no text": (thin(library("\udc80".encode("utf-8", "surrogatepass").decode("latin-1"))), "nothing"),
+    "a name without end": (thin(command(0x8000001C, struct.pack("<I", 12) + b"/usr")), "names nothing"),
     "a name of a mile": (thin(library("x" * 2000)), "names nothing"),
     "very many libraries": (thin(*[library("/x")] * 1001, size=60_000), "more than 1000 libraries"),
     "two signatures": (thin(command(0x1D, bytes(8))), "two signatures"),
