@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from bundler.errors import IntegrityError
 from bundler.model.closure import Wheel, prove
 from bundler.model.interpreter import Interpreter
 from bundler.model.metadata import read_wheel
@@ -93,5 +94,16 @@ def test_a_byte_that_was_changed_is_found_whatever_record_says() -> None:
 def test_what_is_told_of_code_is_bounded() -> None:
     names = [library("@rpath/" + "x" * 900) for _ in range(900)]
     content = thin(*names, size=1 << 20, sign=None)
-    with pytest.raises(Exception, match="asks for more libraries than any does"):
+    with pytest.raises(IntegrityError, match="asks for more libraries than any does"):
         made("app", {"app/a.so": content, "app/b.so": content})
+
+
+@pytest.mark.parametrize("limit", [16 << 20, 100])
+def test_code_is_compared_with_record_as_all_else_is(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.setattr("bundler.model.wheel_content._LARGEST_IN_MEMORY", limit)
+    files = whole({"some_app/__init__.py": "", "some_app/a.so": thin()})
+    assert len(read_wheel(io.BytesIO(zipped(files)), NAME, code=True).code) == 1
+    other = zipped(files | {"some_app/a.so": thin(kind=6)})
+    with pytest.raises(IntegrityError, match=r"'some_app/a\.so' is not what its RECORD says"):
+        read_wheel(io.BytesIO(other), NAME, code=True)
+    assert read_wheel(io.BytesIO(other), NAME, digests=False, code=True).code
