@@ -20,8 +20,6 @@ from bundler.model.closure import Wheel
 # In bytes, about: what the 370 wheels of twelve real archives say takes a quarter of it.
 _MOST_KEPT = 8 << 20
 _FOR_A_WHEEL, _FOR_A_TEXT = 1024, 64
-# Of compiled code, with the numbers that are told of it and the few texts.
-_FOR_A_FILE = 1024
 # In seconds: how long to wait before it is asked once more for a wheel that another process is reading.
 _A_MOMENT = 0.004
 
@@ -135,7 +133,7 @@ def _taken(wheel: Wheel) -> int:
     """About how many bytes of memory it takes to remember a wheel."""
     lists = (wheel.requires_dist, wheel.extras or (), wheel.startup, wheel.licences, wheel.sboms, *wheel.recorded)
     texts = (text for one in lists for text in one)
-    code = sum(len(path) + one.characters() + _FOR_A_FILE for path, one in wheel.code)
+    code = sum(len(path) + one.memory() for path, one in wheel.code)
     return _FOR_A_WHEEL + code + sum(len(text) + _FOR_A_TEXT for text in texts)
 
 

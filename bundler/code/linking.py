@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from bundler.code.values import Slice, Tree
 
 _LOADER, _EXECUTABLE, _RPATH = "@loader_path/", "@executable_path/", "@rpath/"
-_MOST_LINKS = 8
+# Links after one another; folders of programs in a tree, for what is loaded by any of them.
+_MOST_LINKS, _MOST_FOLDERS = 8, 16
 # Places times libraries, of all files: real trees take a few thousand steps, and four rounds.
 _MOST_STEPS, _MOST_ROUNDS = 200_000, 16
 
@@ -40,7 +41,9 @@ class _Search:
 
     def __init__(self, tree: Tree, slices: Mapping[str, Slice], is_systems: IsSystems) -> None:
         self._tree, self._slices, self._is_systems = tree, slices, is_systems
-        self._programs = sorted({posixpath.dirname(path) for path, one in slices.items() if one.program})
+        self._programs = sorted({posixpath.dirname(path) for path, one in slices.items() if one.program})[
+            :_MOST_FOLDERS
+        ]
         self._places = {path: self._own_places(path, one) for path, one in slices.items()}
         self._steps = _MOST_STEPS
 

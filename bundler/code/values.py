@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from bundler.words import Arch
 
+# In bytes of memory, about: the numbers that are told of a file, and an object with a name.
+_FOR_A_FILE, _FOR_A_NAME = 1024, 128
+# What may be told of all files of an archive: Qt's 213 take a tenth of a megabyte.
+MOST_MEMORY = 16 << 20
+
 # Bytes of a file: from an offset, so many; fewer where it ends.
 Read = Callable[[int, int], bytes]
 
@@ -49,10 +54,10 @@ class Code:
     slices: tuple[Slice, ...] = ()
     fault: str = ""
 
-    def characters(self) -> int:
-        """How much text was taken from the file."""
-        names = (name for one in self.slices for name in (*(library.name for library in one.libraries), *one.places))
-        return len(self.fault) + sum(map(len, names))
+    def memory(self) -> int:
+        """About how many bytes of memory it takes."""
+        names = [name for one in self.slices for name in (*(library.name for library in one.libraries), *one.places)]
+        return _FOR_A_FILE + len(self.fault) + sum(map(len, names)) + _FOR_A_NAME * len(names)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from bundler.adapters.code_copy import CodeCopy
 from bundler.adapters.own_archive import OwnReader, open_own
 from bundler.adapters.tar_reader import Member
 from bundler.adapters.wheel_reading import WheelReading
-from bundler.code.values import Code
+from bundler.code.values import MOST_MEMORY, Code
 from bundler.errors import IntegrityError
 from bundler.kinds import file_list
 from bundler.model.bundle import FILE_LIST, WHEELS
@@ -58,6 +58,7 @@ class _Reading:
     text_left: int = _LARGEST_TEXTS
     noted: dict[str, object] = field(default_factory=dict)
     code: dict[str, Code] = field(default_factory=dict)
+    code_left: int = MOST_MEMORY
     reads_code: bool = True
 
 
@@ -132,6 +133,9 @@ def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str,
                 code.take(data)
         if found := code.code():
             reading.code[inner] = found
+            reading.code_left -= found.memory()
+            if reading.code_left < 0:
+                raise IntegrityError(f"refused member {member.path!r}: the code before it asks for very many libraries")
     if text:
         reading.texts[inner] = b"".join(kept)
     elif note:

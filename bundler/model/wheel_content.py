@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from bundler.code.forward import ForwardReader
-from bundler.code.values import Code
+from bundler.code.values import MOST_MEMORY, Code
 from bundler.errors import IntegrityError
 from bundler.model.headers import read_headers
 from bundler.model.paths import is_plain_name
@@ -110,16 +110,16 @@ class WheelContent:
         With `code` return the files of compiled code that a platform judges, each by where it is installed
         (`site/a/b.so`); without `digests` only files that begin as such code does are inflated further.
         """
-        found, characters = list[tuple[str, Code]](), 0
+        found, memory = list[tuple[str, Code]](), 0
         for member in self._files.values():
             head = self._archive.head(member, HEAD) if code else b""
             if is_code(head):
                 one = self._code(member, head, digests=digests)
                 found += [(self._place(member), one)] if one else []
-                characters += len(member.path) + one.characters() if one else 0
+                memory += len(member.path) + one.memory() if one else 0
             elif digests:
                 self._compare(member)
-            if characters > _LARGEST_TEXT:
+            if memory > MOST_MEMORY:
                 raise self._fault("its compiled code asks for more libraries than any does")
         return tuple(found)
 

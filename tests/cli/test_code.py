@@ -121,3 +121,12 @@ def test_a_portable_python_is_judged_as_a_tree_of_its_own(mac: World, monkeypatc
     assert mac.run("build", "all", *mirror).code == 0
     verified = mac.run("verify", str(mac.dist))
     assert (verified.code, f"unfit: {place}: its signature is wrong" in verified.out) == (1, True)
+
+
+def test_what_is_told_of_code_beside_wheels_is_bounded(mac: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    carrying(mac, PROGRAM, thin(kind=6))
+    done = mac.run("build", "all", "--mirror", f"https://x.test/=file://{mac.root}/")
+    assert done.code == 0, done.err
+    monkeypatch.setattr("bundler.code.values._FOR_A_FILE", 9 << 20)
+    verified = mac.run("verify", str(mac.dist))
+    assert (verified.code, "asks for very many libraries" in verified.out) == (3, True)

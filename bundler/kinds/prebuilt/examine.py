@@ -13,7 +13,7 @@ from pathlib import Path
 from bundler.adapters.code_copy import CodeCopy
 from bundler.adapters.read_archive import open_archive
 from bundler.adapters.tar_reader import Member, Reader
-from bundler.code.values import Code, Tree
+from bundler.code.values import MOST_MEMORY, Code, Tree
 from bundler.errors import BundleError, IntegrityError
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.prebuilt.component_manifest import ComponentManifest
@@ -43,6 +43,7 @@ class _Reading:
     heads: dict[str, tuple[bool, bytes]] = field(default_factory=dict)
     code: dict[str, Code] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    code_left: int = MOST_MEMORY
 
 
 def judge(path: Path, name: str, expected: Expected = Expected()) -> Verdict:
@@ -96,6 +97,9 @@ def _take(reading: _Reading, reader: Reader, member: Member, inner: str) -> None
             reading.heads[inner] = (True, head)
         if code := copy.code():
             reading.code[inner] = code
+            reading.code_left -= code.memory()
+            if reading.code_left < 0:
+                raise IntegrityError(f"refused member {member.path!r}: the code before it asks for very many libraries")
 
 
 def _fault(member: Member) -> str | None:

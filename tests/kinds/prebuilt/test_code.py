@@ -34,3 +34,11 @@ def test_a_good_program_and_its_library(tmp_path: Path) -> None:
 def test_what_is_found(tmp_path: Path, code: bytes, fault: str) -> None:
     (finding,) = findings(tmp_path, code)
     assert finding.startswith(f"bin/xworkspace-api: {fault}")
+
+
+def test_what_is_told_of_code_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.code.values._FOR_A_FILE", 9 << 20)
+    program = thin(kind=PROGRAM)
+    assert findings(tmp_path, program) == ()
+    (finding,) = findings(tmp_path, program, {"bin/more": program})
+    assert "asks for very many libraries" in finding
