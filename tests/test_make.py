@@ -86,9 +86,9 @@ def test_wheels_are_read_for_the_proof_as_they_come_not_as_they_are_packed(
     held = Held(monkeypatch, f"^{re.escape(wheels[0].split('-')[0])}-")  # the first to be packed
     seen = set[str]()
 
-    def noted(stream: BinaryIO, filename: str, *, digests: bool) -> Wheel:
+    def noted(stream: BinaryIO, filename: str, *, digests: bool, code: bool) -> Wheel:
         seen.add(filename)
-        return read_wheel(stream, filename, digests=digests)
+        return read_wheel(stream, filename, digests=digests, code=code)
 
     monkeypatch.setattr("bundler.kinds.wheelhouse.pack.read_wheel", noted)
 

@@ -20,6 +20,7 @@ WINGS = (
         "progress",
         "board",
         "live",
+        "code",
         "platforms",
         "model",
         "sidecars",

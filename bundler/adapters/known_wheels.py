@@ -133,7 +133,8 @@ def _taken(wheel: Wheel) -> int:
     """About how many bytes of memory it takes to remember a wheel."""
     lists = (wheel.requires_dist, wheel.extras or (), wheel.startup, wheel.licences, wheel.sboms, *wheel.recorded)
     texts = (text for one in lists for text in one)
-    return _FOR_A_WHEEL + sum(len(text) + _FOR_A_TEXT for text in texts)
+    code = sum(len(path) + one.memory() for path, one in wheel.code)
+    return _FOR_A_WHEEL + code + sum(len(text) + _FOR_A_TEXT for text in texts)
 
 
 KNOWN_WHEELS = KnownWheels()

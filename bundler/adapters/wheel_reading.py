@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from bundler.adapters.known_wheels import KNOWN_WHEELS, WheelKey
+from bundler.code.values import MOST_MEMORY
 from bundler.errors import IntegrityError
 from bundler.model.closure import MOST_CHARACTERS, Wheel
 from bundler.model.metadata import read_wheel
@@ -28,12 +29,12 @@ class WheelReading:
     """Threads that read wheels, and what came of each; a context that ends when all are read."""
 
     def __init__(self, *, digests: bool = True) -> None:
-        """With `digests` all of a wheel is compared with its RECORD."""
+        """With `digests` all of a wheel is compared with its RECORD, and its compiled code read."""
         self._digests = digests
         self._pool = ThreadPoolExecutor(_THREADS)
         self._room = threading.Semaphore(_MOST_WAITING)
         self._read: list[Future[Wheel | IntegrityError]] = []
-        self._asked, self._counting = 0, threading.Lock()
+        self._asked, self._code, self._counting = 0, 0, threading.Lock()
 
     def __enter__(self) -> WheelReading:
         return self
@@ -69,17 +70,20 @@ class WheelReading:
             self._room.release()
 
     def _counted(self, wheel: Wheel) -> Wheel:
-        """Refuse to keep requirements that nobody would follow."""
+        """Refuse to keep requirements that nobody would follow, and libraries that nobody asks for."""
         with self._counting:
             self._asked += sum(map(len, (*wheel.requires_dist, *(wheel.extras or ()))))
             if self._asked > MOST_CHARACTERS:
                 raise IntegrityError(f"the wheels' requirements have more than {MOST_CHARACTERS} characters")
+            self._code += sum(one.memory() for _, one in wheel.code)
+            if self._code > MOST_MEMORY:
+                raise IntegrityError("the wheels' compiled code asks for more libraries than any does")
         return wheel
 
 
 def _read(stream: BinaryIO, key: WheelKey) -> Wheel:
     with _AT_ONCE:
-        return read_wheel(stream, key.filename, digests=key.digests)
+        return read_wheel(stream, key.filename, digests=key.digests, code=key.digests)
 
 
 def _done(found: Wheel | IntegrityError) -> Future[Wheel | IntegrityError]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from bundler.adapters.code_copy import CodeCopy
 from bundler.adapters.own_archive import OwnReader, open_own
 from bundler.adapters.tar_reader import Member
 from bundler.adapters.wheel_reading import WheelReading
+from bundler.code.values import MOST_MEMORY, Code
 from bundler.errors import IntegrityError
 from bundler.kinds import file_list
 from bundler.model.bundle import FILE_LIST, WHEELS
@@ -55,15 +57,18 @@ class _Reading:
     texts: dict[str, bytes] = field(default_factory=dict)
     text_left: int = _LARGEST_TEXTS
     noted: dict[str, object] = field(default_factory=dict)
+    code: dict[str, Code] = field(default_factory=dict)
+    code_left: int = MOST_MEMORY
+    reads_code: bool = True
 
 
 def read_contents(path: Path, name: str, interest: Interest, *, digests: bool = True) -> Contents:
     """Read a whole archive, which messages call `name`.
 
-    Without `digests` wheels are not compared with their RECORD, which takes longest: enough where nothing is judged.
-    Raises IntegrityError if it is damaged, or not as `build` writes archives.
+    Without `digests` wheels are not compared with their RECORD, which takes longest, and no compiled code is read:
+    enough where nothing is judged. Raises IntegrityError if it is damaged, or not as `build` writes archives.
     """
-    reading = _Reading(WheelReading(digests=digests))
+    reading = _Reading(WheelReading(digests=digests), reads_code=digests)
     with open_own(path, name) as reader, reading.wheels:
         try:
             with _READING:
@@ -84,6 +89,7 @@ def read_contents(path: Path, name: str, interest: Interest, *, digests: bool = 
             noted=reading.noted,
             unreadable=tuple(fault.message for fault in wheels if isinstance(fault, IntegrityError)),
             sha256=reader.sha256,
+            code=reading.code,
         )
 
 
@@ -116,12 +122,20 @@ def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str,
         raise IntegrityError(f"refused member {member.path!r}: the texts before it have {_LARGEST_TEXTS} bytes already")
     digest = hashlib.sha256()
     kept: list[bytes] = []
-    for data in reader.read():
-        digest.update(data)
-        if text or (note and member.size <= _LARGEST_NOTED):
-            kept.append(data)
-        if copy:
-            copy(data)
+    with CodeCopy(member.size) as code:
+        for data in reader.read():
+            digest.update(data)
+            if text or (note and member.size <= _LARGEST_NOTED):
+                kept.append(data)
+            if copy:
+                copy(data)
+            if reading.reads_code:
+                code.take(data)
+        if found := code.code():
+            reading.code[inner] = found
+            reading.code_left -= found.memory()
+            if reading.code_left < 0:
+                raise IntegrityError(f"refused member {member.path!r}: the code before it asks for very many libraries")
     if text:
         reading.texts[inner] = b"".join(kept)
     elif note:

@@ -21,6 +21,7 @@ from packaging.version import Version
 
 from bundler.model.interpreter import Interpreter
 from bundler.model.needs import LONGEST, UNREADABLE, Condition, Effort, Need, Needs, TooMuchError, parse_requirement
+from bundler.model.unfit_code import CodeInWheel, faults_of_wheels
 from bundler.model.wheel_name import parse_wheel_name
 from bundler.platforms import named
 
@@ -41,7 +42,8 @@ class Wheel:
 
     `recorded` are its files and their SHA-256 (hex), of a wheel that is made here only (`wheel_name.is_made`).
     `startup` are files in it that Python runs whenever it starts, at most the first few. `licences` are SPDX
-    expressions or names (`licences`), `sboms` the paths of SBOMs in it (PEP 770), at most the first few.
+    expressions or names (`licences`), `sboms` the paths of SBOMs in it (PEP 770), at most the first few. `code` are its
+    files of compiled code that a platform judges, by the place where they are installed, as far as they were read.
     """
 
     filename: str
@@ -52,6 +54,7 @@ class Wheel:
     startup: tuple[str, ...] = ()
     licences: tuple[str, ...] = ()
     sboms: tuple[str, ...] = ()
+    code: CodeInWheel = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +123,7 @@ def proof_of(roots: Sequence[str], wheels: Sequence[Wheel], python: Interpreter)
         return Proof((f"unreadable: the wheels tell {len(patches)} patch versions of Python {python.minor} apart",))
     findings: Findings = {}
     shelf = _shelve(wheels, python, findings)
+    _look_into(shelf, python, findings)
     used: set[str] = set()
     proof = _Walk(shelf, findings)
     try:
@@ -186,6 +190,15 @@ def _shelve(wheels: Sequence[Wheel], python: Interpreter, findings: Findings) ->
     return shelf
 
 
+def _look_into(shelf: Mapping[str, _Shelved], python: Interpreter, findings: Findings) -> None:
+    """Record what keeps the host from loading the wheels' compiled code."""
+    code = ((shelved.wheel.filename, shelved.wheel.code) for shelved in shelf.values())
+    for filename, fault in faults_of_wheels(code, python):
+        findings[f"code: {fault}", filename] = f"unfit: {filename}: {fault}"
+        if len(findings) > _MOST_FINDINGS:
+            break
+
+
 class _Walk:
     """Follows requirements through the shelf, remembering what no patch version changes."""
 
@@ -195,6 +208,10 @@ class _Walk:
         self._conditions: dict[str, Condition] = {}
         self._needs: dict[str, Needs] = {}
         self._edges: dict[str, set[str]] = {}
+        self._unfit: dict[str, list[tuple[str, str]]] = {}
+        for key in findings:
+            if key[0] == "platform" or key[0].startswith("code: "):
+                self._unfit.setdefault(key[1], []).append(key)
 
     def told_edges(self) -> dict[str, frozenset[str]]:
         """Which projects' wheels each project's asks for, of all walks."""
@@ -221,7 +238,7 @@ class _Walk:
                 continue
             if wanted.asked_by:
                 self._edges.setdefault(canonicalize_name(wanted.asked_by.need.requirement.name), set()).add(project)
-            self._tell_platform(shelved.wheel.filename, wanted)
+            self._tell_unfit(shelved.wheel.filename, wanted)
             for extra in ("", *sorted(requirement.extras)):
                 if (project, extra) in seen:
                     continue
@@ -258,10 +275,9 @@ class _Walk:
         if len(self._findings) > _MOST_FINDINGS:
             raise TooMuchError(f"there are more than {_MOST_FINDINGS} findings")
 
-    def _tell_platform(self, filename: str, wanted: _Wanted) -> None:
-        """Add who needs it to what was found about the platform of a wheel."""
-        key = ("platform", filename)
-        if key in self._findings and "needed by" not in self._findings[key]:
+    def _tell_unfit(self, filename: str, wanted: _Wanted) -> None:
+        """Add who needs it to what was found about a wheel before any walk."""
+        for key in self._unfit.pop(filename, ()):
             self._effort.spend(wanted.depth)
             self._findings[key] += f"; needed by {wanted.chain()}"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, StringConstraints
 
+from bundler.code.values import Code, Tree
 from bundler.model.known_bad import Held, package
 from bundler.model.paths import path_fault
 from bundler.model.wheel_name import parse_wheel_name
@@ -48,7 +49,8 @@ class Contents:
     """Everything that was read. Paths are relative to the top folder.
 
     `texts` are the small files that are judged by their bytes, `noted` what payloads made of files that say something.
-    `sha256` is the archive's own digest.
+    `sha256` is the archive's own digest. `code` are the files of compiled code that a platform judges, beside those in
+    wheels.
     """
 
     top: str
@@ -61,12 +63,18 @@ class Contents:
     noted: Mapping[str, object]
     unreadable: tuple[str, ...] = ()
     sha256: str | None = None
+    code: Mapping[str, Code] = field(default_factory=dict)
 
     @property
     def held(self) -> tuple[Held, ...]:
         """What may be known to be bad: the version of each wheel, and every file."""
         versions = (package(*parse_wheel_name(wheel.filename)[:2]) for wheel in self.wheels)
         return (*versions, *(file.sha256 for file in self.files.values() if file.sha256))
+
+    @property
+    def tree(self) -> Tree:
+        """The compiled code of it, with the links that may lead there."""
+        return Tree(self.code, {path: file.link for path, file in self.files.items() if file.link is not None})
 
     def below(self, place: str) -> list[str]:
         """The paths of the files that stand below a folder, which ends with a slash, or at a path."""

@@ -33,20 +33,20 @@ _LOOSE = {"license-expression": 1, "license": 1, "classifier": _MOST_REQUIREMENT
 _METADATA_VERSION = re.compile(r"[12]\.[0-9]")
 
 
-def read_wheel(stream: BinaryIO, filename: str, *, digests: bool = True) -> Wheel:
+def read_wheel(stream: BinaryIO, filename: str, *, digests: bool = True, code: bool = False) -> Wheel:
     """Read a wheel from its bytes and return what it says of itself.
 
     Raises IntegrityError for whatever pip, uv or pypa/installer would refuse, or might read in another way
     (`wheel_content`, `zip_file`). With `digests` all of it is inflated and compared with its RECORD; without, only its
-    shape, its lists and its METADATA are looked at: enough for bytes that a lock pins.
+    shape, its lists and its METADATA are looked at: enough for bytes that a lock pins. With `code` it is told what its
+    compiled code says of itself, where a platform judges that.
     """
     archive = ZipReader(stream, filename)
     content = WheelContent(archive, filename)
     told = parse_metadata(archive.read(content.file("METADATA"), _LARGEST_METADATA), filename)
-    if digests:
-        content.check_digests()
+    compiled = content.read_through(digests=digests, code=code) if digests or code else ()
     recorded = content.recorded() if is_made(filename) else ()
-    return replace(told, startup=content.startup, recorded=recorded, sboms=content.sboms())
+    return replace(told, startup=content.startup, recorded=recorded, sboms=content.sboms(), code=compiled)
 
 
 def parse_metadata(text: bytes, filename: str) -> Wheel:

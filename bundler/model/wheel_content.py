@@ -11,15 +11,19 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from packaging.tags import Tag, parse_tag
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from bundler.code.forward import ForwardReader
+from bundler.code.values import MOST_MEMORY, Code
 from bundler.errors import IntegrityError
 from bundler.model.headers import read_headers
 from bundler.model.paths import is_plain_name
 from bundler.model.zip_file import ZipMember, ZipReader, find_clash
+from bundler.platforms import HEAD, is_code, read_code
 
 _INFO, _DATA = ".dist-info", ".data"
 # Folders of site-packages that make a project of its own, whoever put them there.
@@ -35,6 +39,8 @@ _PIP = re.compile(r"pip[0-9.]*", re.IGNORECASE)
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _LARGEST_RECORD, _LARGEST_TEXT = 8 << 20, 1 << 20
 _MOST_TAGS = 256
+# Of a file of compiled code: a larger one is inflated twice.
+_LARGEST_IN_MEMORY = 16 << 20
 # Modules that Python imports whenever it starts, and how many of such files are told.
 _CUSTOMIZE, _MOST_STARTUP = ("sitecustomize", "usercustomize"), 10
 _MOST_SBOMS, _LONGEST_SBOM = 20, 300
@@ -96,13 +102,49 @@ class WheelContent:
 
     def check_digests(self) -> None:
         """Inflate everything, and compare it with RECORD."""
+        self.read_through(digests=True, code=False)
+
+    def read_through(self, *, digests: bool, code: bool) -> tuple[tuple[str, Code], ...]:
+        """Read what is in the files: with `digests` all of it, which is compared with RECORD.
+
+        With `code` return the files of compiled code that a platform judges, each by where it is installed
+        (`site/a/b.so`); without `digests` only files that begin as such code does are inflated further.
+        """
+        found, memory = list[tuple[str, Code]](), 0
         for member in self._files.values():
-            algorithm, expected = self._record.get(member.path, ("", ""))
-            digest = hashlib.new(algorithm or "sha256")
-            for data in self._archive.content(member):
-                digest.update(data)
-            if algorithm and base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != expected:
-                raise self._fault(f"{member.path[:200]!r} is not what its RECORD says")
+            head = self._archive.head(member, HEAD) if code else b""
+            if is_code(head):
+                one = self._code(member, head, digests=digests)
+                found += [(self._place(member), one)] if one else []
+                memory += len(member.path) + one.memory() if one else 0
+            elif digests:
+                self._compare(member)
+            if memory > MOST_MEMORY:
+                raise self._fault("its compiled code asks for more libraries than any does")
+        return tuple(found)
+
+    def _code(self, member: ZipMember, head: bytes, *, digests: bool) -> Code | None:
+        """What compiled code says: from memory or, of a large file, inflating it each time that is gone back in it."""
+        if member.size <= _LARGEST_IN_MEMORY:
+            content = b"".join(self._recorded(member) if digests else self._archive.content(member))
+            return read_code(head, lambda offset, size: content[offset : offset + size], member.size)
+        if digests:
+            self._compare(member)
+        return read_code(head, ForwardReader(partial(self._archive.content, member)).read, member.size)
+
+    def _compare(self, member: ZipMember) -> None:
+        for _ in self._recorded(member):
+            pass
+
+    def _recorded(self, member: ZipMember) -> Iterator[bytes]:
+        """A member's content, which is compared with RECORD as it passes."""
+        algorithm, expected = self._record.get(member.path, ("", ""))
+        digest = hashlib.new(algorithm or "sha256")
+        for data in self._archive.content(member):
+            digest.update(data)
+            yield data
+        if algorithm and base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != expected:
+            raise self._fault(f"{member.path[:200]!r} is not what its RECORD says")
 
     def _info_folder(self, project: str, version: Version) -> str:
         tops = {member.path.partition("/")[0] for member in self._archive.members}

@@ -30,6 +30,8 @@ _LARGEST_CONTENT = 2 << 30
 _DEEPEST = 64
 # How much is inflated, and how much of the stream is read, at a time.
 _CHUNK, _PIECE = 1 << 20, 1 << 18
+# The same where only a member's first bytes are asked for: what describes a block's codes takes some 100 bytes.
+_HEAD_PIECE = 512
 # 4.3.7 local header, 4.3.9 data descriptor, 4.3.12 entry of the list, 4.3.16 end record.
 _LOCAL_SIZE, _LOCAL_MAGIC = 30, b"PK\x03\x04"
 _LATER_SIZE, _LATER_MAGIC = 16, b"PK\x07\x08"
@@ -120,10 +122,23 @@ class ZipReader:
             raise self._refused(member.path, f"it is larger than {limit} bytes")
         return b"".join(self.content(member))
 
-    def _packed(self, member: ZipMember) -> Iterator[bytes]:
+    def head(self, member: ZipMember, size: int) -> bytes:
+        """Return the first `size` bytes of a member, fewer if it is smaller. Raises IntegrityError if it is damaged."""
+        self._stream.seek(member.start)
+        inflate, found = zlib_ng.decompressobj(-zlib_ng.MAX_WBITS), b""
+        try:
+            for data in self._packed(member, _HEAD_PIECE):
+                found += inflate.decompress(data, size - len(found)) if member.deflated else data[: size - len(found)]
+                if len(found) >= size or inflate.eof:
+                    break
+        except _INFLATE_ERROR as error:
+            raise self._refused(member.path, f"it cannot be inflated: {error}") from error
+        return found
+
+    def _packed(self, member: ZipMember, piece: int = _PIECE) -> Iterator[bytes]:
         left = member.packed
         while left:
-            data = self._stream.read(min(left, _PIECE))
+            data = self._stream.read(min(left, piece))
             if not data:
                 raise self._fault("it ends early")
             left -= len(data)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Protocol, TypeAlias, get_args
 
 from pydantic import Field, StringConstraints
 
+from bundler.code.values import Code, Read, Tree
 from bundler.platforms import linux, macos
 from bundler.words import Arch
 
@@ -61,6 +62,8 @@ class Platform(Protocol):
 
     REHEARSED: Rehearsed
     """Where its wheelhouses are rehearsed: in a `root` of a distro, or on a `host` of the kind, in its own sandbox."""
+    JUDGES_CODE: bool
+    """Whether anything is found of its compiled code, so that all of it has to be read."""
 
     def floor_name(self, floor: int) -> str:
         """What people call the oldest system that will do: `glibc 2.36`."""
@@ -79,6 +82,18 @@ class Platform(Protocol):
 
     def is_program(self, head: bytes, arch: Arch) -> bool:
         """Say whether a file that begins with `head` (up to `HEAD` bytes) is a program, or part of one, for it."""
+
+    def is_code(self, head: bytes) -> bool:
+        """Say whether a file that begins with `head` (up to `HEAD` bytes) may be code of it that `read_code` reads."""
+
+    def read_code(self, read: Read, size: int) -> Code | None:
+        """What a file of `size` bytes that `is_code` says may be one tells of itself; None if it is none."""
+
+    def code_faults(self, tree: Tree, arch: Arch, floor: int | None) -> Iterator[tuple[str, str]]:
+        """What keeps such a host from loading the files of a tree: the path of one, and what is wrong with it.
+
+        Without a floor, nothing is too new.
+        """
 
 
 PLATFORMS: tuple[Platform, ...] = (linux, macos)
@@ -189,6 +204,17 @@ def marker(name: str) -> str:
 def programs(head: bytes) -> tuple[str, ...]:
     """Return the names of all platforms that a file with this `head` (up to `HEAD` bytes) is a program for."""
     return tuple(name for name, (platform, arch) in _NAMED.items() if platform.is_program(head, arch))
+
+
+def is_code(head: bytes) -> bool:
+    """Say whether a file that begins with `head` (up to `HEAD` bytes) may be code that some platform judges."""
+    return any(platform.is_code(head) for platform in PLATFORMS)
+
+
+def read_code(head: bytes, read: Read, size: int) -> Code | None:
+    """What a file of `size` bytes, beginning with `head`, tells of itself; None if it is no code that is judged."""
+    found = next((platform for platform in PLATFORMS if platform.is_code(head)), None)
+    return found.read_code(read, size) if found else None
 
 
 def runner(name: str, system: str, machine: str) -> Runner:

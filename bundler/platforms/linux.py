@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from bundler.code.values import Code, Read, Tree
 from bundler.words import Arch
 
 WORD = "linux"
@@ -24,6 +25,8 @@ IMAGES = True
 SOURCED = False
 FLOOR_KEY = "glibc"
 REHEARSED: Literal["root", "host"] = "root"
+# manylinux promises what there would be to find, and auditwheel held whoever uploads to it.
+JUDGES_CODE = False
 
 # The oldest glibc that manylinux knows for each machine, and the pre-PEP 600 names of three of its versions.
 _OLDEST: Mapping[Arch, int] = {"amd64": 5, "arm64": 17}
@@ -88,3 +91,18 @@ def is_program(head: bytes, arch: Arch) -> bool:
         return False
     kind, machine = struct.unpack_from("<HH", head, 16)
     return head[7] in _ABIS and kind in _RUNS and machine == _E_MACHINE[arch]
+
+
+def is_code(head: bytes) -> bool:
+    """Nothing of it is judged."""
+    return False
+
+
+def read_code(read: Read, size: int) -> Code | None:
+    """Nothing is read."""
+    return None
+
+
+def code_faults(tree: Tree, arch: Arch, floor: int | None) -> Iterator[tuple[str, str]]:
+    """Nothing is found."""
+    return iter(())

@@ -7,6 +7,9 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from bundler.code.linking import missing_libraries
+from bundler.code.macho import is_macho, read_macho
+from bundler.code.values import Code, Read, Slice, Tree
 from bundler.words import Arch
 
 WORD = "darwin"
@@ -24,6 +27,7 @@ IMAGES = False
 SOURCED = True
 FLOOR_KEY = "macos"
 REHEARSED: Literal["root", "host"] = "host"
+JUDGES_CODE = True
 
 # Mach-O, 64 bits, little-endian. cputype: <mach/machine.h>; filetype: executables, dynamic libraries and bundles, as
 # Python's extension modules are, <mach-o/loader.h>.
@@ -48,6 +52,13 @@ def floor_of(version: str) -> int:
     if not (match := _FLOOR.fullmatch(version)):
         raise ValueError("not a macOS version such as 11.0, of 11 or later")
     return int(match[1])
+
+# PLATFORM_MACOS of <mach-o/loader.h>.
+_MACOS = 1
+# Those whose kernel runs no code without a signature, and whose linkers always said which macOS it is for.
+_STRICT: tuple[Arch, ...] = ("arm64",)
+# What belongs to macOS itself (hier(7)). Most of it stands in a cache, not in files; /usr/local is the owner's.
+_SYSTEMS = ("/usr/lib/", "/System/Library/")
 
 
 def floor_name(floor: int) -> str:
@@ -93,3 +104,43 @@ def _slices(head: bytes) -> Iterator[int]:
     if number <= _MOST_SLICES:
         for place in range(8, min(8 + 20 * number, len(head) - 3), 20):
             yield struct.unpack_from(">I", head, place)[0]
+
+
+def is_code(head: bytes) -> bool:
+    """Say whether a file that begins with `head` may be a Mach-O file."""
+    return is_macho(head)
+
+
+def read_code(read: Read, size: int) -> Code | None:
+    """Read a Mach-O file; None if it holds nothing that is loaded."""
+    return read_macho(read, size)
+
+
+def code_faults(tree: Tree, arch: Arch, floor: int | None) -> Iterator[tuple[str, str]]:
+    """What keeps a Mac with the macOS `floor` from loading the files of a tree; without one, nothing is too new."""
+    fitting: dict[str, Slice] = {}
+    for path, code in sorted(tree.code.items()):
+        one = next((one for one in code.slices if one.arch == arch), None)
+        if code.fault:
+            yield path, f"it is not a Mach-O file that can be read: {code.fault}"
+        elif one is None:
+            yield path, f"it has no code for {MACHINES[arch]}"
+        else:
+            fitting[path] = one
+            yield from ((path, fault) for fault in _faults(one, floor))
+    for path, library in missing_libraries(tree, fitting, lambda whole: whole.startswith(_SYSTEMS)):
+        yield path, f"it asks for {library}, which is neither in the archive nor macOS's own"
+
+
+def _faults(one: Slice, floor: int | None) -> Iterator[str]:
+    """What is wrong with the code for one architecture, all by itself."""
+    strict = one.arch in _STRICT
+    if one.system not in (_MACOS, None) or (strict and one.system is None):
+        yield "it does not say that it is for macOS"
+    elif floor is not None and one.minimum and one.minimum > (floor, 0, 0):
+        version = ".".join(map(str, one.minimum)).removesuffix(".0")
+        yield f"it is for macOS {version} and later, not for {floor_name(floor)}"
+    if strict and not one.signed:
+        yield f"it is not signed: {MACHINES[one.arch]} runs no such code"
+    elif one.signature:
+        yield f"its signature is wrong: {one.signature}"

@@ -8,6 +8,7 @@ import pytest
 from bundler.adapters.wheel_reading import WheelReading
 from bundler.errors import IntegrityError
 from bundler.model.closure import Wheel
+from tests.mach_o import library, thin
 from tests.wheels import INFO, METADATA, NAME, wheel, whole, zipped
 
 
@@ -52,6 +53,15 @@ def test_a_known_wheel_is_not_inflated_again(monkeypatch: pytest.MonkeyPatch) ->
 def test_requirements_of_known_wheels_count_in_every_archive() -> None:
     asked = "".join(f"Requires-Dist: {'x' * 4000}\n" for _ in range(100))
     demanding = [wheel({f"{INFO}/METADATA": METADATA + asked, "some_app/number": str(number)}) for number in range(4)]
+    for _ in range(2):
+        found = _read(*((content, NAME) for content in demanding))
+        assert [isinstance(one, Wheel) for one in found].count(False) == 2
+
+
+def test_what_compiled_code_asks_for_counts_in_every_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.adapters.wheel_reading.MOST_MEMORY", 30_000)
+    code = thin(*[library("/x") for _ in range(90)], sign=None)
+    demanding = [wheel({"some_app/a.so": code, "some_app/number": str(number)}) for number in range(4)]
     for _ in range(2):
         found = _read(*((content, NAME) for content in demanding))
         assert [isinstance(one, Wheel) for one in found].count(False) == 2

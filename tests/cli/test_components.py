@@ -18,6 +18,7 @@ import trustme
 
 from bundler.adapters.store import Store
 from tests.github import Fault, GitHub, github
+from tests.mach_o import PROGRAM, thin
 from tests.world import Ran, World
 
 # Whole commands, or waits: with all others in a minute there is no room for them.
@@ -40,7 +41,7 @@ def program(platform: str) -> bytes:
     """The beginning of a program for a platform, and something behind it."""
     if platform in ELF:
         return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 2, ELF[platform]) + bytes(100)
-    return b"\xcf\xfa\xed\xfe" + struct.pack("<III", 0x0100000C, 0, 2) + bytes(100)
+    return thin(kind=PROGRAM)
 
 
 def archive(

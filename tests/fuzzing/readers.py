@@ -16,6 +16,7 @@ from bundler.adapters.github_answer import checked
 from bundler.adapters.http import Answer
 from bundler.adapters.simple_page import read_page
 from bundler.adapters.source_archive import unpack_source
+from bundler.code.macho import is_macho, read_macho
 from bundler.kinds import runtime_env
 from bundler.kinds.manifests import Manifests
 from bundler.kinds.prebuilt import component_manifest
@@ -33,6 +34,7 @@ from bundler.release.record import Verification, parse
 from bundler.sidecars import channel, parts, sums
 from tests.kinds.prebuilt.test_asset_lock import LOCK as ASSET_LOCK
 from tests.kinds.wheelhouse.test_build_lock import LOCK as BUILD_LOCK
+from tests.mach_o import fat, thin
 from tests.sources import tar_of, zip_of
 from tests.world import PYTHON, TARGETS, WHEELHOUSE, make_wheel, world
 
@@ -54,6 +56,10 @@ class Reader:
     words: tuple[bytes, ...] = ()
     examples: int = 300
     refuses: tuple[type[Exception], ...] = ()
+
+
+def _code(content: bytes) -> object:
+    return read_macho(lambda at, size: content[at : at + size], len(content)) if is_macho(content) else None
 
 
 def _on_disk(read: Callable[[Path], object], name: str) -> Callable[[bytes], object]:
@@ -242,6 +248,13 @@ READERS: Mapping[str, Reader] = {
         lambda: (_wheel(),),
         (b"demo-1.0.dist-info/RECORD", b"../x"),
         200,
+    ),
+    "mach-o": Reader(
+        lambda content: (
+            read_macho(lambda at, size: content[at : at + size], len(content)) if is_macho(content) else None
+        ),
+        lambda: (thin(), fat(thin(cpu="amd64"), thin(), wide=True)),
+        (b"\xfa\xde\x0c\x02", b"\xca\xfe\xba\xbe", b"\xff\xff\xff\xff"),
     ),
     "metadata": Reader(
         _proven, lambda: (_NEEDS,), (b"Requires-Dist: ", b"extra == ", b" and ", b"[", b"==1.*", b"==="), 300

@@ -1,23 +1,31 @@
-"""Prove the archive of a component that another repository releases: its shape, and the program that it names."""
+"""Prove the archive of a component that another repository releases: its shape, and the program that it names.
+
+All of its compiled code is judged, too, where its platform has something to find of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
+from bundler.adapters.code_copy import CodeCopy
 from bundler.adapters.read_archive import open_archive
 from bundler.adapters.tar_reader import Member, Reader
+from bundler.code.values import MOST_MEMORY, Code, Tree
 from bundler.errors import BundleError, IntegrityError
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.prebuilt.component_manifest import ComponentManifest
 from bundler.model.bundle import MANIFEST
 from bundler.model.paths import link_fault
+from bundler.model.unfit_code import faults_of
 from bundler.model.verdict import Finding, Verdict
 from bundler.platforms import HEAD, programs
 from bundler.words import ARCHIVE
 
 LARGEST_MANIFEST = 1 << 20
+_MOST_FINDINGS = 1000
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,9 @@ class _Reading:
     tops: set[str] = field(default_factory=set)
     manifest: bytes | None = None
     heads: dict[str, tuple[bool, bytes]] = field(default_factory=dict)
+    code: dict[str, Code] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    code_left: int = MOST_MEMORY
 
 
 def judge(path: Path, name: str, expected: Expected = Expected()) -> Verdict:
@@ -49,7 +60,9 @@ def judge(path: Path, name: str, expected: Expected = Expected()) -> Verdict:
         facts = component_manifest.parse(reading.manifest)
     except BundleError as error:
         return Verdict(name, (Finding(error.message),))
-    findings = tuple(map(Finding, _findings(reading, facts, name, expected)))
+    unfit = faults_of(Tree(reading.code, reading.links), facts.platform, None)
+    told = chain(_findings(reading, facts, name, expected), (f"{path}: {fault}" for path, fault in unfit))
+    findings = tuple(map(Finding, islice(told, _MOST_FINDINGS)))
     return Verdict(name, findings, f"{facts.component} for {facts.platform}")
 
 
@@ -65,15 +78,28 @@ def _read(path: Path, name: str) -> _Reading:
                     raise IntegrityError(f"{member.path}: not a small file")
                 reading.manifest = b"".join(reader.read())
             elif member.kind == "file":
-                if member.executable:
-                    reading.heads[inner] = (True, _head(reader))
+                _take(reading, reader, member, inner)
             elif fault := _fault(member):
                 raise IntegrityError(f"refused member {member.path[:200]!r}: {fault}")
+            elif member.kind == "link":
+                reading.links[inner] = member.target
     return reading
 
 
-def _head(reader: Reader) -> bytes:
-    return next(reader.read(), b"")[:HEAD]
+def _take(reading: _Reading, reader: Reader, member: Member, inner: str) -> None:
+    """Keep the beginning of a program, and what compiled code says of itself."""
+    with CodeCopy(member.size) as copy:
+        head = b""
+        for data in reader.read():
+            head = head or data[:HEAD]
+            copy.take(data)
+        if member.executable:
+            reading.heads[inner] = (True, head)
+        if code := copy.code():
+            reading.code[inner] = code
+            reading.code_left -= code.memory()
+            if reading.code_left < 0:
+                raise IntegrityError(f"refused member {member.path!r}: the code before it asks for very many libraries")
 
 
 def _fault(member: Member) -> str | None:

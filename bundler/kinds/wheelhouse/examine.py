@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,7 @@ from bundler.model.closure import Proof, proof_of
 from bundler.model.contents import Contents
 from bundler.model.inventory import Inventory
 from bundler.model.startup import startup_faults
+from bundler.model.unfit_code import faults_of
 from bundler.model.verdict import Finding, Verdict
 from bundler.payloads import PAYLOADS, SECTIONS
 from bundler.platforms import endings
@@ -97,6 +98,9 @@ def examine(path: Path, name: str = "") -> Judged:
     except BundleError as error:
         return Judged(_verdict(name, facts, contents, (error.message,)), facts, contents)
     proof = proof_of((*facts.requirements, CONSUMERS_PIP), contents.wheels, facts.interpreter)
+    loaded = faults_of(contents.tree, facts.interpreter.platform, facts.interpreter.floor)
+    unfit = _told(f"unfit: {path}: {fault}" for path, fault in loaded)
+    proof = replace(proof, findings=(*proof.findings, *unfit))
     return Judged(_verdict(name, facts, contents, integrity, proof), facts, contents)
 
 

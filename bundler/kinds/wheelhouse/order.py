@@ -19,6 +19,7 @@ from bundler.model.closure import Closure
 from bundler.model.inventory import Inventory
 from bundler.model.pin import Pin
 from bundler.model.release import BUILT_PREFIX
+from bundler.platforms import named
 
 if TYPE_CHECKING:
     from bundler.adapters.archive import Written
@@ -138,7 +139,8 @@ class WheelhouseJob:
     def _reader(self, bench: Bench) -> ReadWheel:
         from bundler.kinds.wheelhouse.pack import wheel_reader
 
-        return bench.once("wheels", lambda: wheel_reader(bench.at))
+        code = named(self.recipe.request.python.platform)[0].JUDGES_CODE
+        return bench.once(("wheels", code), lambda: wheel_reader(bench.at, code=code))
 
     def _proven(self, bench: Bench) -> Proven:
         from bundler.kinds.wheelhouse.pack import prove_wheels
@@ -150,14 +152,15 @@ class WheelhouseJob:
     def write(self, bench: Bench, file: BinaryIO) -> Written:
         """Write the archive, each wheel once it is there, and prove the wheels.
 
-        Raises ProofError, IntegrityError: what was written is no archive then.
+        Raises ProofError, IntegrityError, WorkError: what was written is no archive then.
         """
         from bundler.adapters.archive import write_archive
-        from bundler.kinds.wheelhouse.pack import plan
+        from bundler.kinds.wheelhouse.pack import plan, prove_carried
 
         pins, wheels = self.pins(), {wheel.sha256: wheel for wheel in self.lock.wheels}
         bench.arriving.wait([pin for pin in pins if pin.sha256 not in wheels])  # what is unpacked
         carried = [entry for payload in self._payloads for entry in bench.entries(payload)]
+        prove_carried(self.recipe.request, carried)
         bundle, read = plan(self.recipe, self.lock, carried), self._reader(bench)
         # The sooner the proof, the less is left to do when the last has come: it needs no archive.
         for pin in pins:

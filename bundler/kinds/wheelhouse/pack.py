@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bundler.adapters.regular import open_regular
-from bundler.errors import IntegrityError, ProofError
+from bundler.code.values import Code, Tree
+from bundler.errors import IntegrityError, ProofError, WorkError
 from bundler.kinds import file_list, runtime_env
 from bundler.kinds.wheelhouse.lock import Lock
 from bundler.kinds.wheelhouse.members import archive_manifest, requirements, texts
@@ -20,10 +22,13 @@ from bundler.model.bundle import (
     MANIFEST,
     REQUIREMENTS,
     RUNTIME_ENV,
+    WHEELS,
     WHEELS_FROM_LOCK,
     Bundle,
     Entry,
     File,
+    Link,
+    Slice,
     text_file,
     top_of,
 )
@@ -31,9 +36,12 @@ from bundler.model.closure import Wheel, proof_of
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.metadata import read_wheel
 from bundler.model.startup import startup_faults
+from bundler.model.unfit_code import faults_of
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import PathOf
-from bundler.platforms import named
+from bundler.platforms import HEAD, named, read_code
+
+_MOST_TOLD = 100
 
 ReadWheel = Callable[[LockedWheel], Wheel]
 
@@ -62,17 +70,44 @@ def prove_wheels(request: Request, lock: Lock, read: ReadWheel) -> Proven:
     return Proven(wheels, proof.edges)
 
 
-def wheel_reader(path_of: PathOf) -> ReadWheel:
+def prove_carried(request: Request, carried: Iterable[Entry]) -> None:
+    """Prove that the host loads the compiled code that stands in an archive beside its wheels. Raises WorkError."""
+    entries = [entry for entry in carried if not entry.path.startswith(f"{WHEELS}/")]
+    code = {entry.path: found for entry in entries if isinstance(entry, File) and (found := _code_of(entry))}
+    tree = Tree(code, {entry.path: entry.target for entry in entries if isinstance(entry, Link)})
+    told = faults_of(tree, request.python.platform, request.python.floor)
+    if faults := [f"  - unfit: {path}: {fault}" for path, fault in told]:
+        raise WorkError(
+            "\n".join((f"{request.target.name}: the host would not load what is carried", *faults[:_MOST_TOLD])),
+            "pin another Python in python.yaml, or raise the oldest system of the target",
+        )
+
+
+def _code_of(file: File) -> Code | None:
+    """What a file that was unpacked says of itself, if it is code that a platform judges."""
+    if not isinstance(file.content, Slice):
+        return None
+    with open_regular(Path(file.content.file)) as stream:
+
+        def read(offset: int, size: int) -> bytes:
+            stream.seek(start + offset)
+            return stream.read(min(size, file.size - offset))
+
+        start = file.content.offset
+        return read_code(read(0, HEAD), read, file.size)
+
+
+def wheel_reader(path_of: PathOf, *, code: bool = False) -> ReadWheel:
     """Read a locked wheel's metadata from its file; each file once, however many targets share it.
 
-    The lock pins its bytes, so they are not inflated; `verify` does that.
+    The lock pins its bytes, so they are not inflated; `verify` does that. With `code` its compiled code is read.
     """
     known: dict[str, Wheel] = {}
 
     def read(locked: LockedWheel) -> Wheel:
         if locked.sha256 not in known:
             with open_regular(path_of(locked.sha256)) as file:
-                known[locked.sha256] = read_wheel(file, locked.filename, digests=False)
+                known[locked.sha256] = read_wheel(file, locked.filename, digests=False, code=code)
         return known[locked.sha256]
 
     return read

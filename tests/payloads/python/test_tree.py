@@ -22,6 +22,7 @@ from bundler.model.bundle import Bundle, Entry, File, Link, Slice
 from bundler.model.portable_python import PortablePython, PythonPin
 from bundler.payloads.python.tree import take_runtime
 from bundler.words import Arch
+from tests.mach_o import fat, thin
 
 ROOT = Path(__file__).parents[3]
 STANDINS = ROOT.parent / "shared" / "fixtures" / "portable-python"
@@ -106,6 +107,28 @@ def test_modes_are_made_plain_and_bytes_are_kept(tmp_path: Path) -> None:
     assert (program.executable, library.executable) == (True, False)
     assert program.sha256 == hashlib.sha256(PROGRAM).hexdigest()
     assert entries["bin/python3"] == Link(f"{FOLDER}/bin/python3", "python3.13")
+
+
+def test_whole_files_are_left_out_and_those_that_stay_are_not_touched(tmp_path: Path) -> None:
+    """To strip a Mach-O file would break its signature."""
+    mac = thin(kind=2), fat(thin(cpu="amd64"), thin(kind=6))
+    specs = [
+        ("file", "python/bin/python3.13", mac[0], 0o755),
+        ("file", "python/lib/libpython3.13.dylib", mac[1], 0o644),
+        *without("bin/python3.13"),
+    ]
+    path = tmp_path / "python.tar.zst"
+    path.write_bytes(zstandard.compress(tar_of(specs)))
+    with (tmp_path / "spool").open("wb") as spool:
+        entries = taken(path, pinned(), "darwin-arm64", spool)
+    there = {f"{FOLDER}/{name.removeprefix('python/')}": content for _, name, content, _ in specs}
+    files = [entry for entry in entries if isinstance(entry, File)]
+    assert len(files) == 4
+    for file in files:
+        assert isinstance(file.content, Slice)
+        with Path(file.content.file).open("rb") as stream:
+            stream.seek(file.content.offset)
+            assert stream.read(file.content.length) == there[file.path]
 
 
 def test_gzip_and_zstandard_are_read_alike(tmp_path: Path) -> None:
