@@ -53,6 +53,7 @@ def floor_of(version: str) -> int:
         raise ValueError("not a macOS version such as 11.0, of 11 or later")
     return int(match[1])
 
+
 # PLATFORM_MACOS of <mach-o/loader.h>.
 _MACOS = 1
 # Those whose kernel runs no code without a signature, and whose linkers always said which macOS it is for.

@@ -710,9 +710,26 @@ def test_every_missing_key_is_told_plainly_with_what_it_holds(name: str) -> None
             assert "wanted" in problem.message
 
 
-OPTIONAL = {("hermes.yaml", "targets")}
+OPTIONAL = {
+    ("hermes.yaml", "targets"),
+    ("targets.yaml", "distros", "macos"),
+    ("targets.yaml", "distros", "macos", "11", "arches"),
+}
 REQUIRED = {
-    *("distros", "arches", "glibc", "python", "version", "tag", "pins", "address", "sha256", "kind", "component"),
+    *(
+        "distros",
+        "arches",
+        "glibc",
+        "macos",
+        "python",
+        "version",
+        "tag",
+        "pins",
+        "address",
+        "sha256",
+        "kind",
+        "component",
+    ),
     *("repository", "asset", "requirement", "targets", "prisma-cli", "engines", "commit", "node", "schema"),
     *("start", "ready", "path", "answer", "variable", "requirements", "reason"),
     *("description", "alive", "port", "internal-port"),
