@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -24,6 +25,8 @@ from packaging.utils import canonicalize_name
 
 from bundler.adapters.store import Store
 from bundler.cli import _SHARED, _shared_first, cli
+from bundler.platforms import image, platform_for
+from bundler.words import Arch
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -576,6 +579,56 @@ def test_a_rehearsal_that_fails_fails_its_job(shell: Shell) -> None:
     assert done.returncode == 1
 
 
+REHEARSE = load(ROOT / ".github/workflows" / BUNDLE)["jobs"]["rehearse"]
+
+
+def expression(text: str, matrix: dict[str, str], inputs: dict[str, str]) -> str:
+    """What an expression of GitHub's comes to; its `&&` and `||` are Python's."""
+    python = text.strip().removeprefix("${{").removesuffix("}}").replace("&&", "and").replace("||", "or")
+    python = re.sub(r"(matrix|inputs)\.([a-z0-9-]+)", r"\1['\2']", " ".join(python.split()))
+    return str(eval(python, {"__builtins__": {}}, {"matrix": matrix, "inputs": inputs}))
+
+
+@pytest.mark.parametrize(
+    ("distro", "arch", "inputs", "runner"),
+    [
+        ("debian", "amd64", {}, "ubuntu-24.04"),
+        ("ubuntu", "arm64", {}, "ubuntu-24.04-arm"),
+        ("macos", "arm64", {}, "macos-15"),
+        ("debian", "amd64", {"runner-arm64": "own", "runner-macos": "mac"}, "ubuntu-24.04"),
+        ("debian", "arm64", {"runner-arm64": "own", "runner-macos": "mac"}, "own"),
+        ("macos", "arm64", {"runner-arm64": "own", "runner-macos": "mac"}, "mac"),
+        ("macos", "arm64", {"runner-arm64": "own"}, "macos-15"),
+    ],
+)
+def test_each_target_is_rehearsed_on_a_runner_of_its_kind(
+    distro: str, arch: Arch, inputs: dict[str, str], runner: str
+) -> None:
+    matrix = {"container": image(distro, "12"), "arch": arch, "runner": platform_for(distro).RUNNERS[arch]}
+    given = {"runner-arm64": "", "runner-macos": "", **inputs}
+    assert expression(REHEARSE["runs-on"], matrix, given) == runner
+    taken = [
+        step["name"]
+        for step in REHEARSE["steps"]
+        if "matrix" in step.get("if", "") and expression(step["if"], matrix, given) == "True"
+    ]
+    assert taken == (["Take the distribution's root", "Rehearse"] if matrix["container"] else ["Rehearse on the host"])
+
+
+def test_on_a_host_of_its_kind_it_is_rehearsed_by_its_own_user(shell: Shell) -> None:
+    shell.stub("sudo", "exit 1")
+    (call,) = shell.run(
+        script(BUNDLE, "Rehearse on the host"), MANIFESTS="own", ASSET="x.tar.gz", TARGET="macos-11-arm64"
+    )
+    assert call == ["--manifests", "own", "rehearse", "dist/x.tar.gz", "--json"]
+    assert json.loads((shell.folder / "rehearsals" / "macos-11-arm64.json").read_text()) == {}
+
+
+def test_a_rehearsal_on_the_host_that_fails_fails_its_job(shell: Shell) -> None:
+    text = "aiws-bundle() { return 1; }\n" + script(BUNDLE, "Rehearse on the host")
+    assert shell.process(text, MANIFESTS="own", ASSET="x.tar.gz", TARGET="macos-11-arm64").returncode == 1
+
+
 CHECK = "Check that this is what was built"
 CHECKS = [step for step in steps() if step.name == CHECK]
 
@@ -708,6 +761,31 @@ def test_what_another_job_put_in_place_of_the_build_is_refused(shell: Shell, nam
     assert artifact.check(text) == 0
     FORGED[name](artifact)
     assert artifact.check(text) in (1, 3)
+
+
+@pytest.mark.parametrize("sums", ["shasum", "sha256sum"])
+def test_what_a_mac_has_is_enough_to_check_it(shell: Shell, sums: str) -> None:
+    """Its find knows no -printf, and of the two programs it has one, a small host the other."""
+    artifact = Artifact.built(shell)
+    own = shell.folder / "own"
+    own.mkdir()
+    for name in ("bash", "cut", "sort", "diff", "cat", "perl", sums):
+        if found := shutil.which(name):
+            (own / name).symlink_to(found)
+    (own / "find").write_text(f'#!/bin/sh\ncase "$*" in *printf*) exit 1 ;; esac\nexec {shutil.which("find")} "$@"\n')
+    (own / "find").chmod(0o755)
+    if not (own / sums).exists():
+        pytest.skip(f"{sums} is not installed")
+
+    def check() -> int:
+        return shell.process(CHECKS[0].run, artifact.folder, SUMS=artifact.told, PATH=str(own)).returncode
+
+    assert check() == 0
+    (artifact.folder / "more.tar.gz").touch()
+    assert check() == 3
+    (artifact.folder / "more.tar.gz").unlink()
+    (artifact.folder / "x.tar.gz").write_bytes(b"other")
+    assert check() == 1
 
 
 def test_a_build_job_that_told_nothing_is_refused(shell: Shell) -> None:

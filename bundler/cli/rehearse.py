@@ -30,7 +30,8 @@ def command(options: Options, archive: Path, root: Path | None) -> int:
     installs a second time, then does the same with the archive's own install.sh. A root that has systemd, dbus and sudo
     is booted then, and the consumers' role followed: another user, sudo, a service (as root, with systemd-container
     installed). Of a component that another repository releases the program is started. Nothing is written to the root;
-    every attempt to reach the network is listed. -v shows all that a failed program wrote.
+    every attempt to reach the network is listed. -v shows all that a failed program wrote. An archive for macOS takes a
+    Mac with Apple silicon, and no --root: its install.sh and its program are tried in the system's own sandbox.
     """
     report = rehearse(options.session(), archive, root)
     if options.json:
@@ -60,7 +61,8 @@ def _show(report: RehearsalReport, *, verbose: bool = False) -> None:
     for note in report.rehearsal.notes:
         say_long(f"note: {note}")
     attempts = [(step.name, attempt) for step in report.rehearsal.steps for attempt in step.attempts]
-    say("attempts to reach the network:" if attempts else "attempts to reach the network: none")
+    none = f"not known: {report.rehearsal.unlisted}" if report.rehearsal.unlisted else "none"
+    say_long(f"attempts to reach the network:{'' if attempts else f' {none}'}")
     for name, attempt in attempts:
         say_long(f"  {attempt.what}  by {attempt.program or 'a program that was gone'}  during: {name}")
     for step in report.rehearsal.steps:
@@ -93,6 +95,7 @@ def _json(report: RehearsalReport) -> Mapping[str, Json]:
         "disk_bytes": rehearsal.measures.disk_bytes if rehearsal else 0,
         "manifest": rehearsal.manifest if rehearsal and rehearsal.manifest else None,
         "notes": list(rehearsal.notes) if rehearsal else [],
+        "unlisted": rehearsal.unlisted if rehearsal and rehearsal.unlisted else None,
         "steps": [_step(step) for step in (rehearsal.steps if rehearsal else ())],
     }
 

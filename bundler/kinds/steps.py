@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sandbox import Attempt, Sandbox
@@ -64,12 +64,14 @@ class Rehearsal:
     """All steps in order, and what was measured. It ends at the first step that fails.
 
     `manifest` is the file that told how to start the program and ask it, "" if none did; `notes` say what was left out.
+    `unlisted`: why it is not known what asked for the network, "" where the steps tell it.
     """
 
     steps: tuple[Step, ...]
     measures: Measures
     manifest: str = ""
     notes: tuple[str, ...] = ()
+    unlisted: str = ""
 
     @property
     def good(self) -> bool:
@@ -122,7 +124,14 @@ def run(sandbox: Sandbox, argv: Sequence[str], env: Mapping[str, str], folder: s
     return done.output
 
 
-def ask(sandbox: Sandbox, port: int, question: Question) -> None:
+class Asking(Protocol):
+    """What asks servers: `Sandbox.ask`."""
+
+    def ask(self, port: int, path: str, body: str = "", timeout: float = 10.0, bearer: str = "") -> tuple[int, str]:
+        """Return status (0 if none comes within `timeout` seconds) and body."""
+
+
+def ask(sandbox: Asking, port: int, question: Question) -> None:
     """Ask a server in the sandbox once. Raises StepError for any answer but 200 with the text that is expected."""
     asked = "" if question.body is None else json.dumps(question.body)
     status, body = sandbox.ask(port, question.path, asked, _ANSWER_PATIENCE, question.bearer or "")
@@ -136,11 +145,13 @@ def machine_for(root: Path, platform: str) -> str:
 
     A root's own programs may run through an emulator, those of this host's root do not.
     """
-    host = os.uname()
+    host, (system, arch) = os.uname(), named(platform)
     way = runner(platform, host.sysname, host.machine)
+    if system.REHEARSED != "root":
+        hint = "try it on such a host: only wheelhouses for it are rehearsed, there"
+        raise UsageError(f"nothing here runs programs for {platform} in a sandbox", hint)
     if way == "nothing":
-        raise UsageError(f"nothing here runs programs for {platform}", "rehearse on a host of that kind")
-    system, arch = named(platform)
+        raise UsageError(f"nothing here runs programs for {platform}", system.ELSEWHERE)
     if root == Path("/") and way != "native":
         raise UsageError(f"this host is {host.machine}, the archive is for {arch}", f"give --root of {arch}")
     return system.MACHINES[arch]

@@ -153,7 +153,7 @@ def _rehearsal(one: RehearsalRecord, most: float) -> Row:
     more = element("details", element("summary", count), steps) if one.steps else ""
     seconds = f"{sum(step.seconds for step in one.steps):.1f}"
     told = element("p", versions, class_="faint") if versions else ""
-    return Row((one.name, _judged(one.ok), seconds, str(one.attempts), (_faults(one.failures), told, more)))
+    return Row((one.name, _judged(one.ok), seconds, one.attempts, (_faults(one.failures), told, more)))
 
 
 def _step(step: RehearsedStep, most: float) -> Markup:

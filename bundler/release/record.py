@@ -106,6 +106,7 @@ class RehearsalRecord:
     integrity: tuple[str, ...] = ()
     closure: tuple[str, ...] = ()
     steps: tuple[RehearsedStep, ...] = ()
+    unlisted: str | None = None
 
     @property
     def name(self) -> str:
@@ -118,9 +119,9 @@ class RehearsalRecord:
         return [step.name for step in self.steps if not step.ok] + [*self.integrity, *self.closure]
 
     @property
-    def attempts(self) -> int:
-        """How often it tried to reach a network."""
-        return sum(len(step.attempts) for step in self.steps)
+    def attempts(self) -> str:
+        """How often it tried to reach a network, as far as that is known."""
+        return "not known" if self.unlisted else str(sum(len(step.attempts) for step in self.steps))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,3 +110,14 @@ def test_the_steps_end_at_the_first_that_fails() -> None:
         ("two", False, "it broke", "all of it"),
     ]
     assert heard == ["one", "two"]
+
+
+def test_on_a_mac_a_component_for_it_gets_no_sandbox_of_namespaces(
+    unlocked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uname = os.uname()
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Darwin", *uname[1:4], "arm64")))
+    path = unlocked.root / "xworkspace-console-runtime-darwin-arm64.tar.gz"
+    path.write_bytes(archive("darwin-arm64"))
+    done = unlocked.run("rehearse", path.name)
+    assert (done.code, "only wheelhouses for it are rehearsed" in done.err) == (2, True)

@@ -70,6 +70,14 @@ def test_a_record_names_run_tag_commit_and_every_asset(built: World) -> None:
     assert f"| {ARCHIVE.replace('amd64', 'arm64')} | not rehearsed | | |" in done.out
 
 
+def test_attempts_that_nobody_could_list_are_not_told_as_none(built: World) -> None:
+    document = {**json.loads(rehearsal(attempt="10.0.0.1:443/tcp")), "unlisted": "the log cannot be read"}
+    (built.root / "rehearsed.json").write_text(json.dumps(document))
+    done = built.run("report", "dist", "--rehearsal", "rehearsed.json", "--html", "record.html")
+    assert f"| {ARCHIVE} | ok | litellm 1.0 | not known |" in done.out
+    assert "not known" in (built.root / "record.html").read_text()
+
+
 def test_a_record_is_written_whole_and_in_the_place_of_nothing_but_a_file(built: World) -> None:
     os.mkfifo(built.root / "pipe")
     done = built.run("report", "dist", "--out", "pipe")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.adapters.sandbox import Sandbox, opened
@@ -22,7 +22,7 @@ from bundler.kinds.steps import (
     run,
     take,
 )
-from bundler.kinds.wheelhouse import role
+from bundler.kinds.wheelhouse import host_rehearsal, role
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.kinds.wheelhouse.consumers import copied_python, exported, pip_words, project
 from bundler.kinds.wheelhouse.examine import examine
@@ -31,6 +31,7 @@ from bundler.kinds.wheelhouse.program import Description, RehearsalPlan
 from bundler.kinds.wheelhouse.serve import serve, tried
 from bundler.model.verdict import Verdict
 from bundler.payloads import SECTIONS
+from bundler.platforms import Rehearsed, named
 
 _AGAIN = f"{FOLDER}/unpacked-again"
 _VENV = f"{FOLDER}/venv"
@@ -62,7 +63,7 @@ def rehearse(
     components: Callable[[], Sequence[Component] | None],
     told: Callable[[Step], None],
 ) -> tuple[Verdict, Rehearsal | None]:
-    """Judge a runtime archive; if it is good, install and run it in a sandbox around `root`.
+    """Judge a runtime archive; if it is good, install and run it in a sandbox around `root`, or on such a host itself.
 
     `told` hears of every step. Raises UsageError if the root is none, or another distro's,
     ManifestError for manifests that cannot be read, WorkError if no sandbox can be made.
@@ -71,21 +72,50 @@ def rehearse(
     facts, contents = judged.facts, judged.contents
     if not judged.verdict.good or facts is None or contents is None:
         return judged.verdict, None
+
+    def described() -> Description:
+        found = describe(components(), facts.component)
+        return found if found.manifest else replace(found, program=facts.program or facts.component)
+
+    way = _WAYS[named(facts.interpreter.platform)[0].REHEARSED]
+    return judged.verdict, way(_Given(archive, root, mountpoint, contents.top, facts, described), told)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A good archive, where it is to be rehearsed, and what its manifest says, once that is asked for."""
+
+    archive: Path
+    root: Path
+    mountpoint: Path
+    top: str
+    facts: ArchiveManifest
+    described: Callable[[], Description]
+
+
+def _in_root(given: _Given, told: Callable[[Step], None]) -> Rehearsal:
+    facts, root, archive = given.facts, given.root, given.archive
     check_root(root, f"{facts.distro} {facts.version}")
     machine = machine_for(root, facts.interpreter.platform)
-    description = describe(components(), facts.component)
-    if not description.manifest:
-        description = replace(description, program=facts.program or facts.component)
-    with opened(root, machine, mountpoint, archive) as sandbox:
-        rehearsing = Rehearsing(sandbox, facts, contents.top, description)
+    description = given.described()
+    with opened(root, machine, given.mountpoint, archive) as sandbox:
+        rehearsing = Rehearsing(sandbox, facts, given.top, description)
         done = rehearsing.rehearse(told)
     if not done.good:
-        return judged.verdict, done
+        return done
     if role.FLAGS not in rehearsing.exported:
-        return judged.verdict, replace(done, notes=(*done.notes, _NO_ROLE))
-    host = role.Host(root, machine, mountpoint, archive)
-    steps = role.rehearse(host, contents.top, facts, description, told)
-    return judged.verdict, replace(done, steps=(*done.steps, *steps))
+        return replace(done, notes=(*done.notes, _NO_ROLE))
+    host = role.Host(root, machine, given.mountpoint, archive)
+    steps = role.rehearse(host, given.top, facts, description, told)
+    return replace(done, steps=(*done.steps, *steps))
+
+
+def _on_host(given: _Given, told: Callable[[Step], None]) -> Rehearsal:
+    host_rehearsal.check_host(given.root, given.facts.interpreter.platform)
+    return host_rehearsal.rehearse(given.archive, given.top, given.facts, given.described(), told)
+
+
+_WAYS: Mapping[Rehearsed, Callable[[_Given, Callable[[Step], None]], Rehearsal]] = {"root": _in_root, "host": _on_host}
 
 
 class Rehearsing:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from bundler.adapters.sandbox import Sandbox
-from bundler.kinds.steps import PATIENCE, StepError, ask
+from bundler.kinds.steps import PATIENCE, Asking, StepError, ask
 from bundler.kinds.wheelhouse.program import RehearsalPlan
 from bundler.model.program_log import failure
 
@@ -62,17 +62,17 @@ def serve(sandbox: Sandbox, program: str, plan: RehearsalPlan, env: Mapping[str,
     return f"ready after {seconds:.1f} s"
 
 
-def ready(sandbox: Sandbox, plan: RehearsalPlan, running: Callable[[], bool]) -> None:
+def ready(sandbox: Asking, plan: RehearsalPlan, running: Callable[[], bool], port: int = PORT) -> None:
     """Wait until the program is ready. Raises StepError if it ends first, as `running` tells, or takes five minutes."""
     deadline = time.monotonic() + _PATIENCE
     for path in plan.ready:
-        _await(sandbox, running, path, deadline)
+        _await(sandbox, running, port, path, deadline)
 
 
-def _await(sandbox: Sandbox, running: Callable[[], bool], path: str, deadline: float) -> None:
+def _await(sandbox: Asking, running: Callable[[], bool], port: int, path: str, deadline: float) -> None:
     """Wait until `path` is answered with 200."""
     while True:
-        status, body = sandbox.ask(PORT, path)
+        status, body = sandbox.ask(port, path)
         if status == 200:
             return
         if time.monotonic() > deadline or not running():
