@@ -9,7 +9,7 @@ from bundler.words import Arch
 
 # In bytes of memory, about: the numbers that are told of a file, and an object with a name.
 _FOR_A_FILE, _FOR_A_NAME = 1024, 128
-# What may be told of all files of an archive: Qt's 213 take a tenth of a megabyte.
+# What may be told of all files of an archive: 680 files of 19 large wheels, Qt's among them, take 1.7 MB.
 MOST_MEMORY = 16 << 20
 
 # Bytes of a file: from an offset, so many; fewer where it ends.

@@ -112,29 +112,39 @@ class WheelContent:
         """
         found, memory = list[tuple[str, Code]](), 0
         for member in self._files.values():
-            head = self._archive.head(member, HEAD) if code else b""
-            if is_code(head):
-                one = self._code(member, head, digests=digests)
-                found += [(self._place(member), one)] if one else []
-                memory += len(member.path) + one.memory() if one else 0
-            elif digests:
-                self._compare(member)
+            one = self._compared(member, code=code) if digests else self._code(member)
+            if one:
+                found.append((self._place(member), one))
+                memory += len(member.path) + one.memory()
             if memory > MOST_MEMORY:
                 raise self._fault("its compiled code asks for more libraries than any does")
         return tuple(found)
 
-    def _code(self, member: ZipMember, head: bytes, *, digests: bool) -> Code | None:
-        """What compiled code says: from memory or, of a large file, inflating it each time that is gone back in it."""
+    def _compared(self, member: ZipMember, *, code: bool) -> Code | None:
+        """Compare a file with RECORD; with `code`, tell what it says if it is compiled code."""
+        pieces, begun = self._recorded(member), b""
+        while len(begun) < min(HEAD, member.size) and (piece := next(pieces, None)) is not None:
+            begun += piece
+        if not (code and is_code(begun[:HEAD])):
+            _exhaust(pieces)
+            return None
         if member.size <= _LARGEST_IN_MEMORY:
-            content = b"".join(self._recorded(member) if digests else self._archive.content(member))
-            return read_code(head, lambda offset, size: content[offset : offset + size], member.size)
-        if digests:
-            self._compare(member)
-        return read_code(head, ForwardReader(partial(self._archive.content, member)).read, member.size)
+            return _code_of(begun + b"".join(pieces))
+        _exhaust(pieces)
+        return self._large_code(member, begun[:HEAD])
 
-    def _compare(self, member: ZipMember) -> None:
-        for _ in self._recorded(member):
-            pass
+    def _code(self, member: ZipMember) -> Code | None:
+        """What a file says if it is compiled code; of any other, no more than its beginning is inflated."""
+        head = self._archive.head(member, HEAD)
+        if not is_code(head):
+            return None
+        if member.size <= _LARGEST_IN_MEMORY:
+            return _code_of(self._archive.read(member, _LARGEST_IN_MEMORY))
+        return self._large_code(member, head)
+
+    def _large_code(self, member: ZipMember, head: bytes) -> Code | None:
+        """The same of a file that is inflated anew each time that is gone back in it."""
+        return read_code(head, ForwardReader(partial(self._archive.content, member)).read, member.size)
 
     def _recorded(self, member: ZipMember) -> Iterator[bytes]:
         """A member's content, which is compared with RECORD as it passes."""
@@ -294,6 +304,15 @@ class WheelContent:
 
     def _fault(self, fault: str) -> IntegrityError:
         return IntegrityError(f"{self._name}: pip would not install it, or not as others do: {fault}")
+
+
+def _exhaust(pieces: Iterator[bytes]) -> None:
+    for _ in pieces:
+        pass
+
+
+def _code_of(content: bytes) -> Code | None:
+    return read_code(content[:HEAD], lambda offset, size: content[offset : offset + size], len(content))
 
 
 def _is_startup(path: str) -> bool:

@@ -41,6 +41,13 @@ _UNIVERSAL = b"\xca\xfe\xba\xbe"
 _MOST_SLICES = 16
 _FLOOR = re.compile(r"(1[1-9]|[2-9][0-9])\.0")
 
+# PLATFORM_MACOS of <mach-o/loader.h>.
+_MACOS = 1
+# Those whose kernel runs no code without a signature, and whose linkers always said which macOS it is for.
+_STRICT: tuple[Arch, ...] = ("arm64",)
+# What belongs to macOS itself (hier(7)). Most of it stands in a cache, not in files; /usr/local is the owner's.
+_SYSTEMS = ("/usr/lib/", "/System/Library/")
+
 
 def floor_version(floor: int) -> str:
     """The deployment target: `11.0`."""
@@ -52,14 +59,6 @@ def floor_of(version: str) -> int:
     if not (match := _FLOOR.fullmatch(version)):
         raise ValueError("not a macOS version such as 11.0, of 11 or later")
     return int(match[1])
-
-
-# PLATFORM_MACOS of <mach-o/loader.h>.
-_MACOS = 1
-# Those whose kernel runs no code without a signature, and whose linkers always said which macOS it is for.
-_STRICT: tuple[Arch, ...] = ("arm64",)
-# What belongs to macOS itself (hier(7)). Most of it stands in a cache, not in files; /usr/local is the owner's.
-_SYSTEMS = ("/usr/lib/", "/System/Library/")
 
 
 def floor_name(floor: int) -> str:

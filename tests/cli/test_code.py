@@ -12,15 +12,14 @@ import pytest
 from tests.mach_o import fat, library, place, thin, version
 from tests.world import World, make_wheel
 
-# The floor is the major version of macOS.
 TARGETS = """\
 distros:
   macos:
-    "11": {glibc: "2.11", python: 3.13.5}
+    "11": {macos: "11.0", python: 3.13.5}
 arches: [arm64]
 """
 # The key of its pin in python.yaml.
-PIN = "arm64"
+PIN = "darwin-arm64"
 TAG = "cp313-cp313-macosx_11_0_arm64"
 INTEL = thin(version((10, 13)), cpu="amd64", sign=None)
 

@@ -18,7 +18,8 @@ import pytest
 from bundler.sidecars import provenance
 from tests.cli.signing import MAKER, text_of
 from tests.cli.test_database import COMMIT, supplying
-from tests.mac_python import mac_python, macho
+from tests.mac_python import mac_python
+from tests.mach_o import PROGRAM, thin
 from tests.server import Reply
 from tests.world import World, make_wheel, world
 
@@ -175,7 +176,7 @@ def test_database_support_is_made_of_engines_for_macos(unlocked: World, impatien
         prepare(unlocked)
         unlocked.write("litellm.yaml", manifest + OVERRIDE)
         for engine in ("query-engine", "schema-engine"):
-            content, path = gzip.compress(macho(), mtime=0), f"/{COMMIT}/darwin-arm64/{engine}.gz"
+            content, path = gzip.compress(thin(kind=PROGRAM), mtime=0), f"/{COMMIT}/darwin-arm64/{engine}.gz"
             supplied.server.script(path, Reply(content))
             supplied.server.script(f"{path}.sha256", Reply(hashlib.sha256(content).hexdigest().encode()))
         done = supplied.run("lock", "macos")

@@ -250,9 +250,7 @@ READERS: Mapping[str, Reader] = {
         200,
     ),
     "mach-o": Reader(
-        lambda content: (
-            read_macho(lambda at, size: content[at : at + size], len(content)) if is_macho(content) else None
-        ),
+        _code,
         lambda: (thin(), fat(thin(cpu="amd64"), thin(), wide=True)),
         (b"\xfa\xde\x0c\x02", b"\xca\xfe\xba\xbe", b"\xff\xff\xff\xff"),
     ),

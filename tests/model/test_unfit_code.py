@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import zlib
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -14,7 +15,7 @@ from bundler.model.closure import Wheel, prove
 from bundler.model.interpreter import Interpreter
 from bundler.model.metadata import read_wheel
 from tests.mach_o import fat, library, place, thin, version
-from tests.wheels import DATA, NAME, wheel, whole, zipped
+from tests.wheels import DATA, NAME, Member, handmade, wheel, whole, zipped
 
 MAC = Interpreter("3.13.5", "darwin-arm64", 11)
 LINUX = Interpreter("3.13.5", "linux-arm64", 36)
@@ -108,3 +109,15 @@ def test_code_is_compared_with_record_as_all_else_is(monkeypatch: pytest.MonkeyP
     with pytest.raises(IntegrityError, match=r"'some_app/a\.so' is not what its RECORD says"):
         read_wheel(io.BytesIO(other), NAME, code=True)
     assert read_wheel(io.BytesIO(other), NAME, digests=False, code=True).code
+
+
+@pytest.mark.parametrize("digests", [True, False])
+def test_code_is_found_behind_any_number_of_empty_blocks(digests: bool) -> None:
+    """Nothing that comes before the first byte when it is deflated hides what a file begins with."""
+    code, files = thin(), whole({"some_app/__init__.py": "", "some_app/a.so": thin()})
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+    hidden = b"\0\0\0\xff\xff" * 200_000 + deflate.compress(code) + deflate.flush()
+    members = [Member(path.encode(), text) for path, text in files.items() if path != "some_app/a.so"]
+    content = handmade([*members, Member(b"some_app/a.so", code, method=8, raw=hidden)])
+    ((place, one),) = read_wheel(io.BytesIO(content), NAME, digests=digests, code=True).code
+    assert (place, one.slices[0].signature) == ("site/some_app/a.so", "")
