@@ -91,7 +91,7 @@ print "$format\\n";
 _LAUNCHCTL = '''\
 #!@python@
 """launchctl(1), as far as install.sh knows it: an agent is a process; it is there for a moment after its end."""
-import os, pathlib, plistlib, signal, subprocess, sys, time
+import contextlib, os, pathlib, plistlib, signal, subprocess, sys
 base = pathlib.Path("@base@")
 with (base / "launchctl").open("a") as log:
     print(*sys.argv[1:], file=log)
@@ -106,7 +106,7 @@ if word == "print" and label:
     pid = state.read_text()
     if pid == "ending":
         state.unlink()
-    elif (base / "proc" / pid).exists() or os.path.exists(f"/proc/{pid}"):
+    elif os.path.exists(f"/proc/{pid}"):
         print(f"gui/@uid@/{label} = {{\\n\\tstate = running\\n\\n\\tprogram = /bin/sh\\n\\tpid = {pid}\\n}}")
 elif word == "bootstrap":
     file = pathlib.Path(rest[0])
@@ -121,7 +121,8 @@ elif word == "bootstrap":
 elif word == "bootout":
     if not state.exists():
         sys.exit(3)
-    os.kill(int(state.read_text()), signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(state.read_text()), signal.SIGTERM)
     state.write_text("ending")
 '''
 

@@ -124,6 +124,12 @@ def test_a_link_that_leads_out_of_the_python_is_refused(mac: Mac, target: str) -
     assert not mac.prefix.exists()
 
 
+def test_help_tells_of_what_a_mac_has(mac: Mac) -> None:
+    said = mac.good(unpacked(mac, "1.0"), "--help")
+    assert f"(default: {mac.prefix})" in said and f"~/Library/LaunchAgents/{LABEL}.plist" in said
+    assert "litellm.plain.env" in said and "systemd" not in said and "apt" not in said
+
+
 def test_one_at_a_time(mac: Mac) -> None:
     folder = unpacked(mac, "1.0")
     mac.good(folder)
@@ -189,9 +195,8 @@ def test_folders_of_the_system_are_not_installed_into(mac: Mac, folder: str) -> 
 
 
 def test_only_what_is_signed_is_installed_where_that_is_asked_for(mac: Mac) -> None:
-    for name in ("ssh-keygen", "minisign"):
-        if not shutil.which(name):
-            pytest.skip(f"takes {name}")
+    if not shutil.which("ssh-keygen"):
+        pytest.skip("takes ssh-keygen")
     assets, key = mac.base / "Downloads", mac.base / "key"
     folder = unpacked(mac, "1.0").rename(assets / "litellm-runtime")
     asset = assets / "litellm-runtime-darwin-arm64.tar.gz"
@@ -199,9 +204,19 @@ def test_only_what_is_signed_is_installed_where_that_is_asked_for(mac: Mac) -> N
         tar.add(folder, folder.name)
     sums = subprocess.run(["sha256sum", asset.name], cwd=assets, capture_output=True, check=True).stdout
     (assets / "SHA256SUMS").write_bytes(sums)
-    for name in (key, mac.base / "other"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", name], check=True)
-    sign = ["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", "runtime-1@aiws-bundle", assets / "SHA256SUMS"]
+    for made in (key, mac.base / "other"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", made], check=True)
+    sign: list[str | Path] = [
+        "ssh-keygen",
+        "-q",
+        "-Y",
+        "sign",
+        "-f",
+        key,
+        "-n",
+        "runtime-1@aiws-bundle",
+        assets / "SHA256SUMS",
+    ]
     subprocess.run(sign, check=True, stdin=subprocess.DEVNULL)
     assert "is a good signature" in mac.refused(folder, "--require-signature", f"{mac.base}/other.pub")
     said = mac.good(folder, "--require-signature", f"{key}.pub", "--tag", "runtime-1")
@@ -376,19 +391,21 @@ def script() -> str:
     return render(MAC).decode()
 
 
-def test_bash_3_2_reads_it() -> None:
-    """In `$(...)` it takes a pattern's `)` for the end; no newer shell shows that."""
-    text = re.sub(r"^\s*#.*$|\\[()]", "", script(), flags=re.MULTILINE)
-    depth, case_at = 0, []
-    for token in re.finditer(r"\$\(\(|\$\(|\(|\)\)|\)|\bcase\b|\besac\b|'[^']*'", text):
-        word = token[0]
-        if word == "$(":
-            depth += 1
-        if word == "case" and depth and text.count("\n", text.rfind("$(", 0, token.start()), token.start()) == 0:
-            case_at.append(text[token.start() - 60 : token.end() + 40])
-        if word == ")" and depth:
-            depth -= 1
-    assert case_at == []
+def substitutions(text: str) -> Iterator[str]:
+    """What stands in each `$(...)`, as bash 3.2 reads it: to the first parenthesis that closes."""
+    for begin in re.finditer(r"\$\((?!\()", text):
+        depth, place = 1, begin.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(text[place], 0)
+            place += 1
+        yield text[begin.end() : place]
+
+
+def test_no_pattern_closes_what_it_stands_in() -> None:
+    """In `$(...)`, bash 3.2 takes the `)` of a `case` for its end."""
+    assert list(substitutions("x=$(case a in b) ;; esac)")) == ["case a in b)"]
+    text = re.sub(r"^\s*#.*$", "", script(), flags=re.MULTILINE)
+    assert [inner for inner in substitutions(text) if re.search(r"\bcase\b", inner)] == []
 
 
 def test_it_uses_nothing_that_only_bash_knows() -> None:
