@@ -314,6 +314,7 @@ def test_an_upgrade_whose_program_does_not_become_ready_changes_nothing(mac: Mac
     mac.good(old, "--launchd")
     before = tree(mac.prefix)
     said = mac.refused(bad)
+    assert "the program has ended\n" in said, "it was waited for"
     assert "no such model" in said and "the one that runs was not touched" in said
     assert tree(mac.prefix) == before
     assert answer(plan).startswith("1.0 ")
