@@ -69,7 +69,9 @@ _STUBS = {
     "sync": '[ $# -eq 0 ] || { echo "usage: sync" >&2; exit 1; }',
     "sysctl": 'cat "@base@/sysctl" 2>/dev/null',
     "tar": 'exec "@tar@" "$@"',
-    "uname": 'case $* in -s) echo Darwin ;; -m) cat "@base@/machine" ;; *) exit 1 ;; esac',
+    "uname": 'case $* in -s) echo Darwin ;; -m) cat "@base@/machine" ;;\n'
+    # What pip, which runs on this host's own Python, asks for.
+    "-rs) echo Linux 6.1 ;; *) exit 1 ;; esac",
     "xattr": 'echo "$*" >>"@base@/xattr"\n'
     '[ "$1 $2" = "-dr com.apple.quarantine" ] && [ -d "$3" ] && : >"@base@/cleared"',
 }

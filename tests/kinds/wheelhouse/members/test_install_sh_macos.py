@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import plistlib
 import re
@@ -16,8 +17,10 @@ from pathlib import Path
 import pytest
 
 from bundler.kinds.wheelhouse.members.installer import render
+from bundler.kinds.wheelhouse.members.texts import PROGRAMS, program
 from bundler.kinds.wheelhouse.service_plan import ServicePlan
 from tests.installing import archive, relist, tree
+from tests.kinds.wheelhouse.members.test_install import PIP, wheel
 from tests.mac import LABEL, MAC, UID, Mac, make, portable_python
 
 pytestmark = [
@@ -89,6 +92,32 @@ def test_it_installs_upgrades_goes_back_and_leaves_nothing(mac: Mac, shell: str)
     assert f"removed: {mac.prefix}\n" in said
     assert tree(mac.home) == before
     assert set(re.findall("not there: (.*)", mac.good(new, "--uninstall", shell=words))) >= {str(mac.prefix)}
+
+
+def test_the_archives_own_pip_installs_its_wheels(mac: Mac) -> None:
+    def real(version: str) -> Path:
+        folder = unpacked(mac, version)
+        wheels = folder / "packages" / "pip"
+        for path in wheels.iterdir():
+            path.unlink()
+        shutil.copy(PIP, wheels)
+        points = "[console_scripts]\nlitellm = litellm:main\n"
+        module = f"def main():\n    print('litellm {version}')\n"
+        files = {"litellm/__init__.py": module, f"litellm-{version}.dist-info/entry_points.txt": points}
+        made = [wheel(wheels, "litellm", version, files), wheel(wheels, "same", "1.0", {"same.py": "SAME = 1\n"})]
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in made]
+        names = (f"litellm=={version}", "same==1.0")
+        lines = [f"{name} --hash=sha256:{digest}\n" for name, digest in zip(names, digests, strict=True)]
+        (folder / "metadata" / "requirements.txt").write_text("".join(lines))
+        for name in PROGRAMS:
+            (folder / "metadata" / name).write_bytes(program(name))
+        relist(folder)
+        return folder
+
+    mac.good(real("1.0"))
+    assert "1 of 2 packages are those of the version before, and copied" in mac.good(real("2.0"))
+    assert says(mac) == "litellm 2.0"
+    assert "as they were installed" in mac.good(mac.base / "Downloads" / "2.0", "--status")
 
 
 def test_programs_start_because_quarantine_is_taken_from_what_was_compared(mac: Mac) -> None:
