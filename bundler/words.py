@@ -96,6 +96,11 @@ PythonVersion: TypeAlias = Annotated[
 Glibc: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$"), Field(title="a glibc version", examples=["2.36"])
 ]
+MacosVersion: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^(1[1-9]|[2-9][0-9])\.0$"),
+    Field(title="a macOS version of 11.0 or later", examples=["11.0"]),
+]
 Sha256: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=f"^{SHA256_PATTERN}$"),

@@ -21,6 +21,7 @@ from bundler.kinds.wheelhouse.service_plan import ServicePlan
 from bundler.model.bundle import FILE_LIST, INSTALLER, REQUIREMENTS, RUNTIME_ENV, WHEELS
 from bundler.model.interpreter import Interpreter
 from bundler.payloads.prisma.choice import Database, Engines
+from bundler.platforms import platform_for
 from bundler.words import Arch
 from tests.model.samples import REQUEST
 
@@ -109,7 +110,11 @@ def _facts(request: Request) -> ArchiveManifest:
         inputs="0" * 64,
         requirement=request.requirement,
         requirements=request.requirements,
-        python=PythonFacts(request.python.version, "portable" if request.portable else "system", "2.36"),
+        python=PythonFacts(
+            request.python.version,
+            "portable" if request.portable else "system",
+            platform_for(request.target.distro).floor_version(request.python.floor),
+        ),
         service=request.service,
     )
 

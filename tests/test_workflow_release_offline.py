@@ -47,8 +47,9 @@ def test_another_tag_is_refused_before_anything_is_assembled(shell: Shell, tag: 
 
 def test_there_is_an_output_for_each_target_of_the_repository() -> None:
     folder = ROOT / "manifests"
-    targets = Manifests.parse({path.name: path.read_text() for path in folder.glob("*.yaml")}).targets
-    names = {target.name.replace(".", "_") for target in targets}
+    manifests = Manifests.parse({path.name: path.read_text() for path in folder.glob("*.yaml")})
+    packages = manifests.components["offline"].assets(manifests.hosts, ["all"])
+    names = {words.split()[0].replace(".", "_") for _, words in packages}
     assert JOBS["assemble"]["outputs"] == {name: f"${{{{ steps.assemble.outputs.{name} }}}}" for name in names}
 
 

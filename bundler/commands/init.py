@@ -17,12 +17,10 @@ from bundler.kinds.beginning import Begun, Wish
 from bundler.kinds.manifests import SHARED, Manifests
 from bundler.model.document import parse_yaml
 from bundler.model.known_hosts import USUAL, known_targets, suite_of
-from bundler.model.manifest_values import adapter_of
 from bundler.model.target import Target, select
-from bundler.model.targets_file import TargetsFile
+from bundler.model.targets_file import parse_targets
 from bundler.model.targets_text import extended_text, new_text
-from bundler.model.validation import validate
-from bundler.platforms import spellings
+from bundler.platforms import image, spellings
 from bundler.session import Session
 
 _FOLDER, _IGNORED = "manifests", ".gitignore"
@@ -78,7 +76,7 @@ def init(session: Session, folder: Path, wish: Wish, selectors: Sequence[str]) -
     texts = dict(workspace.manifest_texts()) if folder.is_dir() else {}
     before = Manifests.parse(texts) if TARGETS in texts else None
     chosen, text = _targets(texts.get(TARGETS), before.targets if before else (), selectors)
-    hosts = validate(parse_yaml(text, TARGETS), adapter_of(TargetsFile)).targets()
+    hosts = parse_targets(parse_yaml(text, TARGETS)).targets()
     known = before or Manifests.nothing()
     begun = _begun(session, wish, chosen, replace(known, hosts=replace(known.hosts, targets=hosts)))
     new = {TARGETS: text, **({} if TRUST in texts else {TRUST: _TRUST_TEXT}), **begun.files}
@@ -168,7 +166,7 @@ def _commands(folder: Path, name: str, manifests: Manifests) -> list[str]:
         f"aiws-bundle{given} lock{which}",
         f"aiws-bundle{given} build {words}",
         *([f"mmdebstrap --variant=apt --include={_PACKAGES} {suite} {root}"] if suite else []),
-        f"aiws-bundle{given} rehearse dist/{asset} --root {root}",
+        *([f"aiws-bundle{given} rehearse dist/{asset} --root {root}"] if image(target.distro, target.version) else []),
     ]
 
 

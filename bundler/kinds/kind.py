@@ -263,9 +263,6 @@ class Component(Protocol):
         """Its lines of `targets`."""
 
 
-# The runner of GitHub that has a target's architecture.
-RUNNERS: Mapping[str, str] = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
-
 # Judges an archive of any kind: a file, and what it is called.
 Judge: TypeAlias = Callable[[Path, str], Verdict]
 

@@ -21,7 +21,7 @@ from bundler.model.manifest_schema import holds, shown
 from bundler.model.manifest_values import adapter_of
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target
-from bundler.model.targets_file import TargetsFile
+from bundler.model.targets_file import TargetsFile, parse_targets
 from bundler.model.trust import NOTHING_TRUSTED, Trust
 from bundler.model.validation import standing, validate
 from bundler.session import Session
@@ -67,7 +67,7 @@ class Manifests:
             try:
                 document = documents[name] = parse_yaml(text, name)
                 if name == TARGETS:
-                    targets = validate(document, adapter_of(TargetsFile))
+                    targets = parse_targets(document)
                 elif name == PYTHON:
                     python = validate(document, adapter_of(PortablePython))
                 elif name == TRUST:

@@ -28,7 +28,7 @@ def render(component: str, requirement: str, environment: Sequence[tuple[str, st
     names = [name for name, _ in environment]
     if len(set(names)) < len(names):
         raise IntegrityError("runtime.env: a variable is exported twice")
-    lines = [f"{_spec_name(component)}={requirement}", *(f"export {name}={value}" for name, value in environment)]
+    lines = [f"{spec_name(component)}={requirement}", *(f"export {name}={value}" for name, value in environment)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -36,13 +36,19 @@ def parse(content: bytes, component: str) -> str:
     """Return the requirement. Raises IntegrityError for anything that `render` would not write."""
     first, *rest = content.decode("utf-8", "replace").removesuffix("\n").split("\n")
     name, _, requirement = first.partition("=")
-    if name != _spec_name(component):
-        raise IntegrityError(f"runtime.env: expected {_spec_name(component)}=…")
+    if name != spec_name(component):
+        raise IntegrityError(f"runtime.env: expected {spec_name(component)}=…")
     exported = [tuple(line.removeprefix("export ").partition("=")[::2]) for line in rest]
     if content != render(component, requirement, [(name, value) for name, value in exported]):
         raise IntegrityError("runtime.env: holds a line that is neither the requirement nor an export")
     return requirement
 
 
-def _spec_name(component: str) -> str:
-    return f"{component.upper().replace('-', '_')}_PACKAGE_SPEC"
+def spec_name(component: str) -> str:
+    """The variable that holds a component's requirement: `DEMO_PACKAGE_SPEC`."""
+    return variable(component, "PACKAGE_SPEC")
+
+
+def variable(component: str, word: str) -> str:
+    """A variable of a component: `DEMO_WORD`."""
+    return f"{component.upper().replace('-', '_')}_{word}"

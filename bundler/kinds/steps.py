@@ -138,9 +138,9 @@ def machine_for(root: Path, platform: str) -> str:
     """
     host = os.uname()
     way = runner(platform, host.sysname, host.machine)
-    if way == "nothing":
-        raise UsageError(f"nothing here runs programs for {platform}", "rehearse on a host of that kind")
     system, arch = named(platform)
+    if way == "nothing":
+        raise UsageError(f"nothing here runs programs for {platform}", system.ELSEWHERE)
     if root == Path("/") and way != "native":
         raise UsageError(f"this host is {host.machine}, the archive is for {arch}", f"give --root of {arch}")
     return system.MACHINES[arch]

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 MANIFEST = "manifest.json"
 RUNTIME_ENV = "metadata/runtime.env"
+HOST_ENV = "metadata/host.env"
 LOCK = "metadata/pylock.toml"
 REQUIREMENTS = "metadata/requirements.txt"
 FILE_LIST = "metadata/files.sha256"

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeA
 from bundler.errors import IntegrityError
 from bundler.model.json_text import first_fault, limited
 from bundler.model.materials import Builder, Material, MaterialKind, Materials
+from bundler.platforms import ShortName
 from bundler.words import AssetName, ComponentName, Sha256
 
 BUILD_TYPE = "urn:aiws-bundle:build:1"
@@ -105,7 +106,7 @@ class _External:
 class _Internal:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     inputs: Sha256
-    portablePython: Literal["", "amd64", "arm64"] = ""  # as JSON has it
+    portablePython: ShortName | Literal[""] = ""  # as JSON has it
 
 
 @dataclass(frozen=True)

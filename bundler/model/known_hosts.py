@@ -17,7 +17,7 @@ from bundler.words import Arch
 
 @dataclass(frozen=True)
 class KnownRelease:
-    """A release of a distro: the name of its suite, by which roots are made of it, and what it ships."""
+    """A release of a distro: its suite's name, by which roots are made of it ("": none are), and what it ships."""
 
     suite: str
     ships: DistroEntry
@@ -26,19 +26,26 @@ class KnownRelease:
 # By distro and version, the newest last.
 KNOWN: Mapping[str, Mapping[str, KnownRelease]] = {
     "debian": {
-        "11": KnownRelease("bullseye", DistroEntry("2.31", "3.9.2", "1.1.x")),
-        "12": KnownRelease("bookworm", DistroEntry("2.36", "3.11.2", "3.0.x")),
-        "13": KnownRelease("trixie", DistroEntry("2.41", "3.13.5", "3.0.x")),
+        "11": KnownRelease("bullseye", DistroEntry("3.9.2", glibc="2.31", openssl="1.1.x")),
+        "12": KnownRelease("bookworm", DistroEntry("3.11.2", glibc="2.36", openssl="3.0.x")),
+        "13": KnownRelease("trixie", DistroEntry("3.13.5", glibc="2.41", openssl="3.0.x")),
     },
     "ubuntu": {
-        "22.04": KnownRelease("jammy", DistroEntry("2.35", "3.10.12", "3.0.x")),
-        "24.04": KnownRelease("noble", DistroEntry("2.39", "3.12.3", "3.0.x")),
-        "26.04": KnownRelease("resolute", DistroEntry("2.43", "3.14.3", "3.0.x")),
+        "22.04": KnownRelease("jammy", DistroEntry("3.10.12", glibc="2.35", openssl="3.0.x")),
+        "24.04": KnownRelease("noble", DistroEntry("3.12.3", glibc="2.39", openssl="3.0.x")),
+        "26.04": KnownRelease("resolute", DistroEntry("3.14.3", glibc="2.43", openssl="3.0.x")),
+    },
+    "macos": {
+        "11": KnownRelease("", DistroEntry("portable", macos="11.0", arches=("arm64",))),
     },
 }
 _ARCHES: tuple[Arch, ...] = get_args(Arch)
 # What is meant where nobody says: the newest of each distro, for the machine that most have.
-USUAL: tuple[str, ...] = tuple(f"{distro}-{tuple(releases)[-1]}-{_ARCHES[0]}" for distro, releases in KNOWN.items())
+USUAL: tuple[str, ...] = tuple(
+    f"{distro}-{tuple(releases)[-1]}-{_ARCHES[0]}"
+    for distro, releases in KNOWN.items()
+    if all(release.suite for release in releases.values())
+)
 
 
 def known_targets() -> tuple[Target, ...]:

@@ -16,8 +16,8 @@ LOCK_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.repla
 MANIFEST_CONFIG = ConfigDict(extra="forbid", alias_generator=lambda name: name.replace("_", "-"), frozen=True)
 
 
-def template(*fields: str) -> AfterValidator:
-    """An asset name with each of `fields` in braces, once and alone."""
+def template(*fields: str, others: tuple[str, ...] = ()) -> AfterValidator:
+    """An asset name with each of `fields` in braces, once and alone; `others` may stand there too."""
 
     def check(value: str) -> str:
         try:
@@ -29,11 +29,12 @@ def template(*fields: str) -> AfterValidator:
             for _, field, spec, conversion in parts
             if field is not None
         ]
-        if unknown := sorted(set(used) - set(fields)):
-            raise ValueError(f"unknown field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in fields)}")
+        known = (*others, *fields)
+        if unknown := sorted(set(used) - set(known)):
+            raise ValueError(f"unknown field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in known)}")
         if missing := [field for field in fields if field not in used]:
             raise ValueError(f"{{{missing[0]}}} is missing, so two targets would share a name")
-        if not re.fullmatch(ASSET_PATTERN, value.format_map(dict.fromkeys(fields, "0"))):
+        if not re.fullmatch(ASSET_PATTERN, value.format_map(dict.fromkeys(known, "0"))):
             raise ValueError("an asset's name holds only letters, digits and ._+-, a letter or digit first")
         return value
 

@@ -40,7 +40,7 @@ class Materials:
     """What an archive tells of how it was made: what the command was told, what decided its bytes, what went in.
 
     `command` makes it, of `component` for `target`, every file having the time `epoch` (s since 1970). `inputs` is the
-    digest of all that decided its bytes. `portable` is the architecture of the CPython that it carries, "" if none.
+    digest of all that decided its bytes. `portable` is what python.yaml calls the CPython that it carries, "" if none.
     """
 
     command: str
@@ -56,7 +56,7 @@ class Materials:
 class Sources:
     """What manifests and locks at hand say of an archive that they make: its `inputs`, and what says so.
 
-    `items` are those files, and the portable CPythons by their architecture.
+    `items` are those files, and the portable CPythons by what python.yaml calls them.
     """
 
     inputs: str

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import ConfigDict, Field
 
 from bundler.model.manifest_values import MANIFEST_CONFIG
-from bundler.words import Address, Arch, PythonVersion, Sha256, Word
+from bundler.platforms import ShortName, short
+from bundler.words import Address, PythonVersion, Sha256, Word
 
 LeaveOut: TypeAlias = Annotated[str, Field(title="a line of a gitignore file", examples=["/share/man/"])]
 
@@ -29,8 +30,15 @@ class PortablePython:
     __pydantic_config__: ClassVar[ConfigDict] = MANIFEST_CONFIG
     version: Annotated[PythonVersion, Field(description="The version of CPython in the archives.")]
     tag: Annotated[Word, Field(description="The release of python-build-standalone that the archives are from.")]
-    pins: Annotated[dict[Arch, PythonPin], Field(description="The archive for each architecture.")]
+    pins: Annotated[
+        dict[ShortName, PythonPin],
+        Field(description="The archive for each architecture of Linux, and for each other platform by its name."),
+    ]
     leave_out: Annotated[
         tuple[LeaveOut, ...],
         Field(description="What a runtime does not need: gitignore lines, matched below the archive's top folder."),
     ] = ()
+
+    def pin(self, platform: str) -> PythonPin | None:
+        """The archive for a platform such as `linux-amd64`, or None."""
+        return self.pins.get(short(platform))

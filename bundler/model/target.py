@@ -17,7 +17,7 @@ _SLUG = re.compile(r"-([0-9]+)-([0-9]+)(?=-|$)")  # a version as the names of lo
 
 @dataclass(frozen=True, order=True)
 class Target:
-    """One kind of host: `debian` `12` `amd64`, its glibc (minor version of 2.x) and its system Python.
+    """One kind of host: `debian` `12` `amd64`, its platform's floor (on Linux, glibc's minor version) and its Python.
 
     `system_python` is the distro's own patch version, or None where it ships none that the components accept.
     `openssl` is the distro's OpenSSL, by the numbers that decide what runs with it (`3.0.x`), or None if nobody said.
@@ -26,7 +26,7 @@ class Target:
     distro: str
     version: str
     arch: Arch
-    glibc_minor: int
+    floor: int
     system_python: str | None
     openssl: str | None = None
 

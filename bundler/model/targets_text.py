@@ -8,6 +8,7 @@ import yaml
 
 from bundler.errors import UsageError
 from bundler.model.target import Target
+from bundler.platforms import platform_for
 
 _HEAD = """\
 # The hosts that bundles are for, and what each release ships: its glibc, its own Python with the patch version (what
@@ -16,34 +17,33 @@ _HEAD = """\
 
 
 def new_text(targets: Sequence[Target]) -> str:
-    """The text of a file that lists the releases of `targets` for each of their architectures."""
+    """The text of a file that lists the releases of `targets`, each for its architectures."""
+    arches = tuple(dict.fromkeys(target.arch for target in targets))
     lines = [f"{_HEAD}distros:"]
     for distro in dict.fromkeys(target.distro for target in targets):
-        own = {target.version: _line(target) for target in targets if target.distro == distro}
+        own = {one.version: _line(one, targets, arches) for one in targets if one.distro == distro}
         lines += [f"  {distro}:", *(f"    {line}" for line in own.values())]
-    arches = ", ".join(dict.fromkeys(target.arch for target in targets))
-    return "\n".join((*lines, f"arches: [{arches}]", ""))
+    return "\n".join((*lines, f"arches: [{', '.join(arches)}]", ""))
 
 
 def extended_text(text: str, known: Sequence[Target], wanted: Sequence[Target]) -> str:
     """`text`, which lists the targets `known`, with the releases of `wanted` that it does not list.
 
-    Raises UsageError if a person has to do it: another architecture is one for all, and a file can be written in more
-    ways than are understood here.
+    Raises UsageError if a person has to do it: one more architecture of a release that is listed, and a file can be
+    written in more ways than are understood here.
     """
-    arches = dict.fromkeys(target.arch for target in known)
-    if other := next((target for target in wanted if target.arch not in arches), None):
+    names, arches = {target.name for target in known}, yaml.safe_load(text)["arches"]
+    listed = {(target.distro, target.version) for target in known}
+    new = [target for target in wanted if (target.distro, target.version) not in listed]
+    if other := next((one for one in wanted if one not in new and one.name not in names), None):
         hint = f"add {other.arch} to its `arches:` (for all components that have no `targets:`), then run again"
         raise UsageError(f"targets.yaml is for {', '.join(arches)}, not for {other.name}", hint)
-    listed = {(target.distro, target.version) for target in known}
-    for place, target in {(target.distro, target.version): target for target in wanted}.items():
-        if place not in listed:
-            text = _extended(text, target)
+    for target in {(target.distro, target.version): target for target in new}.values():
+        text = _extended(text, target, _line(target, new, arches))
     return text
 
 
-def _extended(text: str, target: Target) -> str:
-    line = _line(target)
+def _extended(text: str, target: Target, line: str) -> str:
     distros = _value(yaml.compose(text, Loader=yaml.SafeLoader), "distros")
     own = _value(distros, target.distro)
     lines = text.splitlines()
@@ -77,8 +77,14 @@ def _last_line(node: yaml.Node) -> int:
     return int(node.end_mark.line)
 
 
-def _line(target: Target) -> str:
-    """A release as a line of the file."""
-    words = [f'glibc: "2.{target.glibc_minor}"', f"python: {target.system_python or 'portable'}"]
+def _line(target: Target, targets: Sequence[Target], arches: Sequence[str]) -> str:
+    """A release as a line of the file, with the architectures that `targets` have it for if they are not `arches`."""
+    platform = platform_for(target.distro)
+    words = [
+        f'{platform.FLOOR_KEY}: "{platform.floor_version(target.floor)}"',
+        f"python: {target.system_python or 'portable'}",
+    ]
     words += [f"openssl: {target.openssl}"] if target.openssl else []
+    own = [one.arch for one in targets if (one.distro, one.version) == (target.distro, target.version)]
+    words += [f"arches: [{', '.join(own)}]"] if set(own) != set(arches) else []
     return f'"{target.version}": {{{", ".join(words)}}}'

@@ -26,6 +26,8 @@ class Platform(Protocol):
     """Its word in selectors and names of assets: letters and digits."""
     ALIASES: tuple[str, ...]
     """Other words for it in selectors; a target whose distro is called so is of this platform."""
+    CALLED: Mapping[str, Arch]
+    """Words for it with an architecture, as people say them of its machines: `apple-silicon`."""
     OS_NAME: str
     """PEP 508's `os_name`."""
     SYS_PLATFORM: str
@@ -42,6 +44,22 @@ class Platform(Protocol):
     """The target triple by which python-build-standalone names its archives."""
     QEMU_USER: bool
     """Whether qemu-user runs its programs on a machine of another architecture."""
+    ELSEWHERE: str
+    """What to do where nothing runs its programs: the end of a refusal to rehearse."""
+    RUNNERS: Mapping[Arch, str]
+    """The runner of GitHub for each architecture that has one."""
+    IMAGES: bool
+    """Whether a container's image is called as each of its distros is: `debian:12`."""
+    SOURCED: bool
+    """Whether its archives have `metadata/host.env`: there, nobody's installer tells pip where the wheels are."""
+    FLOOR_KEY: str
+    """The key of its floor in targets.yaml, locks and archives' manifest.json."""
+
+    def floor_version(self, floor: int) -> str:
+        """A floor as that key's value: `2.36`."""
+
+    def floor_of(self, version: str) -> int:
+        """The floor of such a value. Raises ValueError."""
 
     def floor_name(self, floor: int) -> str:
         """What people call the oldest system that will do: `glibc 2.36`."""
@@ -70,6 +88,11 @@ HEAD = 64
 _ARCHES: tuple[Arch, ...] = get_args(Arch)
 _NAMED: dict[str, tuple[Platform, Arch]] = {f"{p.WORD}-{arch}": (p, arch) for p in PLATFORMS for arch in _ARCHES}
 NAMES: tuple[str, ...] = tuple(_NAMED)
+_CALLED: dict[str, str] = {
+    word: f"{platform.WORD}-{arch}" for platform in PLATFORMS for word, arch in platform.CALLED.items()
+}
+# Every key that a floor can have.
+FLOOR_KEYS: tuple[str, ...] = tuple(platform.FLOOR_KEY for platform in PLATFORMS)
 _ALIASES: dict[str, str] = {alias: platform.WORD for platform in PLATFORMS for alias in platform.ALIASES}
 
 _WORDS = f"({'|'.join(platform.WORD for platform in PLATFORMS)})"
@@ -79,6 +102,13 @@ PlatformName: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=f"^{_WORDS}-({'|'.join(_ARCHES)})$"),
     Field(title=f"{', '.join(NAMES[:-1])} or {NAMES[-1]}", examples=[NAMES[0]]),
+]
+# A platform's name where one of the table's first is called by its architecture alone, as python.yaml has it.
+_SHORT: dict[str, str] = {name: name.removeprefix(f"{PLATFORMS[0].WORD}-") for name in NAMES}
+ShortName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=f"^({'|'.join(_SHORT.values())})$"),
+    Field(title=f"{', '.join(tuple(_SHORT.values())[:-1])} or {tuple(_SHORT.values())[-1]}", examples=["amd64"]),
 ]
 
 Runner: TypeAlias = Literal["native", "qemu-user", "nothing"]
@@ -94,6 +124,39 @@ def name_for(distro: str, arch: str) -> str:
     return f"{_ALIASES.get(distro, PLATFORMS[0].WORD)}-{arch}"
 
 
+def platform_for(distro: str) -> Platform:
+    """Return the platform of a target's distro."""
+    return named(name_for(distro, _ARCHES[0]))[0]
+
+
+def short(name: str) -> str:
+    """Return the name of a platform as python.yaml has it: `amd64` of `linux-amd64`, `darwin-arm64` as it is."""
+    return _SHORT[name]
+
+
+def told(distro: str) -> Mapping[str, str]:
+    """Return a target's distro as manifest.json of archives has it: consumers know a system by its platform's word."""
+    word = _ALIASES.get(distro)
+    return {"distro": distro} if word is None else {"os": word, "distro": word}
+
+
+def distro_told(word: str) -> str:
+    """Return which distro it is that `told` tells so."""
+    return next((alias for alias in _ALIASES if told(alias)["distro"] == word), word)
+
+
+def endings(distro: str, version: str, arch: str) -> tuple[str, ...]:
+    """Return how names of archives for a host may end: with its name, or its platform's if that has no distros."""
+    host = f"{distro}-{version}-{arch}"
+    return (name_for(distro, arch), host) if distro in _ALIASES else (host,)
+
+
+def image(distro: str, version: str) -> str:
+    """Return the name of a distro's image for containers; "" if it has none."""
+    platform, _ = named(name_for(distro, _ARCHES[0]))
+    return f"{distro}:{version}" if platform.IMAGES else ""
+
+
 def spellings() -> dict[str, Arch]:
     """Return what else people call an architecture: what uname(1) does on any platform, `x86-64`."""
     return {
@@ -107,6 +170,8 @@ def spellings() -> dict[str, Arch]:
 
 def canonical(word: str) -> str:
     """Return a selector in the table's own words: `macos-arm64` is `darwin-arm64`; others are left as they are."""
+    if word in _CALLED:
+        return _CALLED[word]
     system, dash, arch = word.partition("-")
     return f"{_ALIASES[system]}{dash}{arch}" if system in _ALIASES and arch in ("", *_ARCHES) else word
 

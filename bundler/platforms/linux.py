@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 
@@ -9,6 +10,7 @@ from bundler.words import Arch
 
 WORD = "linux"
 ALIASES: tuple[str, ...] = ()
+CALLED: Mapping[str, Arch] = {}
 OS_NAME = "posix"
 SYS_PLATFORM = "linux"
 PLATFORM_SYSTEM = "Linux"
@@ -17,6 +19,11 @@ PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MACHINES: Mapping[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
 TRIPLES: Mapping[Arch, str] = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 QEMU_USER = True
+ELSEWHERE = "rehearse on a host of that kind"
+RUNNERS: Mapping[Arch, str] = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
+IMAGES = True
+SOURCED = False
+FLOOR_KEY = "glibc"
 
 # The oldest glibc that manylinux knows for each machine, and the pre-PEP 600 names of three of its versions.
 _OLDEST: Mapping[Arch, int] = {"amd64": 5, "arm64": 17}
@@ -30,7 +37,20 @@ _UVS = (17, 28, *range(31, 41))
 _MAGIC = b"\x7fELF\x02\x01"
 _ABIS = (0, 3)
 _RUNS = (2, 3)
+_FLOOR = re.compile(r"2\.(0|[1-9][0-9]?)")
 _E_MACHINE: Mapping[Arch, int] = {"amd64": 62, "arm64": 183}
+
+
+def floor_version(floor: int) -> str:
+    """The version of glibc: `2.36`."""
+    return f"2.{floor}"
+
+
+def floor_of(version: str) -> int:
+    """The minor version of a glibc version. Raises ValueError."""
+    if not (match := _FLOOR.fullmatch(version)):
+        raise ValueError("not a glibc version such as 2.36")
+    return int(match[1])
 
 
 def floor_name(floor: int) -> str:

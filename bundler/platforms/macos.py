@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 
@@ -9,6 +10,7 @@ from bundler.words import Arch
 
 WORD = "darwin"
 ALIASES: tuple[str, ...] = ("macos",)
+CALLED: Mapping[str, Arch] = {"apple-silicon": "arm64"}
 OS_NAME = "posix"
 SYS_PLATFORM = "darwin"
 PLATFORM_SYSTEM = "Darwin"
@@ -18,6 +20,11 @@ PROGRAMS = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/opt/homebrew/bin"
 MACHINES: Mapping[Arch, str] = {"amd64": "x86_64", "arm64": "arm64"}
 TRIPLES: Mapping[Arch, str] = {"amd64": "x86_64-apple-darwin", "arm64": "aarch64-apple-darwin"}
 QEMU_USER = False
+ELSEWHERE = "rehearse it on a Mac with Apple silicon, or let the workflow's job do it (docs/rehearsal.md)"
+RUNNERS: Mapping[Arch, str] = {"arm64": "macos-14"}
+IMAGES = False
+SOURCED = True
+FLOOR_KEY = "macos"
 
 # Mach-O, 64 bits, little-endian. cputype: <mach/machine.h>; filetype: executables, dynamic libraries and bundles, as
 # Python's extension modules are, <mach-o/loader.h>.
@@ -29,6 +36,19 @@ _RUNS = (2, 6, 8)
 # more.
 _UNIVERSAL = b"\xca\xfe\xba\xbe"
 _MOST_SLICES = 16
+_FLOOR = re.compile(r"(1[1-9]|[2-9][0-9])\.0")
+
+
+def floor_version(floor: int) -> str:
+    """The deployment target: `11.0`."""
+    return f"{floor}.0"
+
+
+def floor_of(version: str) -> int:
+    """The major version of a deployment target. Raises ValueError."""
+    if not (match := _FLOOR.fullmatch(version)):
+        raise ValueError("not a macOS version such as 11.0, of 11 or later")
+    return int(match[1])
 
 
 def floor_name(floor: int) -> str:
@@ -55,7 +75,7 @@ def resolver_word(arch: Arch, floor: int) -> str:
 
 def resolver_environment(floor: int) -> Mapping[str, str]:
     """The variables that uv needs beside that word: the floor, which else is one that uv's versions differ in."""
-    return {"MACOSX_DEPLOYMENT_TARGET": f"{floor}.0"}
+    return {"MACOSX_DEPLOYMENT_TARGET": floor_version(floor)}
 
 
 def is_program(head: bytes, arch: Arch) -> bool:

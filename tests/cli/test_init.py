@@ -163,7 +163,7 @@ def test_what_is_known_of_hosts_is_what_this_projects_manifests_say() -> None:
     texts = {path.name: path.read_text() for path in (ROOT / "manifests").glob("*.yaml")}
     for target in Manifests.parse(texts).targets:
         one = known[target.name]
-        assert (one.glibc_minor, one.openssl) == (target.glibc_minor, target.openssl)
+        assert (one.floor, one.openssl) == (target.floor, target.openssl)
         assert target.system_python in (None, one.system_python)
     editors, _, rest = texts["python.yaml"].partition("\n")
     assert editors.startswith("# yaml-language-server: ") and rest == portable_pins.text()

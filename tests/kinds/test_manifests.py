@@ -82,11 +82,15 @@ def with_line(text: str, key: str, value: str) -> str:
 def test_the_repositorys_manifests_hold_what_the_consumers_rely_on() -> None:
     manifests = real_manifests()
     distros = ["debian-11", "debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"]
-    assert [t.name for t in manifests.targets] == [f"{name}-{arch}" for name in distros for arch in ("amd64", "arm64")]
+    assert [t.name for t in manifests.targets] == [
+        *(f"{name}-{arch}" for name in distros for arch in ("amd64", "arm64")),
+        "macos-11-arm64",
+    ]
     assert [name for name, kind in manifests.kinds.items() if kind.COMMAND] == ["hermes", "litellm", "offline"]
     litellm = wheelhouse_of(manifests, "litellm")
     assert [litellm.asset_name(t) for t in manifests.targets] == [
-        f"litellm-runtime-{t.distro}-{t.version}-{t.arch}.tar.gz" for t in manifests.targets
+        *(f"litellm-runtime-{t.distro}-{t.version}-{t.arch}.tar.gz" for t in manifests.targets[:-1]),
+        "litellm-runtime-darwin-arm64.tar.gz",
     ]
     assert {"prisma", "psycopg2-binary"} <= set(litellm.extra_requirements)
     released = [prebuilt_of(manifests, name) for name, kind in manifests.kinds.items() if not kind.COMMAND]
@@ -106,9 +110,58 @@ def test_the_repositorys_manifests_pin_each_target_as_the_consumers_do() -> None
     for name, request in requests.items():
         version = "1.74.9" if name.startswith("debian-11") else "1.89.0"
         assert request.requirement == f"litellm[proxy]=={version}"
-        assert request.portable == name.startswith("ubuntu-26.04")
+        assert request.portable == name.startswith(("ubuntu-26.04", "macos"))
     assert requests["ubuntu-26.04-arm64"].python.minor == "3.13"
     assert requests["debian-11-amd64"].python.version == "3.9.2"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (
+            'macos: {"11": {python: portable}}',
+            "2:16: distros.macos.11.macos: is missing; a macOS version of 11.0 or later",
+        ),
+        ('macos: {"11": {python: portable, macos: 11.0}}', "2:42: distros.macos.11.macos: a macOS version of 11.0 or "),
+        (
+            'macos: {"11": {python: portable, macos: "10.15"}}',
+            "2:42: distros.macos.11.macos: a macOS version of 11.0 or ",
+        ),
+        (
+            'macos: {"11": {glibc: "2.36", python: 3.11.2, macos: "11.0"}}',
+            "2:24: distros.macos.11.glibc: is of another system; ",
+        ),
+        (
+            'debian: {"12": {macos: "11.0", python: 3.11.2}}',
+            "2:17: distros.debian.12.glibc: is missing; a glibc version",
+        ),
+        ('darwin: {"11": {macos: "11.0", python: 3.11.2}}', "2:10: distros.darwin: is called macos here"),
+        ('macos: {"11": {macos: "11.0", python: 3.11.2, arches: []}}', "2:56: distros.macos.11.arches: "),
+    ],
+)
+def test_a_release_has_the_floor_of_its_platform(entry: str, said: str) -> None:
+    told_of = problems(targets=f"distros:\n {entry}\narches: [amd64]\n")
+    assert [line for line in told_of if line.startswith(f"targets.yaml:{said}")], told_of
+
+
+def test_a_release_can_be_for_fewer_architectures_than_others() -> None:
+    text = TARGETS.replace("arches:", '  macos: {"12": {macos: "12.0", python: 3.11.2, arches: [arm64]}}\narches:')
+    targets = parse(targets=text).targets
+    assert [(t.name, t.floor, t.platform) for t in targets if t.distro == "macos"] == [
+        ("macos-12-arm64", 12, "darwin-arm64")
+    ]
+    assert {t.arch for t in targets if t.distro == "debian"} == {"amd64", "arm64"}
+
+
+def test_an_override_names_archives_anew_and_no_two_the_same() -> None:
+    override = "overrides: [{targets: [debian-12-arm64], asset: 'x-{os}-{arch}.tar.gz'}]\n"
+    litellm = wheelhouse_of(parse(litellm=LITELLM + override), "litellm")
+    names = {litellm.asset_name(t) for t in parse().targets}
+    assert "x-linux-arm64.tar.gz" in names
+    assert len(names) == len(parse().targets)
+    said = problems(litellm=LITELLM + override.replace("debian-12-arm64", "debian"))[1]
+    both = "debian-12-arm64 and debian-13-arm64 would both be x-linux-arm64.tar.gz"
+    assert said == f"litellm.yaml:6:12: overrides: the archives of {both}"
 
 
 def test_targets_come_in_the_order_of_the_file() -> None:
@@ -245,7 +298,7 @@ def replaced(stem: str, old: str, new: str) -> dict[str, str]:
         (replaced("targets", '"12":', '"12.":'), "targets.yaml:3:5: distros.debian.12.: a distro's version of "),
         (replaced("targets", "[amd64, arm64]", "[]"), "targets.yaml:5:9: arches: "),
         (replaced("targets", "[amd64, arm64]", "[amd64, amd64]"), "targets.yaml:5:9: arches: amd64 is there twice"),
-        (replaced("python", "pins: {}", "pins: {x86: 1}"), 'python.yaml:3:8: pins.x86: "amd64" or "arm64" is wanted; '),
+        (replaced("python", "pins: {}", "pins: {x86: 1}"), "python.yaml:3:8: pins.x86: amd64, arm64, darwin-amd64 or "),
         (replaced("python", "pins: {}", f"pins: {{amd64: {PIN.replace('https', 'http')}}}"), "python.yaml:3:25: "),
         (replaced("python", "pins: {}", f"pins: {{amd64: {PIN.replace('a' * 64, 'A' * 64)}}}"), "python.yaml:3:71: "),
         (replaced("qmd", "[linux-amd64]", "[windows-amd64]"), "qmd.yaml:6:11: targets.0: "),
@@ -670,6 +723,8 @@ REQUIRED = {
 def test_every_misspelt_key_is_told_plainly_with_the_nearest(name: str) -> None:
     data = yaml.safe_load(REAL[name])
     free = {"debian", "ubuntu", "11", "12", "13", "22.04", "24.04", "26.04", "amd64", "arm64"}
+    if name == "python.yaml":
+        free.add("darwin-arm64")
     for path, _ in steps_of(data):
         key = path[-1]
         if isinstance(key, int) or path == ("kind",) or "files" in path[:-1]:
@@ -680,5 +735,5 @@ def test_every_misspelt_key_is_told_plainly_with_the_nearest(name: str) -> None:
         )
         (problem,) = [p for p in found if (p.line, p.column) == document.keys[wrong]]
         assert problem.message.startswith(f"{'.'.join(map(str, wrong))}: ")
-        if not {key} & free and not {"environment", "secrets", "trial"} & set(path[:-1]):
+        if path[:-1] != ("distros",) and not {key} & free and not {"environment", "secrets", "trial"} & set(path[:-1]):
             assert problem.message.endswith(f"unknown key; did you mean {key}?")

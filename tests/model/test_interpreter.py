@@ -181,8 +181,9 @@ def test_versions() -> None:
 
 @pytest.mark.parametrize("target", real_manifests().targets, ids=lambda target: target.name)
 def test_every_target_runs_pure_wheels_and_those_of_its_own_machine(target: Target) -> None:
-    python = Interpreter(target.system_python or "3.13.5", target.platform, target.glibc_minor)
+    python = Interpreter(target.system_python or "3.13.5", target.platform, target.floor)
     short = f"cp{python.minor.replace('.', '')}"
     assert runs(python, "py3-none-any")
-    assert runs(python, f"{short}-{short}-manylinux_2_{target.glibc_minor}_{python.machine}")
-    assert not runs(python, f"{short}-{short}-manylinux_2_{target.glibc_minor + 1}_{python.machine}")
+    of_its_own = "macosx_{}_0_{}" if target.distro == "macos" else "manylinux_2_{}_{}"
+    assert runs(python, f"{short}-{short}-{of_its_own.format(target.floor, python.machine)}")
+    assert not runs(python, f"{short}-{short}-{of_its_own.format(target.floor + 1, python.machine)}")

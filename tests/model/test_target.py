@@ -37,12 +37,18 @@ def test_a_target_is_spelled_in_three_ways() -> None:
         ("ubuntu-arm64", [t.name for t in TARGETS if t.distro == "ubuntu" and t.arch == "arm64"]),
         ("linux-amd64", [t.name for t in TARGETS if t.arch == "amd64"]),
         ("arm64", [t.name for t in TARGETS if t.arch == "arm64"]),
-        ("linux", [t.name for t in TARGETS]),
+        ("linux", [t.name for t in TARGETS if t.distro != "macos"]),
+        ("macos", ["macos-11-arm64"]),
+        ("darwin", ["macos-11-arm64"]),
+        ("darwin-arm64", ["macos-11-arm64"]),
+        ("macOS-aarch64", ["macos-11-arm64"]),
+        ("apple-silicon", ["macos-11-arm64"]),
+        ("macos-11", ["macos-11-arm64"]),
         ("all", [t.name for t in TARGETS]),
         ("x86_64", [t.name for t in TARGETS if t.arch == "amd64"]),
         ("x86-64", [t.name for t in TARGETS if t.arch == "amd64"]),
         ("aarch64", [t.name for t in TARGETS if t.arch == "arm64"]),
-        ("linux-aarch64", [t.name for t in TARGETS if t.arch == "arm64"]),
+        ("linux-aarch64", [t.name for t in TARGETS if t.arch == "arm64" and t.distro != "macos"]),
         ("debian-12-x86_64", ["debian-12-amd64"]),
         ("debian-12-x86-64", ["debian-12-amd64"]),
         ("ubuntu-24.04-aarch64", ["ubuntu-24.04-arm64"]),
@@ -82,6 +88,9 @@ def test_no_selector_selects_nothing() -> None:
         ("ubuntu-2404-amd64", "ubuntu-24.04-amd64"),
         ("arm", "arm64"),
         ("amd", "amd64"),
+        ("macos-14-arm64", "macos-11-arm64"),
+        ("mac", "macos"),
+        ("macos-amd64", "darwin-arm64"),
     ],
 )
 def test_an_unknown_selector_names_the_nearest(selector: str, nearest: str) -> None:
@@ -92,7 +101,7 @@ def test_an_unknown_selector_names_the_nearest(selector: str, nearest: str) -> N
     assert nearest in caught.value.hint.removeprefix("did you mean ").removesuffix("?").split(" or ")
 
 
-@pytest.mark.parametrize("selector", ["", "12", "windows", "!!", pytest.param("x" * 1000, id="long")])
+@pytest.mark.parametrize("selector", ["", "12", "zzz", "!!", pytest.param("x" * 1000, id="long")])
 def test_a_selector_near_nothing_is_answered_with_every_word(selector: str) -> None:
     with pytest.raises(UsageError) as caught:
         names(selector)
@@ -125,4 +134,4 @@ def test_any_word_selects_something_or_is_refused(word: str) -> None:
 
 def test_targets_are_told_apart_by_all_that_they_are() -> None:
     assert replace(DEBIAN_12, system_python="3.11.9") != DEBIAN_12
-    assert len(set(TARGETS)) == len({target.slug for target in TARGETS}) == 12
+    assert len(set(TARGETS)) == len({target.slug for target in TARGETS}) == 13

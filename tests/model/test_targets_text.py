@@ -36,6 +36,7 @@ def some(*words: str) -> tuple[Target, ...]:
 
 def test_a_new_file_lists_what_is_wanted() -> None:
     assert read(new_text(some("debian-12", "ubuntu-22.04"))) == some("debian-12", "ubuntu-22.04")
+    assert read(new_text(some("debian-12-amd64", "macos"))) == some("debian-12-amd64", "macos")
 
 
 def test_one_that_stands_gets_lines_and_loses_none() -> None:
@@ -43,6 +44,16 @@ def test_one_that_stands_gets_lines_and_loses_none() -> None:
     assert [one.name for one in read(text)] == ["debian-12-amd64", "debian-13-amd64", "ubuntu-24.04-amd64"]
     assert [line for line in text.splitlines() if line in OLD.splitlines()] == OLD.splitlines()
     assert extended_text(text, read(text), some("debian-13-amd64")) == text
+
+
+def test_a_release_for_another_architecture_says_so() -> None:
+    text = extended_text(OLD, read(OLD), some("macos", "debian-13"))
+    assert [one.name for one in read(text)] == [
+        "debian-12-amd64",
+        "debian-13-amd64",
+        "debian-13-arm64",
+        "macos-11-arm64",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from packaging.markers import Marker
 from packaging.tags import compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import parse_wheel_filename
 
-from bundler.model.closure import describe
+from bundler.model.closure import Wheel, describe, prove
 from bundler.model.interpreter import Interpreter
 from bundler.model.target import Target
 from bundler.platforms import macos
@@ -74,3 +74,26 @@ def test_a_target_that_is_called_macos_is_one() -> None:
 def test_uv_is_told_the_floor() -> None:
     assert macos.resolver_environment(12) == {"MACOSX_DEPLOYMENT_TARGET": "12.0"}
     assert macos.resolver_word("arm64", 12) == "aarch64-apple-darwin"
+
+
+@pytest.mark.parametrize(
+    ("needs", "tag", "said"),
+    [
+        ("lib; sys_platform == 'darwin'", "py3-none-any", ""),
+        ("lib; sys_platform == 'linux' or platform_machine == 'arm64'", "cp313-cp313-macosx_11_0_arm64", ""),
+        (
+            "lib",
+            "cp313-cp313-macosx_12_0_arm64",
+            "not run on CPython 3.13.18, macOS 11, arm64; needed by app -> lib",
+        ),
+        ("lib; platform_machine == 'aarch64'", "py3-none-any", "surplus: lib-1.0-py3-none-any.whl"),
+        # Which kernel a Mac has nobody knows: what depends on it is not proven, what does not, is.
+        ("lib; sys_platform == 'darwin' and platform_release >= '20.9'", "py3-none-any", "unreadable: app-1.0"),
+        ("lib; sys_platform == 'linux' and platform_release >= '5'", "py3-none-any", "surplus: lib-1.0"),
+        ("lib; sys_platform == 'darwin' or 'Darwin' in platform_version", "py3-none-any", ""),
+    ],
+)
+def test_wheels_are_proven_for_every_mac(needs: str, tag: str, said: str) -> None:
+    wheels = [Wheel("app-1.0-py3-none-any.whl", (needs,)), Wheel(f"lib-1.0-{tag}.whl")]
+    findings = prove(["app"], wheels, MAC)
+    assert (said in findings[0]) if said else not findings

@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
@@ -13,17 +14,38 @@ import pytest
 from packaging.markers import Marker
 
 import bundler.platforms
-from bundler.platforms import NAMES, PLATFORMS, Platform, canonical, marker, name_for, named, runner, spellings
+from bundler.model.targets_file import DistroEntry
+from bundler.platforms import (
+    FLOOR_KEYS,
+    NAMES,
+    PLATFORMS,
+    Platform,
+    canonical,
+    distro_told,
+    endings,
+    image,
+    marker,
+    name_for,
+    named,
+    runner,
+    short,
+    spellings,
+    told,
+)
 from bundler.words import Arch
 from tests.model.samples import LOCKS, real_manifests
-from tests.modules import MODULES, faults, nodes_of, short
+from tests.modules import MODULES, faults, nodes_of
+from tests.modules import short as short_path
 
 FOLDER = Path(bundler.platforms.__file__).parent
 ARCHES: tuple[Arch, ...] = get_args(Arch)
 ENTRIES = {platform.__name__.rpartition(".")[2] for platform in PLATFORMS}  # type: ignore[attr-defined]
 # Where a word of the table means something else: wheels are built in a sandbox, which only one system has; container
-# images and npm have words of their own, which are the same.
-ELSEWHERE = {"kinds/wheelhouse/build_lock.py", "model/oci_image.py", "payloads/npm/choice.py"}
+# images, npm and Prisma have words of their own, which are the same; a distro that is known is called as a platform is.
+ELSEWHERE = {
+    *("kinds/wheelhouse/build_lock.py", "model/oci_image.py", "payloads/npm/choice.py"),
+    *("payloads/prisma/choice.py", "model/known_hosts.py"),
+}
 
 every_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.WORD)
 every_name = pytest.mark.parametrize("name", NAMES)
@@ -61,7 +83,7 @@ def test_no_other_module_says_a_platforms_words() -> None:
     def said(path: Path) -> set[str]:
         return {word.strip("-_") for word in words_of(path)} & own
 
-    assert faults(said, [path for path in OUTSIDE if short(path) not in ELSEWHERE]) == {}
+    assert faults(said, [path for path in OUTSIDE if short_path(path) not in ELSEWHERE]) == {}
 
 
 def test_no_module_but_an_entry_knows_tags_or_triples() -> None:
@@ -76,10 +98,46 @@ def test_an_entry_is_whole(platform: Platform) -> None:
     for arch in ARCHES:
         assert named(f"{platform.WORD}-{arch}") == (platform, arch)
     assert isinstance(platform.QEMU_USER, bool)
+    assert set(platform.RUNNERS) <= set(ARCHES)
+
+
+@every_platform
+def test_a_floor_is_read_as_it_is_written(platform: Platform) -> None:
+    for floor in (11, 36):
+        assert platform.floor_of(platform.floor_version(floor)) == floor
+    for wrong in ("", "2", "2.", "2.0365", "11", "11.3", "10.0", "011.0", "2.36 ", "2.036"):
+        with pytest.raises(ValueError, match=r"^not a"):
+            platform.floor_of(wrong)
+
+
+def test_no_two_platforms_share_the_key_of_a_floor_and_targets_yaml_has_each() -> None:
+    assert len(set(FLOOR_KEYS)) == len(PLATFORMS)
+    assert set(FLOOR_KEYS) <= {field.name for field in fields(DistroEntry)}
+
+
+@pytest.mark.parametrize(
+    ("distro", "told_so", "names"),
+    [
+        ("debian", {"distro": "debian"}, ("debian-12-arm64",)),
+        ("macos", {"os": "darwin", "distro": "darwin"}, ("darwin-arm64", "macos-12-arm64")),
+    ],
+)
+def test_what_archives_say_of_a_distro(distro: str, told_so: dict[str, str], names: tuple[str, ...]) -> None:
+    assert told(distro) == told_so
+    assert distro_told(told_so["distro"]) == distro
+    assert endings(distro, "12", "arm64") == names
+
+
+def test_python_yaml_calls_linux_by_its_architecture_alone() -> None:
+    assert [short(name) for name in NAMES] == ["amd64", "arm64", "darwin-amd64", "darwin-arm64"]
+
+
+def test_containers_are_of_a_distro() -> None:
+    assert (image("debian", "12"), image("macos", "11")) == ("debian:12", "")
 
 
 def test_no_two_platforms_share_a_word() -> None:
-    words = [word for platform in PLATFORMS for word in (platform.WORD, *platform.ALIASES)]
+    words = [word for platform in PLATFORMS for word in (platform.WORD, *platform.ALIASES, *platform.CALLED)]
     assert len(set(words)) == len(words)
     assert not set(words) & {*ARCHES, "all"}
 
@@ -113,6 +171,7 @@ def test_a_distro_is_of_one_platform(distro: str, name: str) -> None:
         ("linux-amd64", "linux-amd64"),
         ("macos-14-arm64", "macos-14-arm64"),
         ("macos-14", "macos-14"),
+        ("apple-silicon", "darwin-arm64"),
         ("macos-", "darwin-"),
         ("debian", "debian"),
         ("", ""),

@@ -9,7 +9,7 @@ from functools import partial
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import RUNNERS, Component, Described, Home, LockFile, Order
+from bundler.kinds.kind import Component, Described, Home, LockFile, Order
 from bundler.kinds.offline.agreements import Agreement
 from bundler.kinds.offline.asking import disagreeing
 from bundler.kinds.offline.exports import export_fault
@@ -26,6 +26,7 @@ from bundler.model.known_bad import KnownBad
 from bundler.model.outcome import Outcome
 from bundler.model.target import Target, select, selects
 from bundler.model.wheel_name import parse_wheel_name
+from bundler.platforms import platform_for
 
 
 def _nobody() -> Mapping[str, Component]:
@@ -249,7 +250,7 @@ class OfflineComponent:
             "distro": target.distro,
             "version": target.version,
             "arch": target.arch,
-            "runner": RUNNERS[target.arch],
+            "runner": platform_for(target.distro).RUNNERS.get(target.arch, ""),
             "asset": asset,
         }
         return Described(columns, {**matrix, "lock": state.state}, matrix)

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import RUNNERS, Component, Described, Home, LockFile
+from bundler.kinds.kind import Component, Described, Home, LockFile
 from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.inventory import inventory_of
 from bundler.kinds.wheelhouse.lock import Lock, lacking
@@ -29,6 +29,7 @@ from bundler.model.manifest_schema import holds
 from bundler.model.outcome import Outcome
 from bundler.model.portable_python import PortablePython
 from bundler.model.target import Target, select, selects
+from bundler.platforms import image, platform_for, short
 from bundler.terminal import Json
 
 
@@ -107,7 +108,17 @@ class WheelhouseComponent:
         if self.manifest.service and len(self.component) > LONGEST_USER:
             text = f"service: {self.component} names its user too, so it has at most {LONGEST_USER} characters"
             yield document.problem(("service",), text)
+        yield from self._asset_problems(document, hosts)
         yield from self._python_problems(hosts)
+
+    def _asset_problems(self, document: Document, hosts: Hosts) -> Iterator[Problem]:
+        """Targets whose archives would have one name."""
+        seen: dict[str, str] = {}
+        for target in self._targets(hosts, ["all"]):
+            name = self.manifest.asset_name(target)
+            if (other := seen.setdefault(name, target.name)) != target.name:
+                message = f"overrides: the archives of {other} and {target.name} would both be {name}"
+                yield document.problem(("overrides",), message)
 
     def _exact(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """The requirements of exactly one version, and where they stand."""
@@ -136,14 +147,14 @@ class WheelhouseComponent:
     def _python_problems(self, hosts: Hosts) -> Iterator[Problem]:
         """A portable Python that is not there, told with the first target that needs it."""
         pinned = hosts.python.pins if hosts.python else ()
-        unpinned = (target for target in self._targets(hosts, ["all"]) if target.arch not in pinned)
+        unpinned = (target for target in self._targets(hosts, ["all"]) if short(target.platform) not in pinned)
         target = next((one for one in unpinned if self.manifest.system_python(one) is None), None)
         if target is None:
             return
         file = "targets" if target.system_python is None else self.name
         need = f"but {target.name} is to have a portable Python ({file}.yaml)"
         if hosts.python:
-            text = f"pins: none for {target.arch}, {need}"
+            text = f"pins: none for {short(target.platform)}, {need}"
         else:
             text = f"is missing, {need}; {holds(PortablePython)}"
         yield Problem("python.yaml", 0, 0, text)
@@ -219,28 +230,28 @@ class WheelhouseComponent:
 
     def _described(self, workspace: Workspace, request: Request) -> Described:
         target, (state, read) = request.target, read_state(self.name, workspace, request)
-        glibc, lock = f"2.{target.glibc_minor}", _word(state, read)
+        platform, lock = platform_for(target.distro), _word(state, read)
         matrix = {
             "component": self.name,
             "target": target.name,
             "distro": target.distro,
             "version": target.version,
             "arch": target.arch,
-            "runner": RUNNERS[target.arch],
-            "container": f"{target.distro}:{target.version}",
+            "runner": platform.RUNNERS.get(target.arch, ""),
+            "container": image(target.distro, target.version),
             "asset": self.manifest.asset_name(target),
         }
         columns = (
             *((("component", self.name),) if request.named else ()),
             ("target", target.name),
-            ("glibc", glibc),
+            ("needs", platform.floor_name(target.floor)),
             ("Python", f"{request.python.version}{' portable' if request.portable else ''}"),
             ("requirement", request.requirement),
             ("locked", _day(read) if read and state.state == "current" else lock),
         )
         document: dict[str, Json] = {
             **matrix,
-            "glibc": glibc,
+            platform.FLOOR_KEY: platform.floor_version(target.floor),
             "python": request.python.version,
             "portable": request.portable,
             "requirement": request.requirement,

@@ -34,6 +34,8 @@ from bundler.model.inventory import Inventory
 from bundler.model.startup import startup_faults
 from bundler.model.verdict import Finding, Verdict
 from bundler.payloads import PAYLOADS, SECTIONS
+from bundler.platforms import endings
+from bundler.words import ARCHIVE
 
 _MOST_FINDINGS = 1000
 _MEMBERS = (MANIFEST, RUNTIME_ENV, LOCK, REQUIREMENTS, FILE_LIST, INSTALLER)
@@ -141,8 +143,8 @@ def _told(findings: Iterator[str]) -> tuple[str, ...]:
 
 def _named(name: str, facts: ArchiveManifest) -> Iterator[str]:
     """Compare the name's two ends; what stands between them is the choice of whoever wrote the asset's template."""
-    host = f"-{facts.target}.tar.gz"
-    if not (name.startswith(f"{facts.component}-") and name.endswith(host)):
+    host, *others = (f"-{word}{ARCHIVE}" for word in endings(facts.distro, facts.version, facts.arch))
+    if not (name.startswith(f"{facts.component}-") and name.endswith((host, *others))):
         expected = f"{facts.component}-…{host}"
         yield f"the file's name does not say what is inside\n    expected {expected}\n    actual   {name}"
 
@@ -264,6 +266,6 @@ def _choices(facts: ArchiveManifest, locked: LockFacts) -> Iterator[tuple[str, s
     yield "target", locked.target, facts.target
     yield "Python", locked.python, facts.python.version
     yield "source of Python", "portable" if locked.portable else "system", facts.python.source
-    yield "glibc", locked.glibc, facts.python.glibc
+    yield facts.platform.FLOOR_KEY, locked.floor, facts.python.floor
     yield "requirement", locked.requirement, facts.requirement
     yield "list of requirements", ", ".join(locked.requirements), ", ".join(facts.requirements)

@@ -20,7 +20,7 @@ from packaging.pylock import Package, PackageWheel, Pylock, PylockValidationErro
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
 
 from bundler.errors import LockError
 from bundler.kinds.wheelhouse.request import Request
@@ -37,7 +37,7 @@ from bundler.model.versions import parse_versions
 from bundler.model.wheel_name import is_made, parse_wheel_name
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Parts, Pinned, PythonPart
-from bundler.platforms import marker
+from bundler.platforms import FLOOR_KEYS, marker, named
 from bundler.words import SHA256_PATTERN, ProjectName, PythonVersion, Spec, Wanted
 
 TOOL = "aiws-bundle"
@@ -66,9 +66,18 @@ def _target(name: str) -> str:
     return name
 
 
+def _floor(version: str, info: ValidationInfo[object]) -> str:
+    if "target" in info.data:  # else what is wrong with that is told
+        named(platform_of(str(info.data["target"])))[0].floor_of(version)  # ValueError
+    return version
+
+
 @dataclass(frozen=True)
 class LockFacts:
-    """The `tool.aiws-bundle` table without the tables of payloads: what the lock was made from and by."""
+    """The `tool.aiws-bundle` table without the tables of payloads: what the lock was made from and by.
+
+    `floor` stands below the key that its platform has for it: `glibc = "2.36"`.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", alias_generator=lambda name: name.replace("_", "-")
@@ -79,7 +88,7 @@ class LockFacts:
     requirements: tuple[Wanted, ...]
     python: PythonVersion
     portable: bool
-    glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
+    floor: Annotated[str, AfterValidator(_floor), Field(validation_alias=AliasChoices(*FLOOR_KEYS))]
     resolver: str
     exclude_newer: str
     startup_files: tuple[ProjectName, ...] = ()
@@ -137,7 +146,9 @@ class Lock:
         return header + tomli_w.dumps(dict(document))
 
     def _table(self) -> dict[str, object]:
-        table: dict[str, object] = _facts_adapter().dump_python(self.facts, by_alias=True, exclude_defaults=True)
+        key = named(platform_of(self.facts.target))[0].FLOOR_KEY
+        dumped = _facts_adapter().dump_python(self.facts, by_alias=True, exclude_defaults=True)
+        table: dict[str, object] = {key if name == "floor" else name: value for name, value in dumped.items()}
         for name, pinned in self.sections:
             table[name] = adapter_of(type(pinned)).dump_python(pinned, by_alias=True, exclude_defaults=True)
         return table
@@ -228,10 +239,10 @@ def _sections(table: object) -> Iterator[tuple[str, Pinned]]:
 
 
 def _difference(lock: Lock, request: Request) -> str:
-    facts = lock.facts
+    facts, (platform, _) = lock.facts, named(request.python.platform)
     pairs = {
         "Python": (facts.python, request.python.version),
-        "glibc": (facts.glibc, f"2.{request.python.floor}"),
+        platform.FLOOR_KEY: (facts.floor, platform.floor_version(request.python.floor)),
         "portable": (str(facts.portable).lower(), str(request.portable).lower()),
     }
     pairs["source"] = (_named(lock.source), _named(_source_of(request)))
@@ -350,6 +361,7 @@ def facts_for(
     `sections` are the names of those that are pinned.
     """
     effective = request.with_sections(sections).with_versions(versions)
+    platform, _ = named(request.python.platform)
     return LockFacts(
         target=request.target.name,
         manifest_sha256=request.digest(),
@@ -357,7 +369,7 @@ def facts_for(
         requirements=effective.requirements,
         python=request.python.version,
         portable=request.portable,
-        glibc=f"2.{request.python.floor}",
+        floor=platform.floor_version(request.python.floor),
         resolver=resolver,
         exclude_newer=exclude_newer,
         startup_files=request.startup_files,

@@ -78,6 +78,17 @@ class SourceArchive:
     sha256: Annotated[Sha256, Field(description="The archive's SHA-256.")]
 
 
+OverrideAsset: TypeAlias = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    template("arch", others=("os", "distro", "version")),
+    Field(
+        title="a file name with {arch}, and with any of {os}, {distro} and {version}",
+        examples=["demo-{os}-{arch}.tar.gz"],
+    ),
+]
+
+
 def _index_is_none(value: object) -> object:
     return None if value == "index" else value
 
@@ -102,6 +113,10 @@ class Override:
             description="The Python there: a portable one that the archive carries (python.yaml), or the host's own; "
             "a version is the host's, where `targets.yaml` has another."
         ),
+    ] = None
+    asset: Annotated[
+        OverrideAsset | None,
+        Field(description="The archives' file names there; {os} is the platform's word, such as `linux`."),
     ] = None
     source: Annotated[
         Literal["index"] | None, Field(description="`index`: the component's own wheel is not built from source there.")
@@ -235,7 +250,9 @@ class WheelhouseKeys:
 
     def asset_name(self, target: Target) -> str:
         """The archive's file name for `target`."""
-        return self.asset.format(distro=target.distro, version=target.version, arch=target.arch)
+        chosen = [one.asset for one in self.overrides if one.asset and selects(one.targets, target)]
+        words = {"os": target.platform.partition("-")[0], "distro": target.distro, "version": target.version}
+        return (chosen[-1] if chosen else self.asset).format(**words, arch=target.arch)
 
 
 @dataclass(frozen=True)

@@ -146,11 +146,11 @@ class _Hosts:
 
     def _interpreter(self, target: Target, needed: Mapping[str, str]) -> Interpreter:
         own = None if target.name in needed else target.system_python
-        return Interpreter(own or self.portable.version, target.platform, target.glibc_minor)
+        return Interpreter(own or self.portable.version, target.platform, target.floor)
 
     def portable_for(self, files: Sequence[IndexFile]) -> dict[str, str]:
         """The hosts whose own Python will not do where a portable one will, and why."""
-        can = [one for one in self.targets if one.system_python is not None and one.arch in self.portable.pins]
+        can = [one for one in self.targets if one.system_python is not None and self.portable.pin(one.platform)]
         beyond = self.faults(files, {one.name: "" for one in can})
         own = self.faults(files, {})
         return {one.name: own[one.name] for one in can if one.name in own and one.name not in beyond}

@@ -33,6 +33,7 @@ from bundler.model.metadata import read_wheel
 from bundler.model.startup import startup_faults
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import PathOf
+from bundler.platforms import named
 
 ReadWheel = Callable[[LockedWheel], Wheel]
 
@@ -102,6 +103,7 @@ def laid_out(facts: ArchiveManifest, lock: Lock, script: bytes, variables: bytes
 
 def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
     pinned, pin = dict(lock.sections), recipe.python_pin
+    platform, _ = named(request.python.platform)
     told = {name: one.facts(request.choice(name), pinned.get(name), request.target) for name, one in SECTIONS.items()}
     return ArchiveManifest(
         component=request.component,
@@ -116,7 +118,7 @@ def _facts(recipe: Recipe, request: Request, lock: Lock) -> ArchiveManifest:
         python=PythonFacts(
             version=request.python.version,
             source="portable" if request.portable else "system",
-            glibc=f"2.{request.python.floor}",
+            floor=platform.floor_version(request.python.floor),
             sha256=pin.sha256 if pin else "",
         ),
         service=request.service,

@@ -17,6 +17,7 @@ from bundler.kinds.wheelhouse.request import Request
 from bundler.model.known_bad import Held, bad_among, package
 from bundler.model.portable_python import PortablePython, PythonPin
 from bundler.payloads.payload import PythonPart
+from bundler.platforms import short
 
 # Raise it when the same inputs shall give other bytes.
 _FORMAT = 4
@@ -93,7 +94,7 @@ def python_part(request: Request, python: PortablePython | None) -> PythonPart:
     own = request.python
     if python is None or not request.portable:
         return PythonPart(own.version, own.platform, request.portable)
-    pin = python.pins[request.target.arch]
+    pin = python.pins[short(request.target.platform)]
     return PythonPart(own.version, own.platform, True, pin, python.leave_out, pin.sha256)
 
 

@@ -9,6 +9,7 @@ from bundler.kinds.wheelhouse.members import archive_manifest
 from bundler.model.bundle import LOCK, MANIFEST
 from bundler.model.contents import Head
 from bundler.model.materials import Material, Materials, materials_of, of_wheel
+from bundler.platforms import short
 
 
 def materials(head: Head) -> Materials:
@@ -27,6 +28,6 @@ def materials(head: Head) -> Materials:
         target=facts.target,
         epoch=head.epoch,
         inputs=facts.inputs,
-        portable=facts.arch if facts.python.source == "portable" else "",
+        portable=short(facts.interpreter.platform) if facts.python.source == "portable" else "",
         items=tuple(sorted(items)),
     )

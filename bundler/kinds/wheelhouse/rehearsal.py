@@ -71,8 +71,8 @@ def rehearse(
     facts, contents = judged.facts, judged.contents
     if not judged.verdict.good or facts is None or contents is None:
         return judged.verdict, None
-    check_root(root, f"{facts.distro} {facts.version}")
     machine = machine_for(root, facts.interpreter.platform)
+    check_root(root, f"{facts.distro} {facts.version}")
     description = describe(components(), facts.component)
     if not description.manifest:
         description = replace(description, program=facts.program or facts.component)

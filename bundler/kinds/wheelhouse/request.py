@@ -18,6 +18,7 @@ from bundler.model.interpreter import Interpreter
 from bundler.model.known_bad import Held
 from bundler.model.target import Target, selects
 from bundler.payloads.payload import Choice
+from bundler.platforms import named
 
 # Consumers upgrade pip first and then call it with --resume-retries, which exists from 25.1.
 CONSUMERS_PIP = "pip>=25.1"
@@ -72,10 +73,11 @@ class Request:
 
     def digest(self) -> str:
         """SHA-256 (hex) of what a lock depends on; a lock made for other choices is stale. Comments do not count."""
+        platform, _ = named(self.python.platform)
         facts: dict[str, object] = {
             "component": self.component,
             "target": self.target.name,
-            "glibc": self.python.floor,
+            platform.FLOOR_KEY: self.python.floor,
             "python": self.python.version,
             "portable": self.portable,
             "requirement": self.requirement,
@@ -129,7 +131,7 @@ def request_for(wheelhouse: Wheelhouse, hosts: Hosts, target: Target, named: str
     return Request(
         component=wheelhouse.component,
         target=target,
-        python=Interpreter(version, target.platform, target.glibc_minor),
+        python=Interpreter(version, target.platform, target.floor),
         portable=system is None,
         requirement=requirement,
         extra_requirements=wheelhouse.extra_requirements,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
@@ -22,6 +22,15 @@ CLIENT = "prisma"
 # The npm package and, below a place where npm installed, the program that Prisma Client Python runs.
 CLI = "prisma"
 CLI_PROGRAM = f"node_modules/{CLI}/build/index.js"
+
+# What Prisma calls each platform: https://www.prisma.io/docs/orm/reference/prisma-schema-reference#binarytargets-options.
+# What ends with a hyphen is followed by the OpenSSL.
+_CALLED: Mapping[str, str] = {
+    "linux-amd64": "debian-openssl-",
+    "linux-arm64": "linux-arm64-openssl-",
+    "darwin-amd64": "darwin",
+    "darwin-arm64": "darwin-arm64",
+}
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,8 @@ class Database:
     ]
 
     def problems(self, targets: Sequence[Target]) -> Iterator[str]:
-        """Targets of which nobody told the OpenSSL, which decides the engines."""
-        if unknown := [target.name for target in targets if target.openssl is None]:
+        """Targets of which nobody told the OpenSSL, where that decides the engines."""
+        if unknown := [target.name for target in targets if _needs_openssl(target) and target.openssl is None]:
             yield f"targets.yaml tells no openssl of {unknown[0]}"
 
     def decides(self, target: Target) -> object:
@@ -93,7 +102,12 @@ class Database:
 
 def platform_of(target: Target) -> str:
     """Prisma's name for a target's platform. Raises UsageError if its OpenSSL is not known."""
+    if not _needs_openssl(target):
+        return _CALLED[target.platform]
     if target.openssl is None:
         raise UsageError(f"{target.name}: its openssl is not known", "add it to targets.yaml")
-    system = {"amd64": "debian", "arm64": "linux-arm64"}[target.arch]
-    return f"{system}-openssl-{target.openssl}"
+    return f"{_CALLED[target.platform]}{target.openssl}"
+
+
+def _needs_openssl(target: Target) -> bool:
+    return _CALLED[target.platform].endswith("-")

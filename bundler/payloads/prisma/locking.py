@@ -217,7 +217,7 @@ class Databases:
         for pin in (Pin.of_wheel(client.wheel), *parts.pins()):
             fetch_one(pin, self._store, self._network)
         platform, arch = named(target.platform)
-        name = filename_of(client, platform.own_tag(arch, target.glibc_minor))
+        name = filename_of(client, platform.own_tag(arch, target.floor))
         with TemporaryDirectory(prefix="aiws-bundle-prisma-") as folder:
             path = Path(folder, name)
             with path.open("wb") as file:

@@ -104,8 +104,8 @@ def test_a_committed_lock_is_for_its_target_alone(target: Target) -> None:
     (marker,) = pylock.environments or ()
     request = request_of(MANIFESTS, "litellm", target)
     for other in MANIFESTS.targets:
-        environment = Interpreter(request.python.version, other.platform, other.glibc_minor).environment()
-        assert marker.evaluate(dict(environment)) is (other.arch == target.arch)  # type: ignore[arg-type]
+        environment = Interpreter(request.python.version, other.platform, other.floor).environment()
+        assert marker.evaluate(dict(environment)) is (other.platform == target.platform)  # type: ignore[arg-type]
     assert pylock.requires_python is not None
     assert pylock.requires_python.contains(request.python.version)
     assert pylock.requires_python.contains(f"{request.python.minor}.99")
@@ -284,6 +284,9 @@ def edited(old: str, new: str) -> str:
             "tool.aiws-bundle.target: Value error, 'debian",
         ),
         (edited("(?m)^glibc = .*\n", ""), 0, "tool.aiws-bundle.glibc: Field required"),
+        (edited("(?m)^glibc = .*", "glibc = '3.0'"), 0, "tool.aiws-bundle.glibc: Value error, not a glibc version"),
+        (edited("(?m)^glibc = .*", "macos = '11.0'"), 0, "tool.aiws-bundle.macos: Value error, not a glibc version"),
+        (edited("(?m)^glibc = ", "macos = '11.0'\nglibc = "), 0, "tool.aiws-bundle.macos: Unexpected"),
         (edited("(?m)^glibc = ", "colour = 'red'\nglibc = "), 0, "tool.aiws-bundle.colour: Unexpected"),
         (edited("(?m)^portable = .*", "portable = 'perhaps'"), 0, "tool.aiws-bundle.portable"),
         (edited("(?m)^requires-python = .*", "requires-python = 'x'"), 0, "requires-python"),
@@ -426,7 +429,7 @@ def test_a_lock_made_with_set_serves_the_manifests_and_pins_what_was_set() -> No
 
 
 def test_facts_are_the_requests() -> None:
-    assert (FACTS.target, FACTS.python, FACTS.glibc) == ("debian-12-amd64", "3.11.2", "2.36")
+    assert (FACTS.target, FACTS.python, FACTS.floor) == ("debian-12-amd64", "3.11.2", "2.36")
     assert (FACTS.portable, FACTS.set) == (False, {})
     assert FACTS.manifest_sha256 == REQUEST.digest()
     assert FACTS.requirements == REQUEST.requirements

@@ -11,11 +11,10 @@ from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.model.interpreter import Interpreter
 from bundler.model.portable_python import PortablePython, PythonPin
-from bundler.words import Arch
 from tests.model.samples import REQUEST, WHEEL
 
 AMD64, ARM64 = (PythonPin(f"https://example.org/{digit}", digit * 64) for digit in "ab")
-Pins: TypeAlias = dict[Arch, PythonPin]
+Pins: TypeAlias = dict[str, PythonPin]
 PYTHON = PortablePython("3.13.9", "1", {"amd64": AMD64, "arm64": ARM64}, ("*.a", "/share/"))
 LOCK = Lock(facts_for(REQUEST, "uv 0.9", "2026-11-24T00:00:00Z", {}), (WHEEL,))
 RECIPE = Recipe(

@@ -17,7 +17,7 @@ from bundler.model.portable_python import PortablePython, PythonPin
 from bundler.model.versions import parse_versions
 from tests.model.samples import DEBIAN_12, PROPERTY, REQUEST, UBUNTU_26, real_manifests, real_texts, request_of
 
-DEBIAN_13 = replace(DEBIAN_12, version="13", glibc_minor=41, system_python="3.13.5")
+DEBIAN_13 = replace(DEBIAN_12, version="13", floor=41, system_python="3.13.5")
 WHEELHOUSE = Wheelhouse(
     kind="wheelhouse",
     component="litellm",

@@ -69,6 +69,13 @@ def test_platforms_are_named_as_prisma_names_them(arch: str, openssl: str, platf
     assert platform_of(Target("debian", "12", arch, 36, None, openssl)) == platform  # type: ignore[arg-type]
 
 
+def test_a_macs_engines_need_no_openssl() -> None:
+    target = Target("macos", "11", "arm64", 11, None)
+    assert platform_of(target) == "darwin-arm64"
+    assert list(CHOICE.problems([target])) == []
+    assert list(CHOICE.problems([DEBIAN_12])) == ["targets.yaml tells no openssl of debian-12-amd64"]
+
+
 def test_a_target_without_openssl_has_no_platform() -> None:
     with pytest.raises(UsageError, match="debian-12-amd64"):
         platform_of(DEBIAN_12)

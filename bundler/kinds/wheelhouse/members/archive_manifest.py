@@ -9,11 +9,13 @@ from functools import cache
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
+    AliasChoices,
     ConfigDict,
     FailFast,
     Field,
-    StringConstraints,
     TypeAdapter,
+    ValidationInfo,
 )
 
 from bundler.errors import IntegrityError
@@ -25,7 +27,7 @@ from bundler.model.interpreter import Interpreter
 from bundler.model.json_text import first_fault, limited
 from bundler.payloads import SECTIONS
 from bundler.payloads.payload import Facts, PythonPart
-from bundler.platforms import name_for
+from bundler.platforms import FLOOR_KEYS, Platform, distro_told, name_for, platform_for, told
 from bundler.words import (
     Arch,
     Commit,
@@ -44,7 +46,7 @@ _MOST_REQUIREMENTS = 1000
 
 @dataclass(frozen=True)
 class PythonFacts:
-    """The Python that the wheels are for: its version, whether the archive carries it, and the host's glibc.
+    """The Python that the wheels are for: its version, whether the archive carries it, and its platform's floor.
 
     `sha256` is the digest of what a portable one is taken from.
     """
@@ -52,13 +54,23 @@ class PythonFacts:
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     version: PythonVersion
     source: Literal["system", "portable"]
-    glibc: Annotated[str, StringConstraints(pattern=r"^2\.[0-9]{1,2}$")]
+    floor: Annotated[str, Field(max_length=8, validation_alias=AliasChoices(*FLOOR_KEYS))]
     sha256: Sha256 | Literal[""] = ""
 
-    def words(self) -> dict[str, str]:
-        """The object of the file."""
-        words = {"version": self.version, "source": self.source, "glibc": self.glibc}
+    def words(self, floor_key: str) -> dict[str, str]:
+        """The object of the file; `floor_key` is what the platform calls its floor."""
+        words = {"version": self.version, "source": self.source, floor_key: self.floor}
         return {**words, "sha256": self.sha256} if self.sha256 else words
+
+
+def _fits(python: PythonFacts, info: ValidationInfo[object]) -> PythonFacts:
+    if "distro" in info.data:  # else what is wrong with that is told
+        platform = platform_for(str(info.data["distro"]))
+        try:
+            platform.floor_of(python.floor)
+        except ValueError as error:
+            raise ValueError(f"{platform.FLOOR_KEY}: {error}") from error
+    return python
 
 
 @dataclass(frozen=True)
@@ -68,13 +80,13 @@ class _Keys:
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
     component: ComponentName
     commit: Commit
-    distro: DistroName
+    distro: Annotated[DistroName, AfterValidator(distro_told)]
     version: DistroVersion
     arch: Arch
     inputs: Sha256
     requirement: Spec
     requirements: Annotated[tuple[Wanted, ...], Field(max_length=_MOST_REQUIREMENTS), FailFast()]
-    python: PythonFacts
+    python: Annotated[PythonFacts, AfterValidator(_fits)]
     service: ServicePlan | None = None
     files: Annotated[tuple[ListedFile, ...], FailFast()] = ()
     program: ProgramName | Literal[""] = ""
@@ -82,8 +94,13 @@ class _Keys:
     @property
     def interpreter(self) -> Interpreter:
         """The Python that will serve the wheels on the host."""
-        floor = int(self.python.glibc.removeprefix("2."))
+        floor = self.platform.floor_of(self.python.floor)
         return Interpreter(self.python.version, name_for(self.distro, self.arch), floor)
+
+    @property
+    def platform(self) -> Platform:
+        """The host's platform."""
+        return platform_for(self.distro)
 
     @property
     def target(self) -> str:
@@ -131,13 +148,13 @@ def _text(facts: ArchiveManifest, files: list[dict[str, str | int | bool]]) -> b
         "component": facts.component,
         **({"program": facts.program} if facts.program not in ("", facts.component) else {}),
         "commit": facts.commit,
-        "distro": facts.distro,
+        **told(facts.distro),
         "version": facts.version,
         "arch": facts.arch,
         "inputs": facts.inputs,
         "requirement": facts.requirement,
         "requirements": list(facts.requirements),
-        "python": facts.python.words(),
+        "python": facts.python.words(facts.platform.FLOOR_KEY),
         **({"service": facts.service.words()} if facts.service else {}),
         **{name: section.words() for name, section in facts.sections.items()},
         "files": files,
@@ -149,10 +166,12 @@ def parse(content: bytes) -> ArchiveManifest:
     """Parse manifest.json. Raises IntegrityError."""
     try:
         keys = _adapter().validate_json(limited(content))
-        told = vars(_sections().validate_json(content))
+        sections = vars(_sections().validate_json(content))
     except ValueError as error:
         raise IntegrityError(f"manifest.json: {first_fault(error)}") from error
-    return ArchiveManifest(**vars(keys), sections={name: facts for name, facts in told.items() if facts is not None})
+    return ArchiveManifest(
+        **vars(keys), sections={name: facts for name, facts in sections.items() if facts is not None}
+    )
 
 
 def _listed(entry: Entry) -> dict[str, str | int | bool] | None:

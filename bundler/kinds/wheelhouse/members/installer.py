@@ -10,7 +10,7 @@ from bundler.kinds.wheelhouse.members.templates import filled, template
 from bundler.kinds.wheelhouse.request import Request
 from bundler.model.interpreter import Interpreter
 from bundler.payloads import SECTIONS
-from bundler.platforms import named
+from bundler.platforms import endings, platform_for
 
 
 def render(request: Request) -> bytes:
@@ -44,15 +44,13 @@ def _filled(
     portable: bool,
 ) -> bytes:
     """The script of a component and its program, as they are `called`."""
-    system, _ = named(python.platform)
-    # An archive's name has its host, or its platform alone.
-    ends = dict.fromkeys((f"{'-'.join(host)}", *((python.platform,) if host[0] in system.ALIASES else ())))
+    system = platform_for(host[0])
     words = {
         "# @SYSTEM@\n": template("systems", f"{system.WORD}.sh.part"),
         "# @VARIABLES@\n": "".join(f"{name}='{value}'\n" for name, value in variables.items()),
         "# @SERVICE@\n": template(*manager_for(host[0]).SCRIPT.split("/")),
         "# @SETUP@\n": "".join(module.setup() for module in SECTIONS.values()),
-        "@ASSETS@": " | ".join(f'"$component"-*-{end}.tar.gz' for end in ends),
+        "@ASSETS@": " | ".join(f'"$component"-*-{end}.tar.gz' for end in endings(*host)),
         "@PATH@": system.PROGRAMS,
         "@UNAME@": system.PLATFORM_SYSTEM,
         "@COMPONENT@": called[0],

@@ -10,8 +10,7 @@ from typing import Protocol
 
 from bundler.kinds.wheelhouse.members import agents, units
 from bundler.kinds.wheelhouse.service_plan import ServicePlan
-from bundler.platforms import name_for, named
-from bundler.words import Arch
+from bundler.platforms import platform_for
 
 
 class Manager(Protocol):
@@ -34,10 +33,8 @@ class Manager(Protocol):
 
 
 _MANAGERS: Mapping[str, Manager] = {"systemd": units, "launchd": agents}
-_ANY: Arch = "arm64"
 
 
 def manager_for(distro: str) -> Manager:
     """Return the service manager of a target's distro."""
-    platform, _ = named(name_for(distro, _ANY))
-    return _MANAGERS[platform.SERVICES]
+    return _MANAGERS[platform_for(distro).SERVICES]

@@ -6,6 +6,7 @@ from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.members.managers import manager_for
 from bundler.kinds.wheelhouse.members.templates import template
 from bundler.model.bundle import top_of
+from bundler.platforms import endings
 
 
 def render(facts: ArchiveManifest) -> bytes:
@@ -21,7 +22,7 @@ def render(facts: ArchiveManifest) -> bytes:
         "host": facts.host,
         "python": python,
         "program": facts.program or facts.component,
-        "archive": f"{facts.component}-…-{facts.target}.tar.gz",
+        "archive": f"{facts.component}-…-{endings(facts.distro, facts.version, facts.arch)[0]}.tar.gz",
         "port": str(facts.service.port if facts.service else ""),
     }
     manager = manager_for(facts.distro)

@@ -1,10 +1,10 @@
-"""The members of an archive that follow from its manifest.json alone: the README, and what runs it as a service."""
+"""The members of an archive that follow from its manifest.json alone: the README, and what runs it and its service."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bundler.kinds.wheelhouse.members import readme
+from bundler.kinds.wheelhouse.members import host_env, readme
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.members.managers import manager_for
 from bundler.kinds.wheelhouse.members.templates import template
@@ -23,6 +23,7 @@ def render(facts: ArchiveManifest) -> Mapping[str, bytes]:
     return {
         README: readme.render(facts),
         PROBE: template("probe.py").encode(),
+        **host_env.render(facts),
         **{f"metadata/{name}": program(name) for name in PROGRAMS},
         **manager_for(facts.distro).render(facts.component, facts.program or facts.component, facts.service),
     }

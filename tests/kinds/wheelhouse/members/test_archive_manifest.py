@@ -12,6 +12,7 @@ from bundler.errors import IntegrityError
 from bundler.kinds.wheelhouse.members.archive_manifest import (
     ArchiveManifest,
     PythonFacts,
+    differs,
     parse,
     render,
 )
@@ -178,7 +179,7 @@ def test_a_missing_value_is_told(key: str) -> None:
         ({"requirements": ["a @ https://example.org/a.whl"]}, "requirements.0"),
         ({"python": {"version": "3.11", "source": "system", "glibc": "2.36"}}, "python.version"),
         ({"python": {"version": "3.11.2", "source": "else", "glibc": "2.36"}}, "python.source"),
-        ({"python": {"version": "3.11.2", "source": "system", "glibc": "3.0"}}, "python.glibc"),
+        ({"python": {"version": "3.11.2", "source": "system", "glibc": "3.0"}}, "python"),
         ({"files": {}}, "files"),
         ({"files": [{"size": 1}]}, "files.0.path"),
         ({"files": [{"path": "a", "size": "many"}]}, "files.0.size"),
@@ -224,3 +225,20 @@ def test_no_bytes_raise_anything_but_an_integrity_error(content: bytes) -> None:
         assert parse(content).interpreter
     except IntegrityError as error:
         assert error.message.startswith("manifest.json: ")
+
+
+def test_an_archive_for_macos_says_so_in_its_consumers_words() -> None:
+    mac = replace(FACTS, distro="macos", version="11", arch="arm64", python=PythonFacts("3.13.9", "portable", "11.0"))
+    content = render(mac, ())
+    words = json.loads(content)
+    assert (words["os"], words["distro"], words["python"]["macos"]) == ("darwin", "darwin", "11.0")
+    found = parse(content)
+    assert (found.target, found.interpreter) == ("macos-11-arm64", Interpreter("3.13.9", "darwin-arm64", 11))
+    assert not differs(content, found)
+    for old, new in (
+        (b'"distro": "darwin"', b'"distro": "macos"'),
+        (b' "os": "darwin",\n', b""),
+        (b'"macos": "', b'"glibc": "'),
+    ):
+        changed = content.replace(old, new)
+        assert changed != content and differs(changed, parse(changed))

@@ -66,4 +66,4 @@ def test_each_system_has_its_own_steps_and_no_others() -> None:
 
 def test_archives_are_known_by_their_names() -> None:
     assert b'"$component"-*-debian-12-amd64.tar.gz)' in render(REQUEST)
-    assert b'"$component"-*-macos-11-arm64.tar.gz | "$component"-*-darwin-arm64.tar.gz)' in render(MAC)
+    assert b'"$component"-*-darwin-arm64.tar.gz | "$component"-*-macos-11-arm64.tar.gz)' in render(MAC)

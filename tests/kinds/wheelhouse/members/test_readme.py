@@ -35,7 +35,14 @@ def test_the_members_follow_from_manifest_json_alone() -> None:
 
 
 def test_a_mac_is_told_of_its_own_ways() -> None:
-    facts = replace(FACTS, distro="macos", version="11", arch="arm64", service=PLAN)
+    facts = replace(
+        FACTS,
+        distro="macos",
+        version="11",
+        arch="arm64",
+        service=PLAN,
+        python=PythonFacts("3.13.9", "portable", "11.0"),
+    )
     text = readme(facts).decode()
     for command in (
         "shasum -a 256 -c metadata",
@@ -43,5 +50,6 @@ def test_a_mac_is_told_of_its_own_ways() -> None:
         "com.apple.quarantine",
     ):
         assert command in text
+    assert "tar -xzf litellm-…-darwin-arm64.tar.gz" in text
     assert "sudo" not in text and "{" not in text and "systemd" not in text
     assert {path for path in texts(facts) if "launchd" in path or "systemd" in path} == {"metadata/launchd/agent.plist"}
