@@ -21,11 +21,15 @@ from bundler.kinds.wheelhouse.service_plan import ServicePlan
 from bundler.model.bundle import FILE_LIST, INSTALLER, REQUIREMENTS, RUNTIME_ENV, WHEELS
 from bundler.model.interpreter import Interpreter
 from bundler.payloads.prisma.choice import Database, Engines
+from bundler.platforms import platform_for
 from bundler.words import Arch
 from tests.model.samples import REQUEST
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 ARCH: Arch = "amd64" if platform.machine() == "x86_64" else "arm64"
+HOST = replace(
+    REQUEST, target=replace(REQUEST.target, arch=ARCH), python=Interpreter(f"{MINOR}.0", f"linux-{ARCH}", 36)
+)
 # These stand for install.py and install_share.py. They import nothing that Python has not imported when it starts:
 # they are run some hundred times.
 PROGRAM = """\
@@ -63,11 +67,12 @@ def archive(
     database: bool = False,
     service: ServicePlan | None = None,
     minor: str = MINOR,
+    host: Request = HOST,
 ) -> Path:
     """Make an unpacked archive whose litellm says `version`, with database support that is generated in a moment."""
     wheels = folder / WHEELS
     wheels.mkdir(parents=True)
-    (folder / "packages" / "python").mkdir()
+    (folder / "packages" / "python").mkdir(exist_ok=True)
     (folder / "metadata").mkdir()
     (wheels / "pip-26.0-py3-none-any.whl").write_text("pip")
     program = program or f"echo litellm {version} $LITELLM_MODE"
@@ -77,15 +82,14 @@ def archive(
     (wheels / "litellm-1.0.RECORD").write_text(f"../../../bin/litellm,sha256={digest},{len(content)}\n")
     (folder / REQUIREMENTS).write_text(f"litellm=={version} --hash=sha256:{'0' * 64}\n")
     (folder / RUNTIME_ENV).write_text(f"LITELLM_PACKAGE_SPEC=litellm=={version}\nexport LITELLM_MODE=quick\n")
-    request = replace(REQUEST, python=Interpreter(f"{minor}.0", f"linux-{ARCH}", 36), service=service)
+    request = replace(host, python=replace(host.python, version=f"{minor}.0"), service=service)
     if database:
         (wheels / "prisma-1.0+aiws.1-py3-none-any.whl").write_text("#!/bin/sh\n")
         (wheels / "node-1.0-py3-none-any.whl").write_text("#!/bin/sh\n")
         engines = Engines("0" * 40, "https://engines.test/{commit}/{platform}/{engine}.gz")
         choice = Database("5.17.0", engines, "host", "pip/__init__.py")  # any file that is installed
         request = replace(request, sections=(("database", choice),))
-    target = replace(request.target, arch=ARCH)
-    (folder / INSTALLER).write_bytes(render(replace(request, target=target)))
+    (folder / INSTALLER).write_bytes(render(request))
     for path, content in texts.render(_facts(request)).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
@@ -102,11 +106,15 @@ def _facts(request: Request) -> ArchiveManifest:
         commit="0" * 40,
         distro=request.target.distro,
         version=request.target.version,
-        arch=ARCH,
+        arch=request.target.arch,
         inputs="0" * 64,
         requirement=request.requirement,
         requirements=request.requirements,
-        python=PythonFacts(request.python.version, "system", "2.36"),
+        python=PythonFacts(
+            request.python.version,
+            "portable" if request.portable else "system",
+            platform_for(request.target.distro).floor_version(request.python.floor),
+        ),
         service=request.service,
     )
 
@@ -114,7 +122,8 @@ def _facts(request: Request) -> ArchiveManifest:
 def relist(folder: Path) -> None:
     """Write the list of the archive's files anew."""
     (folder / FILE_LIST).unlink(missing_ok=True)
-    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    paths.remove(folder / "manifest.json")
     digests = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     (folder / FILE_LIST).write_bytes(file_list.render(digests))
 

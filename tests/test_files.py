@@ -34,6 +34,7 @@ REASONS = {
     "cli/schema.py": "a file of this package",
     "cli/report.py": "GITHUB_STEP_SUMMARY, to append to it",
     "kinds/wheelhouse/members/install.py": "on the host, what was installed there",
+    "kinds/wheelhouse/members/agent.py": "on the host, what is the user's own",
     "kinds/wheelhouse/members/install_share.py": "on the host, what was installed there",
     "kinds/wheelhouse/members/install_version.py": "on the host, what was installed there",
     "kinds/wheelhouse/members/install_wheels.py": "on the host, what is in the archive",

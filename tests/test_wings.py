@@ -101,7 +101,7 @@ def test_the_model_does_no_io() -> None:
 
 # The jail and what it runs are programs of their own, and so is what hosts get. The command line begins in __main__;
 # terminal.py is what it, and progress, write with.
-ON_HOSTS = ("install.py", "install_share.py", "probe.py", "apply_delta.py")
+ON_HOSTS = ("agent.py", "install.py", "install_share.py", "probe.py", "apply_delta.py")
 PRINTERS = ("progress.py", "terminal.py", "jail_fork.py", "make_wheel.py", *ON_HOSTS, "__main__.py")
 PRINTS = re.compile(r"print|(sys\.|os\._?)?exit|sys\.(stdout|stderr)(\.buffer)?\.(write|writelines)")
 

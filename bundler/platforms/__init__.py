@@ -37,6 +37,10 @@ class Platform(Protocol):
     """PEP 508's `sys_platform`."""
     PLATFORM_SYSTEM: str
     """PEP 508's `platform_system`, which is also what uname(2) calls the system."""
+    SERVICES: str
+    """What runs services on it."""
+    PROGRAMS: str
+    """Where its own programs are, and then those of its operator: the PATH of install.sh."""
     MACHINES: Mapping[Arch, str]
     """PEP 508's `platform_machine`, which is also what uname(2) calls the machine."""
     TRIPLES: Mapping[Arch, str]

@@ -18,6 +18,9 @@ CALLED: Mapping[str, Arch] = {"apple-silicon": "arm64"}
 OS_NAME = "posix"
 SYS_PLATFORM = "darwin"
 PLATFORM_SYSTEM = "Darwin"
+SERVICES = "launchd"
+# GNU's programs, which Homebrew may have installed under the same names, do not know what the system's do.
+PROGRAMS = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/opt/homebrew/bin"
 MACHINES: Mapping[Arch, str] = {"amd64": "x86_64", "arm64": "arm64"}
 TRIPLES: Mapping[Arch, str] = {"amd64": "x86_64-apple-darwin", "arm64": "aarch64-apple-darwin"}
 QEMU_USER = False

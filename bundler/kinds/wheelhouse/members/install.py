@@ -53,7 +53,9 @@ def shares(items: Iterable[tuple[int, str]], count: int) -> list[list[str]]:
 
 
 def _processors() -> int:
-    return min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
+    # macOS does not tell which of them a process may use.
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(count, _MOST_PROCESSES)
 
 
 def _run_all(commands: Sequence[Sequence[str]]) -> bool:

@@ -12,7 +12,7 @@ esac
 # Started anew without the caller's environment, none of which shall reach a shell, Python, pip or Node.js.
 if [ "${AIWS_CLEAN-}" != "$$" ]; then
     exec /usr/bin/env -i AIWS_CLEAN="$$" AIWS_PATH="${PATH-}" LC_ALL=C PYTHONDONTWRITEBYTECODE=1 PIP_CONFIG_FILE=/dev/null \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /bin/sh "$self" "$@"
+        PATH=@PATH@ /bin/sh "$self" "$@"
 fi
 umask 022
 
@@ -25,16 +25,17 @@ python_patch='@PYTHON_PATCH@'
 python_source='@PYTHON_SOURCE@'
 # @VARIABLES@
 
+# @SYSTEM@
 usage() {
     cat <<TEXT
-Usage: sh install.sh [--prefix DIR] [--systemd] [--no-reuse] [--require-signature KEY [--assets DIR] [--tag TAG]]
+Usage: sh install.sh [--prefix DIR] [--$manager] [--no-reuse] [--require-signature KEY [--assets DIR] [--tag TAG]]
        sh install.sh [--prefix DIR] --rollback | --status | --uninstall [--purge]
 
-Install $component for $host into DIR (default: /opt/$component), or remove it from there.
+Install $component for $host into DIR (default: $default_prefix), or remove it from there.
 
   DIR/bin/$app           the program (DIR/bin is the virtual environment's)
   DIR/$component.env           what a shell sources before it runs
-  DIR/$component.systemd.env   the same variables for EnvironmentFile= of a systemd unit
+$(plain_usage)
   DIR/.aiws-$component        the installation itself; in it, current/installed and current/requirements record what it is
 
 A second run changes nothing. An upgrade is made aside, and one link is switched to it when it is whole. The version
@@ -42,11 +43,7 @@ before it is kept until the next upgrade: what still runs of it goes on, and --r
 forward). An upgrade copies the packages that did not change from the version before, where they are as they were
 installed; --no-reuse installs all of them from the archive. No link may lead to DIR, and nobody but its owner and root may write to it or to a folder above it.
 
---systemd makes a service of it, $component.service: with a user $component, /etc/$component (where nothing is replaced)
-and a socket at which requests wait while it restarts. From then on an upgrade first starts the new version for a trial,
-then switches and restarts the service, and switches back if that does not become ready; so does --rollback.
---status tells what is installed, whether its files are as they were installed, and how the service is; it ends with 1
-if anything is wrong. --uninstall leaves /etc/$component, /var/lib/$component and the user; with --purge it removes them too.
+$(service_usage)
 
 --require-signature installs only what the owner of KEY signed: minisign.pub, an OpenSSH public key or allowed_signers
 (a file, or one key as text) that did not come with the archive. It needs ssh-keygen or minisign, and the archive,
@@ -63,8 +60,8 @@ fail() {
     exit 1
 }
 
-prefix="/opt/$component"
-task=install key='' assets='' tag='' systemd=no purge=no reuse=yes
+prefix=$default_prefix
+task=install key='' assets='' tag='' as_service=no purge=no reuse=yes
 while [ $# -gt 0 ]; do
     case $1 in
         --prefix) [ $# -gt 1 ] || fail "--prefix needs a folder"; prefix=$2; shift ;;
@@ -77,7 +74,7 @@ while [ $# -gt 0 ]; do
                 *) key=$2 ;;
             esac
             shift ;;
-        --systemd) systemd=yes ;;
+        "--$manager") as_service=yes ;;
         --purge) purge=yes ;;
         --no-reuse) reuse=no ;;
         --uninstall | --rollback | --status)
@@ -90,10 +87,10 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$key" ] || [ -z "$assets$tag" ] || fail "--assets and --tag go with --require-signature"
 [ -z "$key" ] || [ "$task" = install ] || fail "--require-signature is of what is installed, not of what --$task does"
-[ "$systemd" = no ] || [ "$task" = install ] || fail "--systemd goes with an installation, not with --$task"
+[ "$as_service" = no ] || [ "$task" = install ] || fail "--$manager goes with an installation, not with --$task"
 [ "$reuse" = yes ] || [ "$task" = install ] || fail "--no-reuse goes with an installation, not with --$task"
 [ "$purge" = no ] || [ "$task" = uninstall ] || fail "--purge goes with --uninstall"
-[ "$purge" = no ] || [ "$(id -u)" -eq 0 ] || fail "--purge takes root"
+[ "$purge" = no ] || may_purge
 case $prefix in
     '') fail "--prefix needs a folder" ;;
     /*) ;;
@@ -102,8 +99,9 @@ esac
 prefix=${prefix%/}
 case "$prefix/" in
     / | /*/../* | /../* | /*/./* | /./* | *//*) fail "--prefix '$prefix' is not a plain folder" ;;
-    /bin/ | /boot/ | /dev/ | /etc/ | /home/ | /lib/ | /opt/ | /proc/ | /root/ | /run/ | /sbin/ | /sys/ | /tmp/ | /usr/ | /usr/local/ | /var/)
-        fail "--prefix '$prefix' is a folder of the system" "choose one below it, such as $prefix/$component" ;;
+esac
+case " $system_folders " in
+    *" $prefix "*) fail "--prefix '$prefix' is a folder of the system" "choose one below it, such as $prefix/$component" ;;
 esac
 case $prefix in
     *[!A-Za-z0-9/._+-]*) fail "--prefix '$prefix' holds a character that scripts in it could not stand" ;;
@@ -115,6 +113,7 @@ cd -P -- "${self%/*}/"
 here=$PWD
 [ -n "$assets" ] || assets="${here%/*}/"
 cd /
+[ "$(uname -s)" = '@UNAME@' ] || fail "this archive is for $host, this host runs $(uname -s)" "take the archive for it"
 
 # What this installer makes:
 #   PREFIX/.aiws-COMPONENT/record          a random identity, what for, where, and which folders were made for it
@@ -127,7 +126,7 @@ cd /
 home="$prefix/.aiws-$component"
 bin_target=".aiws-$component/current/venv/bin"
 env_target=".aiws-$component/current/env"
-systemd_env="$prefix/$component.systemd.env"
+systemd_env="$prefix/$component.$plain.env"
 systemd_env_target=".aiws-$component/current/systemd.env"
 title='installation by install.sh, layout 2'
 identity='' legacy='' version='' making='' made='' checking='' compiling='' fresh=no finished=no
@@ -135,9 +134,10 @@ identity='' legacy='' version='' making='' made='' checking='' compiling='' fres
 # --- whose is it
 
 # Whoever may change a folder may change what is installed there: that must be this user, root, or who owns everything.
-owners=" 0 $(id -u) $(stat -c %u /) "
+root_facts=$(facts_of /)
+owners=" 0 $(id -u) ${root_facts% *} "
 trusted() { # PATH [sticky]
-    facts=$(stat -c '%u %a' -- "$1") || return 1
+    facts=$(facts_of "$1") || return 1
     case $owners in
         *" ${facts% *} "*) ;;
         *) return 1 ;;
@@ -148,13 +148,13 @@ trusted() { # PATH [sticky]
 
 # Whether nobody else could have changed what is in a version. Nobody can change a link, only replace it.
 intact() {
-    odd=$(find "$home/$1" ! -type l \( -perm /022 -o ! -uid 0 ! -uid "$(id -u)" ! -uid "$(stat -c %u /)" \) -print -quit) || return 1
+    odd=$(find "$home/$1" ! -type l \( -perm -020 -o -perm -002 -o ! -uid 0 ! -uid "$(id -u)" ! -uid "${root_facts% *}" \) -print -quit) || return 1
     [ -z "$odd" ]
 }
 
 there() { [ -e "$1" ] || [ -L "$1" ]; }
 is_folder() { [ -d "$1" ] && [ ! -L "$1" ]; }
-is_file() { [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c %h -- "$1")" -eq 1 ] && trusted "$1"; }
+is_file() { [ -f "$1" ] && [ ! -L "$1" ] && [ "$(links_of "$1")" -eq 1 ] && trusted "$1"; }
 is_hex() { # TEXT LENGTH
     case $1 in *[!0-9a-f]*) return 1 ;; esac
     [ "${#1}" -eq "$2" ]
@@ -177,7 +177,7 @@ check_prefix() {
     missing='' path='' rest="${prefix#/}/"
     while [ -n "$rest" ]; do
         path="$path/${rest%%/*}" rest=${rest#*/}
-        [ ! -L "$path" ] || fail "$path is a link" "give the real folder: --prefix $(readlink -m -- "$prefix")"
+        [ ! -L "$path" ] || fail "$path is a link" "give the real folder: --prefix $(real_path "$prefix")"
         if [ ! -e "$path" ]; then
             missing="$path $missing"
             continue
@@ -189,18 +189,22 @@ check_prefix() {
 }
 refuse_folder() {
     who=$(id -un 2>/dev/null || id -u)
-    fail "$1 can be changed by others than $who and root ($(stat -c '%U:%G, mode %a' -- "$1"))" \
+    fail "$1 can be changed by others than $who and root ($(described "$1"))" \
         "run as its owner, or: chown $who $1 && chmod go-w $1"
 }
 
 # One at a time: the lock is released when this process ends, however it does.
 lock() {
     exec 9<"$prefix"
-    if ! flock -n 9; then
-        made='' # it is the other's now, even while nothing is in it yet
-        fail "another install.sh is at work in $prefix" "wait until it has ended (lslocks shows who holds a lock on it)"
-    fi
-    [ "$(stat -c %d:%i -- "$prefix")" = "$(stat -L -c %d:%i /dev/fd/9)" ] || fail "$prefix was replaced just now" "run it again"
+    took=0
+    take_lock "$prefix" || took=$?
+    [ "$took" -ne 1 ] || made='' # it is the other's now, even while nothing is in it yet
+    case $took in
+        0) ;;
+        1) fail "another install.sh is at work in $prefix" "wait until it has ended ($who_locks)" ;;
+        2) fail "$prefix was replaced just now" "run it again" ;;
+        *) fail "$prefix cannot be locked" "choose a --prefix on a disk of this host" ;;
+    esac
 }
 
 # Reads the record of the installation that is there, and sees that its links are in place or not there at all.
@@ -232,7 +236,7 @@ previous_of() { target_of "$home/$1/previous"; }
 put_link() { # TARGET PLACE VERSION: in one step, by way of the version's folder
     rm -f -- "$home/$3/link"
     ln -s -- "$1" "$home/$3/link"
-    mv -fT -- "$home/$3/link" "$2"
+    move_over "$home/$3/link" "$2"
 }
 
 # The variables of `env` as EnvironmentFile= reads them (systemd.exec(5)): no `export`, and nothing to expand.
@@ -241,7 +245,7 @@ write_systemd_env() { # VERSION
     if there "$home/$1/systemd.env" || ! is_file "$home/$1/env"; then return; fi
     rm -f -- "$home/$1/systemd.env.new"
     sed "s|^export ||; s|[\$]PATH|$PATH|" "$home/$1/env" >"$home/$1/systemd.env.new"
-    mv -fT -- "$home/$1/systemd.env.new" "$home/$1/systemd.env"
+    move_over "$home/$1/systemd.env.new" "$home/$1/systemd.env"
 }
 
 make_prefix() {
@@ -259,7 +263,7 @@ make_home() {
     making="$home.$identity"
     mkdir -- "$making"
     record "made $made" >"$making/record"
-    mv -T -- "$making" "$home"
+    move_over "$making" "$home"
     making=''
     current=''
 }
@@ -292,7 +296,7 @@ starts() { # COMMAND
 
 # --- what it removes
 
-remove_version() { ! is_version "$1" || rm -rf --one-file-system -- "${home:?}/$1"; }
+remove_version() { ! is_version "$1" || remove_tree "${home:?}/$1"; }
 
 # Every version but those named; what else is there stays.
 sweep() {
@@ -327,7 +331,7 @@ remove_all() {
         rm -f -- "$home/record"
         say "left: $home, which holds other files"
     else
-        mv -T -- "$home" "$home.$identity"
+        move_over "$home" "$home.$identity"
         rm -f -- "$home.$identity/record"
         rmdir -- "$home.$identity"
         say "removed: $home"
@@ -369,7 +373,7 @@ adopt_legacy() {
     cp -P -- "$prefix/$component.env" "$old/env"
     put_link "$legacy" "$home/current" "$legacy"
     record "legacy $legacy" >"$old/record"
-    mv -fT -- "$old/record" "$home/record"
+    move_over "$old/record" "$home/record"
     current=$legacy
     finish_legacy
 }
@@ -421,8 +425,8 @@ read_key() {
     word=$mini$(sed -nE 's/^ssh-ed25519 ([A-Za-z0-9+/]{68})( .*)?$/\1/p' "$aside/key")
     if [ -n "$word" ]; then
         [ "${#word}" -lt 70 ] || fail_key "it holds several keys: give one, or allowed_signers"
-        printf '%s' "$word" | base64 -d | tail -c 32 >"$aside/raw"
-        word=$({ printf '\000\000\000\013ssh-ed25519\000\000\000\040' && cat "$aside/raw"; } | base64 -w 0)
+        printf '%s' "$word" | base64 --decode | tail -c 32 >"$aside/raw"
+        word=$({ printf '\000\000\000\013ssh-ed25519\000\000\000\040' && cat "$aside/raw"; } | base64 | tr -d '\n')
         printf 'KEY namespaces="*@aiws-bundle" ssh-ed25519 %s\n' "$word" >"$aside/allowed"
     elif grep -q ' ssh-ed25519 ' "$aside/key"; then
         cp -- "$aside/key" "$aside/allowed"
@@ -434,7 +438,7 @@ read_key() {
 # These two leave in `said` of which release the signature is, if it is good and one that the key may make.
 by_minisign() { # FILE
     word=$mini # of OpenSSH's form: the id by which minisign finds keys, and proves nothing, is the signature's
-    [ -n "$word" ] || word=$({ printf Ed && sed -n 2p "$1" | base64 -d | head -c 10 | tail -c 8 && cat "$aside/raw"; } 2>/dev/null | base64 -w 0)
+    [ -n "$word" ] || word=$({ printf Ed && sed -n 2p "$1" | base64 --decode | head -c 10 | tail -c 8 && cat "$aside/raw"; } 2>/dev/null | base64 | tr -d '\n')
     comment=$(minisign -Q -Vm "$aside/SHA256SUMS" -x "$1" -P "$word" 2>/dev/null) || return 1
     case $comment in
         tag:*) said=${comment#tag:} said=${said%% *} ;;
@@ -443,8 +447,8 @@ by_minisign() { # FILE
 }
 by_ssh() { # FILE
     # "SSHSIG", a version, an Ed25519 key: 65 bytes, then the namespace after its length. -Y verify compares it.
-    sed '/^-----/d' "$1" | base64 -d >"$aside/blob" 2>/dev/null || return 1
-    length=$(od -An -v -tu1 -j 65 -N 4 "$aside/blob" | tr -s ' ')
+    sed '/^-----/d' "$1" | base64 --decode >"$aside/blob" 2>/dev/null || return 1
+    length=$(od -An -v -tu1 -j 65 -N 4 "$aside/blob" | tr -s ' ') length=${length% }
     case $length in ' 0 0 0 '*) length=${length#' 0 0 0 '} ;; *) return 1 ;; esac
     space=$(tail -c +70 "$aside/blob" | head -c "$length" | tr -d '\0')
     case $space in *[!A-Za-z0-9._@/+-]*) return 1 ;; *?@aiws-bundle) ;; *) return 1 ;; esac
@@ -471,7 +475,7 @@ find_signature() {
         done
     done
     [ -n "$programs" ] || fail "neither ssh-keygen nor minisign is installed, which check signatures" \
-        "apt install openssh-client; minisign serves as well, but not for allowed_signers"
+        "$get_ssh_keygen; minisign serves as well, but not for allowed_signers"
     [ -n "$tried" ] || fail "$assets holds no signature that$programs could check" \
         "put SHA256SUMS.sig and SHA256SUMS.minisig there, or say where they are: --assets DIR"
     fail "$assets/SHA256SUMS: none of$tried is a good signature of it by that key" \
@@ -480,13 +484,13 @@ find_signature() {
 
 # Whether the unpacked list of files is the one in an archive that SHA256SUMS lists. The files are compared with it later.
 find_archive() {
-    names='' place="-$(printf %s "$host" | tr ' ' -).tar.gz"
+    names=''
     while read -r digest name; do
-        case $name in */*) continue ;; "$component"-*"$place") names="$names $name" ;; *) continue ;; esac
+        case $name in */*) continue ;; @ASSETS@) names="$names $name" ;; *) continue ;; esac
         [ -f "$assets/$name" ] || continue
-        [ "$(sha256sum <"$assets/$name")" = "$digest  -" ] ||
+        [ "$(sha256 <"$assets/$name")" = "$digest  -" ] ||
             fail "$assets/$name is not what SHA256SUMS lists" "fetch it again, and unpack that"
-        list=$(tar -xzOf - "$component-runtime/metadata/files.sha256" <"$assets/$name" | sha256sum)
+        list=$(tar -xzOf - "$component-runtime/metadata/files.sha256" <"$assets/$name" | sha256)
         [ "$list" = "$archive  -" ] || fail "$here is not what is in $name" "remove it, and unpack the archive again"
         say "$name: what SHA256SUMS lists, and what is unpacked here"
         return
@@ -547,23 +551,23 @@ if [ "$task" = rollback ]; then
     folder="$home/$version"
     starts "$folder/venv/bin/$app" || fail "the version before this one does not start"
     write_systemd_env "$version"
-    if has_service && [ ! -d "$folder/systemd" ]; then adopt_service "$current" "$version"; fi
+    if has_service && [ ! -d "$folder/$manager" ]; then adopt_service "$current" "$version"; fi
     put_link "$current" "$home/$version/previous" "$version"
     put_link "$version" "$home/current" "$version"
     if has_service && is_booted && ! renew_service "$version" "$(ran)"; then
-        switch_back "$version" "$current" || fail "neither version becomes ready" "see journalctl -u $component.service"
+        switch_back "$version" "$current" || fail "neither version becomes ready" "$service_words"
         fail "the version before does not become ready: the one that ran runs again" "its last words are above"
     fi
     say "switched back in $prefix: $started"
     exit 0
 fi
 
-[ "$(uname -m)" = "$machine" ] || fail "this archive is for $host, this host is $(uname -m)" "take the archive for its architecture"
+check_host
 [ -f "$here/metadata/files.sha256" ] || fail "$here is no unpacked archive" "run the install.sh that lies in one"
-archive=$(sha256sum <"$here/metadata/files.sha256")
+archive=$(sha256 <"$here/metadata/files.sha256")
 archive=${archive%% *}
 [ -z "$key" ] || check_signature
-[ "$systemd" = no ] || check_service
+[ "$as_service" = no ] || check_service
 
 is_fit() {
     "$1" -I -B -c "import sys, venv; v = sys.version_info; sys.exit(f'{v[0]}.{v[1]}' != '$python_minor' or v[2] < $python_patch)" 2>/dev/null
@@ -589,6 +593,7 @@ clean_up() {
     trap - EXIT
     trap '' HUP INT TERM
     set +e
+    cd / # what is removed is no place to be
     end_trial
     for process in $checking $compiling; do
         kill "$process" 2>/dev/null
@@ -629,7 +634,7 @@ if there "$home"; then
 fi
 check_place "$prefix/bin" "$bin_target"
 check_place "$prefix/$component.env" "$env_target"
-[ "$systemd" = no ] || check_units
+[ "$as_service" = no ] || check_units
 if ! there "$home"; then
     [ -z "$(ls -A -- "$prefix")" ] || fail "$prefix is not empty and no installation of $component" "choose another --prefix"
     fresh=yes
@@ -645,7 +650,7 @@ if is_version "$current" && intact "$current" && is_file "$home/$current/install
     is_link "$prefix/$component.env" "$env_target" || put_link "$env_target" "$prefix/$component.env" "$current"
     is_link "$systemd_env" "$systemd_env_target" || put_link "$systemd_env_target" "$systemd_env" "$current"
     sweep "$current" "$(previous_of "$current")"
-    if [ "$systemd" = yes ] || { has_service && is_booted; }; then catch_up; fi
+    if [ "$as_service" = yes ] || { has_service && is_booted; }; then catch_up; fi
     say "already installed in $prefix: nothing to do"
     exit 0
 fi
@@ -672,20 +677,19 @@ cd -- "$work/archive"
 odd=$(find . ! -type f ! -type d ! \( -type l -path './packages/python/*' \))
 [ -z "$odd" ] || damaged "neither a file nor a folder: $odd"
 # A portable Python has links; they may lead to its own files only.
-odd=$(find packages/python -type l -exec readlink -m -- {} + | while IFS= read -r path; do
-    case $path in "$work/archive/packages/python/"*) ;; *) say "$path" ;; esac
-done)
+odd=$(leading_out packages/python)
 [ -z "$odd" ] || damaged "a link leads out of packages/python: $odd"
-[ "$(sha256sum <metadata/files.sha256)" = "$archive  -" ] || damaged "metadata/files.sha256 changed"
+[ "$(sha256 <metadata/files.sha256)" = "$archive  -" ] || damaged "metadata/files.sha256 changed"
 ! grep -qvE '^[0-9a-f]{64}  [^\]+$' metadata/files.sha256 || damaged "metadata/files.sha256 is not a list of files"
 cut -c 67- metadata/files.sha256 | sort >"$work/listed"
-find . -type f ! -path ./metadata/files.sha256 -printf '%P\n' | sort >"$work/found"
+find . -type f ! -path ./metadata/files.sha256 | sed 's|^\./||' | sort >"$work/found"
 odd=$(comm -13 "$work/listed" "$work/found")
 [ -z "$odd" ] || damaged "there and not listed: $odd"
 odd=$(comm -23 "$work/listed" "$work/found")
 [ -z "$odd" ] || damaged "listed and not there: $odd"
-sha256sum --quiet --strict -c metadata/files.sha256 || damaged "its files are not those of metadata/files.sha256"
+compare_digests metadata/files.sha256 || damaged "its files are not those of metadata/files.sha256"
 cd /
+unquarantine "$work/archive"
 packages="$work/archive/packages" metadata="$work/archive/metadata"
 
 if [ "$python_source" = portable ]; then
@@ -750,16 +754,16 @@ running=$(ran)
 if [ "$serving" = yes ] && [ "$running" = yes ]; then try_service "$version"; fi
 
 # The switch: from here on the new one is what is installed, also if the power fails.
-sync -f -- "$folder"
+write_out "$folder"
 put_link "$version" "$home/current" "$version"
 if [ "$serving" = yes ] && ! renew_service "$version" "$running"; then
-    switch_back "$version" "$current" || fail "neither the new version nor the one before becomes ready" "see journalctl -u $component.service"
+    switch_back "$version" "$current" || fail "neither the new version nor the one before becomes ready" "$service_words"
     fail "the new version does not become ready as a service: the version before runs again" "its last words are above"
 fi
 finished=yes
 sweep "$version" "$current"
 say "installed in $prefix: $started"
-if [ "$systemd" = yes ] && [ "$serving" = no ]; then
+if [ "$as_service" = yes ] && [ "$serving" = no ]; then
     current=$version
     make_service
 fi

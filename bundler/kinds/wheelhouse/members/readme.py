@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
+from bundler.kinds.wheelhouse.members.managers import manager_for
 from bundler.kinds.wheelhouse.members.templates import template
 from bundler.model.bundle import top_of
-
-_SERVICE = """\
-
-## As a service
-
-    sudo sh {top}/install.sh --systemd
-
-makes a user `{component}`, `/etc/{component}` with a first configuration, and `{component}.service`, which is asked at
-http://127.0.0.1:{port}. An upgrade is the same command of the newer archive: the new version is started for a trial
-first, requests wait while the service restarts, and if that is not ready the version before runs again.
-
-    sudo sh {top}/install.sh --status
-    sudo sh {top}/install.sh --uninstall
-"""
+from bundler.platforms import endings
 
 
 def render(facts: ArchiveManifest) -> bytes:
@@ -34,8 +22,10 @@ def render(facts: ArchiveManifest) -> bytes:
         "host": facts.host,
         "python": python,
         "program": facts.program or facts.component,
-        "archive": f"{facts.component}-…-{facts.target}.tar.gz",
+        "archive": f"{facts.component}-…-{endings(facts.distro, facts.version, facts.arch)[0]}.tar.gz",
         "port": str(facts.service.port if facts.service else ""),
     }
-    text = template("README.md.part").format_map(words)
-    return (text + (_SERVICE.format_map(words) if facts.service else "")).encode()
+    manager = manager_for(facts.distro)
+    words.update({name: word.format_map(words) for name, word in manager.WORDS.items()})
+    text = template("README.md.part") + manager.NOTES + (manager.README if facts.service else "")
+    return text.format_map(words).encode()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bundler.kinds.wheelhouse.members import host_env, readme, units
+from bundler.kinds.wheelhouse.members import host_env, readme
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
+from bundler.kinds.wheelhouse.members.managers import manager_for
 from bundler.kinds.wheelhouse.members.templates import template
 from bundler.model.one_program import one_program
 
@@ -24,7 +25,7 @@ def render(facts: ArchiveManifest) -> Mapping[str, bytes]:
         PROBE: template("probe.py").encode(),
         **host_env.render(facts),
         **{f"metadata/{name}": program(name) for name in PROGRAMS},
-        **units.render(facts.component, facts.program or facts.component, facts.service),
+        **manager_for(facts.distro).render(facts.component, facts.program or facts.component, facts.service),
     }
 
 

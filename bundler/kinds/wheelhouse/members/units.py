@@ -12,7 +12,23 @@ from bundler.kinds.wheelhouse.program import PORT
 from bundler.kinds.wheelhouse.service_plan import CONFIG, RANDOM, SECRETS, ServicePlan
 
 UNITS, ETC = "metadata/systemd", "metadata/etc"
+SCRIPT = "systemd/service.sh.part"
+WORDS: Mapping[str, str] = {"sudo": "sudo ", "prefix": "/opt/{component}", "sums": "sha256sum --quiet"}
+NOTES = ""
 _NAMES = ("main.service", "front.service", "front.socket", "health.service", "health.timer")
+README = """\
+
+## As a service
+
+    sudo sh {top}/install.sh --systemd
+
+makes a user `{component}`, `/etc/{component}` with a first configuration, and `{component}.service`, which is asked at
+http://127.0.0.1:{port}. An upgrade is the same command of the newer archive: the new version is started for a trial
+first, requests wait while the service restarts, and if that is not ready the version before runs again.
+
+    sudo sh {top}/install.sh --status
+    sudo sh {top}/install.sh --uninstall
+"""
 # What systemd allows beside waiting for an answer.
 _SPARE_SECONDS = 15
 
@@ -23,8 +39,13 @@ def render(component: str, program: str, plan: ServicePlan | None) -> Mapping[st
         return {}
     words = {**_words(component, plan), "@PROGRAM@": program}
     units = {f"{UNITS}/{name}": filled(template("systemd", name), words) for name in _NAMES}
-    config = {f"{ETC}/{name}": text for name, text in plan.files.items()}
-    return {path: text.encode() for path, text in {**units, **config, f"{ETC}/{SECRETS}": _secrets(plan)}.items()}
+    return {**{path: text.encode() for path, text in units.items()}, **first_configuration(plan)}
+
+
+def first_configuration(plan: ServicePlan) -> Mapping[str, bytes]:
+    """The files of the service's configuration as they are at first, by path."""
+    files = {**plan.files, SECRETS: _secrets(plan)}
+    return {f"{ETC}/{name}": text.encode() for name, text in files.items()}
 
 
 def script_variables(plan: ServicePlan | None) -> Mapping[str, str]:

@@ -346,3 +346,10 @@ def test_what_may_wait_is_of_the_largest_packages_but_the_programs_own(tmp_path:
         (f"{site}/larger/b.py", "old.pyc", "digest", ""),
         (f"{site}/own/b.py", "", "", ""),
     ]
+
+
+def test_where_the_system_tells_no_processors_to_use_all_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS has no sched_getaffinity(2)."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert install._processors() == 3

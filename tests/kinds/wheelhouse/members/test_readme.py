@@ -32,3 +32,24 @@ def test_the_members_follow_from_manifest_json_alone() -> None:
     facts = replace(FACTS, service=PLAN)
     assert texts(parse(render(facts, ()))) == texts(facts)
     assert set(texts(FACTS)) == {README, PROBE, *(f"metadata/{name}" for name in PROGRAMS)}
+
+
+def test_a_mac_is_told_of_its_own_ways() -> None:
+    facts = replace(
+        FACTS,
+        distro="macos",
+        version="11",
+        arch="arm64",
+        service=PLAN,
+        python=PythonFacts("3.13.9", "portable", "11.0"),
+    )
+    text = readme(facts).decode()
+    for command in (
+        "shasum -a 256 -c metadata",
+        "\n    sh litellm-runtime/install.sh --launchd",
+        "com.apple.quarantine",
+    ):
+        assert command in text
+    assert "tar -xzf litellm-…-darwin-arm64.tar.gz" in text
+    assert "sudo" not in text and "{" not in text and "systemd" not in text
+    assert {path for path in texts(facts) if "launchd" in path or "systemd" in path} == {"metadata/launchd/agent.plist"}
