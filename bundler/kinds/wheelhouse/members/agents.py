@@ -51,7 +51,7 @@ def render(component: str, program: str, plan: ServicePlan | None) -> Mapping[st
     agent = {
         "Label": f"aiws-bundle.{component}",
         "ProgramArguments": [*python, "run", f"@etc@/{SECRETS}", f"@here@/venv/bin/{program}", *arguments],
-        "EnvironmentVariables": {"AIWS_INSTALLATION": "@prefix@ (@identity@)"},
+        "EnvironmentVariables": {"BUNDLE_INSTALLATION": "@prefix@ (@identity@)"},
         "WorkingDirectory": "@state@",
         "RunAtLoad": True,
         "KeepAlive": True,

@@ -88,5 +88,5 @@ def test_a_property_list_is_filled_in_and_started_as_launchd_would(tmp_path: Pat
     done = run("start", target, "MODE=trial", HOME="/home")
     told, env, folder = json.loads(done.stdout)
     assert told == ["--port", "99", f"--config={tmp_path}/a.yaml", '50% of "$HOME"']
-    assert env.items() >= {"PATH": "/a b:/c", "MODE": "trial", "AIWS_INSTALLATION": f"{tmp_path} (0f)"}.items()
+    assert env.items() >= {"PATH": "/a b:/c", "MODE": "trial", "BUNDLE_INSTALLATION": f"{tmp_path} (0f)"}.items()
     assert folder == str(tmp_path)
