@@ -294,7 +294,7 @@ def test_of_a_version_that_was_changed_nothing_is_taken(
     versions = Version(before.folder), Version(tmp_path / "v.2")
     told = ["python 1", "pip 1"] if name == "another Python" else versions[0].compiled[0]
     with pytest.raises(UnfitError) as raised:
-        install.take(read_wheels(source), *versions, told)
+        install.take(read_wheels(source), *versions, told, lambda _: None)
     assert said in f"{raised.value}{capfd.readouterr().out}"
     assert not (tmp_path / "out").exists()
 
@@ -309,6 +309,17 @@ def test_if_nothing_is_taken_all_is_installed(before: Made, tmp_path: Path) -> N
     assert made.runs("demo") == "demo\n"
 
 
+def test_what_its_program_changed_as_it_started_is_installed_anew_and_all_else_copied(
+    before: Made, tmp_path: Path
+) -> None:
+    (before.site / "demo" / "data.txt").unlink()
+    (before.folder / "changed").write_text("-  demo/data.txt\n")
+    new = archive(tmp_path / "a", ("demo", "1.0", DEMO), ("more", "1.0", MORE), ("other", "1.0", OTHER))
+    made = make(new, tmp_path / "v.2", before)
+    assert made.said == "2 of 3 packages are those of the version before, and copied\n"
+    assert contents(made) == contents(make(new, tmp_path / "v.3"))
+
+
 def test_modes_are_those_of_a_first_installation(first: Made, tmp_path: Path) -> None:
     odd = Made(tmp_path / "v.1", "")
     shutil.copytree(first.folder, odd.folder, symlinks=True)
@@ -317,7 +328,7 @@ def test_modes_are_those_of_a_first_installation(first: Made, tmp_path: Path) ->
     new = archive(tmp_path / "a", *UPGRADE)
     versions = Version(odd.folder), Version(tmp_path / "v.2")
     (versions[1].venv / "bin").mkdir(parents=True)
-    assert install.take(read_wheels(new), *versions, versions[0].compiled[0])
+    assert install.take(read_wheels(new), *versions, versions[0].compiled[0], lambda _: None)
     for path in (one for one in versions[1].venv.rglob("*") if one.is_file()):
         assert path.stat().st_mode & 0o7777 == (0o755 if path.parent.name == "bin" else 0o644), path
 
