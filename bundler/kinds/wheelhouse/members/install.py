@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import NoReturn
@@ -35,7 +36,7 @@ from bundler.kinds.wheelhouse.members.install_version import (
     rewrite_programs,
     same,
 )
-from bundler.kinds.wheelhouse.members.install_wheels import Wheel, clash, read_wheels
+from bundler.kinds.wheelhouse.members.install_wheels import INFO, Wheel, clash, read_wheels
 
 _COMPILE = "compile"
 _MOST_PROCESSES, _WHEELS_A_PIP = 8, 10
@@ -80,14 +81,33 @@ def spread(tasks: Sequence[Task], site: Path) -> dict[str, str]:
         }
 
 
-def take(wheels: Sequence[Wheel], before: Version, now: Version, told: Sequence[str]) -> list[Wheel]:
-    """Take from the version before what is the same; return those wheels. Raises UnfitError."""
+def first_of(tasks: Iterable[Task], now: Version) -> tuple[list[Task], list[Task]]:
+    """What pip needs to install while the rest is copied: itself, and what there is to know of other packages."""
+    parts: tuple[list[Task], list[Task]] = ([], [])
+    for task in tasks:
+        top = os.path.relpath(task[2], now.site).partition("/")[0]
+        parts[top != "pip" and not top.endswith(INFO)].append(task)
+    return parts
+
+
+def take(
+    wheels: Sequence[Wheel], before: Version, now: Version, told: Sequence[str], others: Callable[[list[Wheel]], None]
+) -> list[Wheel]:
+    """Take from the version before what is the same; return those wheels. Raises UnfitError.
+
+    `others` installs all the other wheels, meanwhile.
+    """
     if place := clash(wheels):
         raise UnfitError(f"two packages write {place}")
     try:
         kept = same(wheels, before, now, told)
         tasks, programs = copies(kept, before, now)
-        spread(tasks, now.site)
+        soon, rest = first_of(tasks, now)
+        spread(soon, now.site)
+        with ThreadPoolExecutor(1) as pool:
+            installing = pool.submit(others, [wheel for wheel in wheels if wheel not in kept])
+            spread(rest, now.site)
+        installing.result()
         for info, names in programs.items():
             rewrite_programs(names, info, before, now)
     except (OSError, ValueError, LookupError) as error:
@@ -164,22 +184,28 @@ def fail(message: str) -> NoReturn:
 def main(archive: Path, folder: Path, program: str, earlier: Path | None) -> None:
     """Install the archive's packages into a new version's virtual environment."""
     wheels, now = read_wheels(archive), Version(folder)
-    told = made_for(archive)
+    told, known = made_for(archive), dict[str, tuple[str, str]]()
     before, kept = Version(earlier) if earlier else None, list[Wheel]()
-    if before:
-        try:
-            kept = take(wheels, before, now, told)
-            print(f"{len(kept)} of {len(wheels)} packages are those of the version before, and copied", flush=True)
-        except UnfitError as error:
-            print(f"nothing of the version before is used: {error}", flush=True)
-            before = None
-            subprocess.run([sys.executable, "-I", "-B", "-m", "venv", "--clear", "--without-pip", now.venv], check=True)
-    infos = [wheel.info for wheel in kept]
     with tempfile.TemporaryDirectory() as extracted:
-        known = ready_pip(archive, now, Path(extracted))
-        missing = [wheel for wheel in wheels if wheel not in kept]
-        if not pip_install(missing, archive, now, Path(extracted), at_once=not clash(wheels)):
-            fail("pip does not install the archive's packages")
+
+        def by_pip(missing: Sequence[Wheel]) -> None:
+            known.update(ready_pip(archive, now, Path(extracted)))
+            if not pip_install(missing, archive, now, Path(extracted), at_once=not clash(wheels)):
+                fail("pip does not install the archive's packages")
+
+        if before:
+            try:
+                kept = take(wheels, before, now, told, by_pip)
+                print(f"{len(kept)} of {len(wheels)} packages are those of the version before, and copied", flush=True)
+            except UnfitError as error:
+                print(f"nothing of the version before is used: {error}", flush=True)
+                before = None
+                subprocess.run(
+                    [sys.executable, "-I", "-B", "-m", "venv", "--clear", "--without-pip", now.venv], check=True
+                )
+        if not before:
+            by_pip(wheels)
+        infos = [wheel.info for wheel in kept]
         known.update(same_text(now, before) if before else {})
         own = [wheel.info for wheel in wheels if f"bin/{program}" in (*wheel.installed, *wheel.programs)]
         soon, late = to_compile(now, infos, own, known)

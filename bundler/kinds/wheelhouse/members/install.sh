@@ -118,7 +118,8 @@ cd /
 # What this installer makes:
 #   PREFIX/.aiws-COMPONENT/record          a random identity, what for, where, and which folders were made for it
 #   PREFIX/.aiws-COMPONENT/IDENTITY.N/     a whole version: venv, env, systemd.env, requirements, installed, what its
-#                                          service needs, `compiled`, which an upgrade reuses, and `previous`, a link
+#                                          service needs, `compiled`, which an upgrade reuses, `changed`, the files that
+#                                          the program changed as it started here, if any, and `previous`, a link
 #   PREFIX/.aiws-COMPONENT/current         a link to a version; to rename another over it is the switch
 #   PREFIX/bin, PREFIX/COMPONENT.env, PREFIX/COMPONENT.systemd.env
 #                                          links into `current` that never change
@@ -129,7 +130,7 @@ env_target=".aiws-$component/current/env"
 systemd_env="$prefix/$component.$plain.env"
 systemd_env_target=".aiws-$component/current/systemd.env"
 title='installation by install.sh, layout 2'
-identity='' legacy='' version='' making='' made='' checking='' compiling='' fresh=no finished=no
+identity='' legacy='' version='' making='' made='' checking='' compiling='' flushing='' fresh=no finished=no
 
 # --- whose is it
 
@@ -398,9 +399,10 @@ show_all() { # returns 1 if something is wrong
     say "archive   metadata/files.sha256 has the SHA-256 $(cat -- "$folder/installed")"
     if is_version "$before"; then say "before    $(known "$before"): --rollback"; else say "before    none"; fi
     set -- "$folder"/venv/lib/python*/site-packages
+    ! is_file "$folder/changed" || set -- "$1" "$folder/changed"
     if ! is_file "$folder/probe.py"; then
         say "files     not compared: an older install.sh installed this version"
-    elif said=$("$folder/venv/bin/python" -I -B "$folder/probe.py" files "$1" 2>&1); then
+    elif said=$("$folder/venv/bin/python" -I -B "$folder/probe.py" files "$@" 2>&1); then
         say "files     $said"
     else
         say "files     $said"
@@ -595,7 +597,7 @@ clean_up() {
     set +e
     cd / # what is removed is no place to be
     end_trial
-    for process in $checking $compiling; do
+    for process in $checking $compiling $flushing; do
         kill "$process" 2>/dev/null
         wait "$process"
     done
@@ -643,7 +645,7 @@ elif [ -z "$current" ]; then
     fresh=yes
 fi
 
-if is_version "$current" && intact "$current" && is_file "$home/$current/installed" && [ "$(cat -- "$home/$current/installed")" = "$archive" ] &&
+if is_version "$current" && is_file "$home/$current/installed" && [ "$(cat -- "$home/$current/installed")" = "$archive" ] && intact "$current" &&
     "$home/$current/venv/bin/python" -I -B -c 'import sys' 2>/dev/null && [ -x "$home/$current/venv/bin/$app" ]; then
     finished=yes
     is_link "$prefix/bin" "$bin_target" || put_link "$bin_target" "$prefix/bin" "$current"
@@ -727,13 +729,21 @@ set -- "$folder"/venv/lib/python*/site-packages
 compiling=$!
 "$folder/venv/bin/python" -I -B -m pip --isolated --disable-pip-version-check check >/dev/null &
 checking=$!
+# What was written goes to the disk meanwhile, so that the switch has less to wait for.
+write_out "$folder" &
+flushing=$!
 begun=no
 ! starts "$folder/venv/bin/$app" || begun=yes
 wait "$checking" || fail "the installed packages do not fit together" "pip check says which"
 checking=''
 wait "$compiling" || fail "the packages cannot be compiled"
 compiling=''
+wait "$flushing" || :
+flushing=''
 [ "$begun" = yes ] || fail "$app does not start"
+# Some programs move files of theirs as they first start. All that is not as it was installed is told, and known from here on.
+"$folder/venv/bin/python" -I -B "$metadata/probe.py" changed "$1" "$folder/env" >"$folder/changed" &
+checking=$!
 rm -f -- "$folder/late" "$folder/late.made"
 write_systemd_env "$version"
 printf '%s\n' "$started" >"$folder/version"
@@ -741,10 +751,17 @@ keep_service "$metadata" "$version"
 cp -- "$work/archive/README.md" "$folder/README.md"
 mv -- "$metadata/requirements.txt" "$folder/requirements"
 printf '%s\n' "$archive" >"$folder/installed"
+wait "$checking" || fail "the installed files cannot be read"
+checking=''
+if [ -s "$folder/changed" ]; then
+    say "$app changed $(grep -c '' "$folder/changed") of the installed files as it started: $folder/changed"
+else
+    rm -f -- "$folder/changed"
+fi
 rm -rf -- "$work"
 [ -z "$current" ] || put_link "$current" "$folder/previous" "$version"
 # The link leads somewhere at every moment, and whichever install.sh switches back later.
-if is_version "$current" && intact "$current"; then write_systemd_env "$current"; fi
+if is_version "$current" && ! there "$home/$current/systemd.env" && intact "$current"; then write_systemd_env "$current"; fi
 put_link "$bin_target" "$prefix/bin" "$version"
 put_link "$env_target" "$prefix/$component.env" "$version"
 put_link "$systemd_env_target" "$systemd_env" "$version"

@@ -74,6 +74,13 @@ class Version:
         pairs = (line.split("  ", 1) for line in lines[2:])
         return lines[:2], {path: digest for digest, path in pairs}
 
+    @cached_property
+    def changed(self) -> frozenset[str]:
+        """The files that its program changed as install.sh started it, by their names in RECORDs."""
+        path = self.folder / "changed"
+        lines = _read(path).decode().splitlines() if path.is_file() else []
+        return frozenset(line.partition("  ")[2] for line in lines)
+
 
 def _read(path: Path) -> bytes:
     """Read a small regular file, never waiting for who would write into a pipe."""
@@ -109,6 +116,8 @@ def same(wheels: Iterable[Wheel], before: Version, now: Version, told: Sequence[
         plain = {name: row for name, row in wheel.rows.items() if row[0] and not name.startswith(f"{wheel.data}/")}
         if any(rows.get(name) != row for name, row in plain.items()):
             raise UnfitError(f"{wheel.info}/RECORD is not as it was installed")
+        if not before.changed.isdisjoint(rows):
+            continue
         others = any(not digest.startswith("sha256=") for digest, _ in plain.values())
         if not others and (made[1] == told[1] or not any(name.startswith("../") for name in rows)):
             found.append(wheel)

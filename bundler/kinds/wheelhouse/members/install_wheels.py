@@ -97,7 +97,10 @@ def _programs(text: str) -> list[str]:
     points = configparser.RawConfigParser(delimiters=("=",), strict=False)
     points.optionxform = str  # type: ignore[assignment,method-assign]
     points.read_string(text)
-    return [name for section in _PROGRAMS if points.has_section(section) for name in points.options(section)]
+    names = [name for section in _PROGRAMS if points.has_section(section) for name in points.options(section)]
+    # Which pip makes whatever its wheel lists (get_console_script_specs in pip/_internal/operations/install/wheel.py).
+    made = [f"pip{sys.version_info[0]}", f"pip{_PYTHON[6:]}"] if "pip" in names else []
+    return list(dict.fromkeys((*names, *made)))
 
 
 def clash(wheels: Iterable[Wheel]) -> str:

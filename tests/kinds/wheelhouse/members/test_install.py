@@ -62,18 +62,34 @@ def wheel(folder: Path, project: str, version: str, files: Mapping[str, str]) ->
     return path
 
 
-def archive(folder: Path, *wheels: tuple[str, str, Mapping[str, str]]) -> Path:
-    """An unpacked archive of these, and of a pip that is not to be installed, as far as install.py looks at it."""
+def newer_pip(path: Path) -> None:
+    """A pip that lists its programs as newer ones do: pip3.11, which it makes all the same, is not among them."""
+    info = f"pip-{PIP.name.split('-')[1]}.dist-info"
+    points = "[console_scripts]\npip = pip._internal.cli.main:main\npip3 = pip._internal.cli.main:main\n"
+    digest = digest_of(points.encode())
+    with zipfile.ZipFile(PIP) as old, zipfile.ZipFile(path, "w") as new:
+        said = {name: old.read(name) for name in old.namelist()}
+        lines = said[f"{info}/RECORD"].decode().splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(f"{info}/entry_points.txt,")]
+        said[f"{info}/entry_points.txt"] = points.encode()
+        said[f"{info}/RECORD"] = "".join([*kept, f"{info}/entry_points.txt,sha256={digest},{len(points)}\n"]).encode()
+        for name, content in said.items():
+            new.writestr(zipfile.ZipInfo(name), content)
+
+
+def archive(folder: Path, *wheels: tuple[str, str, Mapping[str, str]], with_pip: bool = False) -> Path:
+    """An unpacked archive of these, and of a pip that may be to be installed, as far as install.py looks at it."""
     pip = folder / "packages" / "pip"
     (folder / "metadata").mkdir(parents=True)
     pip.mkdir(parents=True)
-    shutil.copy(PIP, pip)
+    newer_pip(pip / PIP.name) if with_pip else shutil.copy(PIP, pip)
     paths = [pip / PIP.name, *(wheel(pip, *one) for one in wheels)]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     listed = [f"{digest}  packages/pip/{path.name}\n" for path, digest in zip(paths, digests, strict=True)]
     (folder / "metadata" / "files.sha256").write_text("".join(listed))
     named = zip(wheels, digests[1:], strict=True)
     lines = [f"{name}=={version} --hash=sha256:{digest}\n" for (name, version, _), digest in named]
+    lines += [f"pip=={PIP.name.split('-')[1]} --hash=sha256:{digests[0]}\n"] if with_pip else []
     (folder / "metadata" / "requirements.txt").write_text("".join(lines))
     for name in PROGRAMS:
         (folder / "metadata" / name).write_bytes(program(name))
@@ -206,6 +222,15 @@ def test_an_upgrade_is_what_a_first_installation_is_and_shares_no_file(first: Ma
     assert contents(first) == old
 
 
+def test_pip_and_the_programs_that_it_makes_for_itself_are_copied(tmp_path: Path) -> None:
+    first = make(archive(tmp_path / "a", ("demo", "1.0", DEMO), with_pip=True), tmp_path / "v.1")
+    upgraded = make(archive(tmp_path / "b", ("demo", "1.0", DEMO), with_pip=True), tmp_path / "v.2", first)
+    assert upgraded.said == "2 of 2 packages are those of the version before, and copied\n"
+    assert contents(upgraded) == contents(first)
+    programs = {path.name for path in (upgraded.folder / "venv" / "bin").iterdir()}
+    assert {"pip", "pip3", f"pip{MINOR[6:]}", "demo"} <= programs
+
+
 LEADS_OUT = "../../../../../out,sha256=x,1\n"
 
 
@@ -269,7 +294,7 @@ def test_of_a_version_that_was_changed_nothing_is_taken(
     versions = Version(before.folder), Version(tmp_path / "v.2")
     told = ["python 1", "pip 1"] if name == "another Python" else versions[0].compiled[0]
     with pytest.raises(UnfitError) as raised:
-        install.take(read_wheels(source), *versions, told)
+        install.take(read_wheels(source), *versions, told, lambda _: None)
     assert said in f"{raised.value}{capfd.readouterr().out}"
     assert not (tmp_path / "out").exists()
 
@@ -284,6 +309,17 @@ def test_if_nothing_is_taken_all_is_installed(before: Made, tmp_path: Path) -> N
     assert made.runs("demo") == "demo\n"
 
 
+def test_what_its_program_changed_as_it_started_is_installed_anew_and_all_else_copied(
+    before: Made, tmp_path: Path
+) -> None:
+    (before.site / "demo" / "data.txt").unlink()
+    (before.folder / "changed").write_text("-  demo/data.txt\n")
+    new = archive(tmp_path / "a", ("demo", "1.0", DEMO), ("more", "1.0", MORE), ("other", "1.0", OTHER))
+    made = make(new, tmp_path / "v.2", before)
+    assert made.said == "2 of 3 packages are those of the version before, and copied\n"
+    assert contents(made) == contents(make(new, tmp_path / "v.3"))
+
+
 def test_modes_are_those_of_a_first_installation(first: Made, tmp_path: Path) -> None:
     odd = Made(tmp_path / "v.1", "")
     shutil.copytree(first.folder, odd.folder, symlinks=True)
@@ -292,7 +328,7 @@ def test_modes_are_those_of_a_first_installation(first: Made, tmp_path: Path) ->
     new = archive(tmp_path / "a", *UPGRADE)
     versions = Version(odd.folder), Version(tmp_path / "v.2")
     (versions[1].venv / "bin").mkdir(parents=True)
-    assert install.take(read_wheels(new), *versions, versions[0].compiled[0])
+    assert install.take(read_wheels(new), *versions, versions[0].compiled[0], lambda _: None)
     for path in (one for one in versions[1].venv.rglob("*") if one.is_file()):
         assert path.stat().st_mode & 0o7777 == (0o755 if path.parent.name == "bin" else 0o644), path
 

@@ -324,6 +324,22 @@ def test_what_goes_on_beside_the_start_has_to_end_well(installed: Site, name: st
         shutil.rmtree(installed.base / "broken")
 
 
+def test_what_the_program_changes_as_it_starts_is_told_and_no_damage(site: Site) -> None:
+    program = "grep -q '^# moved' \"$0\" || echo '# moved' >>\"$0\"; echo litellm 3.0"
+    moving = Install(archive(site.base / "moving", "3.0", program), site.prefix)
+    try:
+        listed = site.home / "current" / "changed"
+        assert f"litellm changed 1 of the installed files as it started: {site.home}/" in moving.good()
+        assert listed.read_text().endswith("  ../../../bin/litellm\n")
+        assert "0 as they were installed, 1 as the program's first start left them" in moving.good("--status")
+        with (site.prefix / "bin" / "litellm").open("a") as file:
+            file.write("# more\n")
+        done = moving.run("--status")
+        assert (done.returncode, "bin/litellm: is not as it was installed" in done.stdout) == (1, True)
+    finally:
+        shutil.rmtree(site.base / "moving")
+
+
 def test_what_goes_on_beside_the_start_ends_with_it(installed: Site) -> None:
     archive(installed.base / "slow", "3.0")
     text = "import os, sys, time\nos.write(1, f'{os.getpid()}\\n'.encode())\ntime.sleep(60)\n"

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,38 @@ def test_a_file_that_changed_or_went_is_named(site: Path) -> None:
     (site / "demo.py").unlink()
     assert probe._files(str(site)) == "demo.py: No such file or directory"
     assert probe._files(str(site / "demo-1.0.dist-info")) == "no packages"
+
+
+def test_what_the_program_changed_as_it_started_is_known_and_told(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And nothing else: neither what changed before, nor what changed again."""
+    record = site / "demo-1.0.dist-info" / "RECORD"
+    for name in ("moved", "odd"):
+        (site / name).write_text("as installed")
+        record.write_text(f"{record.read_text()}{name},sha256={probe._digest(str(site / name))},12\n")
+    (site / "odd").write_text("changed before")
+    time.sleep(0.02)  # longer than a tick of the clock that file systems go by
+    since = site / "since"
+    since.touch()
+    assert probe._changed(str(site), str(since)) == ""
+    assert capsys.readouterr().out == ""
+    (site / "demo.py").write_text("by itself")
+    (site / "moved").rename(site / "there")
+    assert probe._changed(str(site), str(since)) == ""
+    said = capsys.readouterr().out
+    assert said == f"{probe._digest(str(site / 'demo.py'))}  demo.py\n-  moved\n"
+    changed = site / "changed"
+    changed.write_text(said)
+    assert probe._files(str(site), str(changed)) == "odd: is not as it was installed"
+    (site / "odd").write_text("as installed")
+    assert probe._files(str(site), str(changed)) == ""
+    assert capsys.readouterr().out == "1 as they were installed, 2 as the program's first start left them\n"
+    (site / "demo.py").write_text("by another")
+    (site / "moved").write_text("by another")
+    assert probe._files(str(site), str(changed)) == "\n".join(
+        f"{name}: is not as it was installed" for name in ("demo.py", "moved")
+    )
 
 
 def test_it_is_ready_when_it_answers_with_200() -> None:
