@@ -102,6 +102,7 @@ def from_os(error: OSError) -> WorkError:
     hints = {
         errno.ENOSPC: "the disk is full: free some space, or choose --out or --cache-dir elsewhere; then run again",
         errno.EDQUOT: "the quota is used up: free some space, or choose --out or --cache-dir elsewhere",
+        errno.EFBIG: "that file system holds no file as large (FAT32: 4 GiB less a byte): choose another one",
         errno.EACCES: "choose a folder that you may write, with --out, --cache-dir or AIWS_CACHE_DIR",
         errno.EPERM: "choose a folder that you may write, with --out, --cache-dir or AIWS_CACHE_DIR",
         errno.EROFS: "choose a folder that can be written, with --out, --cache-dir or AIWS_CACHE_DIR",

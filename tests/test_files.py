@@ -22,6 +22,8 @@ REASONS = {
     "adapters/jail_start.py": "the system's /etc/subuid and the kernel's files",
     "adapters/sweep.py": "the kernel's files",
     "adapters/make_wheel.py": "inside a sandbox",
+    "adapters/in_the_making.py": "hidden files of this run, without following links, and those of killed ones",
+    "commands/apply.py": "in a hidden folder of this run",
     "adapters/new_files.py": "files that this run wrote, to sync them",
     "adapters/loopback.py": "the kernel's files",
     "adapters/resolver.py": "what uv wrote in a folder of this run",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from bundler.adapters.durable import sync_folder
+from bundler.adapters.in_the_making import hidden_file, hidden_folder
 from bundler.errors import UsageError
 
 
@@ -20,17 +20,15 @@ def put_new(files: Mapping[Path, str]) -> None:
     """
     for path in files:
         refuse_taken(path)
-    with ExitStack() as undo:
+    with ExitStack() as undo, ExitStack() as making:
         for folder in dict.fromkeys(path.parent for path in files):
             _make(folder, undo)
-        whole = [(_written(path.parent, text, undo), path) for path, text in files.items()]
+        whole = [(making.enter_context(_written(path.parent, text)), path) for path, text in files.items()]
         for made, path in whole:
             _place(made, path)
             undo.callback(_removed, path)
         for folder in dict.fromkeys(path.parent for path in files):
             sync_folder(folder)
-        for made, _ in whole:
-            _removed(made)
         undo.pop_all()
 
 
@@ -43,15 +41,11 @@ def appearing(path: Path) -> Iterator[BinaryIO]:
     refuse_taken(path)
     with ExitStack() as undo:
         _make(path.parent, undo)
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".", delete=False) as file:
-            undo.callback(_removed, Path(file.name))
-            yield cast("BinaryIO", file)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        _place(Path(file.name), path)
-        sync_folder(path.parent)
-        _removed(Path(file.name))
+        with hidden_file(path.parent) as (hidden, file):
+            yield file
+            _ended(file)
+            _place(hidden, path)
+            sync_folder(path.parent)
         undo.pop_all()
 
 
@@ -63,15 +57,14 @@ def all_appearing(folder: Path) -> Iterator[Path]:
     """
     with ExitStack() as undo:
         _make(folder, undo)
-        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as hidden:
-            yield Path(hidden)
-            made = sorted(Path(hidden).iterdir())
+        with hidden_folder(folder) as hidden:
+            yield hidden
+            made = sorted(hidden.iterdir())
             for one in made:
                 refuse_taken(folder / one.name)
             for one in made:
-                one.chmod(0o644)
-                with one.open("rb") as file:
-                    os.fsync(file.fileno())
+                with one.open("rb+") as file:
+                    _ended(file)
                 _place(one, folder / one.name)
                 undo.callback(_removed, folder / one.name)
             sync_folder(folder)
@@ -98,14 +91,20 @@ def _make(folder: Path, undo: ExitStack) -> None:
         undo.callback(_left, folder)
 
 
-def _written(folder: Path, text: str, undo: ExitStack) -> Path:
-    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".", delete=False, encoding="utf-8") as file:
-        undo.callback(_removed, Path(file.name))
-        file.write(text)
-        file.flush()
+@contextmanager
+def _written(folder: Path, text: str) -> Iterator[Path]:
+    with hidden_file(folder) as (hidden, file):
+        file.write(text.encode())
+        _ended(file)
+        yield hidden
+
+
+def _ended(file: BinaryIO) -> None:
+    """Let others read a file (a stick has the modes that it was mounted with), and have it survive a power cut."""
+    file.flush()
+    with suppress(OSError):
         os.fchmod(file.fileno(), 0o644)
-        os.fsync(file.fileno())
-    return Path(file.name)
+    os.fsync(file.fileno())
 
 
 def _removed(path: Path) -> None:

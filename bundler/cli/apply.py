@@ -21,6 +21,7 @@ from bundler.model.signatures import Demand
 from bundler.model.trust import NOTHING_TRUSTED
 from bundler.release.home import address_of
 from bundler.release.trusted import trusted
+from bundler.sidecars.sums import NAME
 from bundler.terminal import Json, say_long
 
 _PATH = click.Path(exists=True, path_type=Path)
@@ -86,7 +87,8 @@ def command(
         say_long(f"made {one.path} ({one.size / 1e6:.1f} MB) of {one.old.name} and {one.delta.name}")
     checked = "as SHA256SUMS lists it" if all(one.listed for one in report.made) else "as the delta says"
     names = ", ".join(report.signed.signers)
-    close(options, f"{checked}{f', which {names} signed' if names else ''}")
+    following = [("verify", out, "--ignore-missing")] if (out / NAME).is_file() else []
+    close(options, f"{checked}{f', which {names} signed' if names else ''}", *following)
     return 0
 
 

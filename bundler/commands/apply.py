@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.adapters.digest import sha256_of
-from bundler.adapters.new_files import appearing, refuse_taken
+from bundler.adapters.new_files import all_appearing, refuse_taken
 from bundler.adapters.regular import read_regular
 from bundler.adapters.sums import read_sums
 from bundler.errors import IntegrityError, UsageError
 from bundler.model.sidecar import SidecarFacts
-from bundler.model.signatures import NOBODY, Signed, form_of
+from bundler.model.signatures import LARGEST, NOBODY, Signed, form_of
 from bundler.release.signed import signatures_of
 from bundler.sidecars import sums
 from bundler.transfer.applied import header_of, write_applied
@@ -43,11 +43,12 @@ class AppliedReport:
 
 
 def apply(old: Path, delta: Path, out: Path, listing: Path | None, told: SidecarFacts) -> AppliedReport:
-    """Make what deltas make of old archives, into a folder, over nothing.
+    """Make what deltas make of old archives, into a folder, over nothing: all of it appears, or none.
 
     `old` may be a folder, and so may `delta`; of the deltas in one those are applied that an archive is there for. What
     they make has to be as `listing` says, else as the SHA256SUMS beside them does, if there is one; its signatures
-    count as `told`. Raises UsageError for what is not there, or is there already; IntegrityError; OSError.
+    count as `told`, and it is put beside them. Raises UsageError for what is not there, or is there already;
+    IntegrityError; OSError.
     """
     listing = listing or _beside(delta)
     listed = read_sums(listing) if listing else {}
@@ -55,10 +56,10 @@ def apply(old: Path, delta: Path, out: Path, listing: Path | None, told: Sidecar
     chosen = tuple(_chosen(old, delta))
     for _, _, header in chosen:
         _check(header, listed, listing, out / header.new.name)
-    made = tuple(
-        Applied(_made(before, path, out, header), header.new.size, header.new.sha256, before, path, bool(listing))
-        for before, path, header in chosen
-    )
+    with all_appearing(out) as hidden:
+        made = tuple(_made(*one, hidden, out, listed=bool(listing)) for one in chosen)
+        for path in _to_carry(listing, out) if listing else ():
+            (hidden / path.name).write_bytes(read_regular(path, max(LARGEST, sums.LARGEST)))
     return AppliedReport(made, signed)
 
 
@@ -73,7 +74,7 @@ def _signed(listing: Path | None, told: SidecarFacts) -> Signed:
         if told.demand and told.demand.insist:
             raise IntegrityError(f"no {sums.NAME} is there whose signatures could count", "put it beside the delta")
         return NOBODY
-    names = [one.name for one in sorted(listing.parent.glob(f"{sums.NAME}.*")) if form_of(one.name) and one.is_file()]
+    names = [one.name for one in _signatures(listing)]
     facts = replace(told, files=dict.fromkeys((sums.NAME, *names), (0, "")))
 
     def text(name: str, limit: int) -> bytes:
@@ -127,10 +128,21 @@ def _check(header: Delta | PlainHeader, listed: dict[str, str], listing: Path | 
     refuse_taken(target)
 
 
-def _made(old: Path, delta: Path, out: Path, header: Delta | PlainHeader) -> Path:
-    """Make one archive: whole or not at all, over nothing that is there."""
-    target = out / header.new.name
-    with appearing(target) as file:
-        if write_applied(old, delta, delta.name, file.write) != header.new:
+def _made(old: Path, delta: Path, header: Delta | PlainHeader, hidden: Path, out: Path, *, listed: bool) -> Applied:
+    """Make one archive in a hidden folder, which appears in `out` later."""
+    new = header.new
+    with (hidden / new.name).open("xb") as file:
+        if write_applied(old, delta, delta.name, file.write) != new:
             raise IntegrityError(f"{delta.name}: it changed while it was read", "run again")
-    return target
+    return Applied(out / new.name, new.size, new.sha256, old, delta, listed)
+
+
+def _to_carry(listing: Path, out: Path) -> tuple[Path, ...]:
+    """The list and what signs it, so that `verify` has them beside what was made; none where others are there."""
+    if listing.name != sums.NAME or any(out.glob(f"{sums.NAME}*")):
+        return ()
+    return (listing, *_signatures(listing))
+
+
+def _signatures(listing: Path) -> tuple[Path, ...]:
+    return tuple(one for one in sorted(listing.parent.glob(f"{sums.NAME}.*")) if form_of(one.name) and one.is_file())

@@ -134,7 +134,8 @@ def _inside(folder: Path, *, partial: bool) -> _Inside:
     if not archives and sums.NAME not in there:
         raise UsageError(f"{folder} holds no archive", fill(folder))
     listed = _lines(there.get(sums.NAME))
-    if partial and listed and not there.keys() & listed.keys():
+    made = {said.archive for name in there if (said := DeltaName.parse(name))}
+    if partial and listed and not (there.keys() | made) & listed.keys():
         raise UsageError(f"{folder} holds no file that its {sums.NAME} lists", "put what you downloaded beside it")
     return _Inside(there, archives, listed)
 

@@ -7,21 +7,24 @@ A program for hosts that have Python 3.9 or later and nothing else: the shell sc
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import os
 import re
+import secrets
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from bundler.transfer.form import Delta, RefusedError, Set, Source, Wanted, read_header
 from bundler.transfer.machine import Checked, Write, write_file, write_new
 
+# As the tool calls what it makes (`adapters.in_the_making`): either removes what the other left.
+_HIDDEN = ".aiws-new-"
 _SUMS, _LARGEST_SUMS = "SHA256SUMS", 1 << 22
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
@@ -41,27 +44,56 @@ def _place(folder: Path, wanted: Wanted, make: Callable[[Write], None]) -> Path:
     target = folder / wanted.name
     if os.path.lexists(target):
         raise RefusedError(f"{target} exists; give --out another folder, or remove it")
-    descriptor, name = tempfile.mkstemp(prefix=f".{wanted.name[:200]}.", dir=folder)
-    hidden = Path(name)
+    _remove_left(folder)
+    # Named before it is made, so that a signal in between leaves nothing.
+    hidden = folder / f"{_HIDDEN}{secrets.token_hex(4)}"
     try:
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            with suppress(OSError):  # where there are no locks, nothing is removed either
+                _lock(descriptor)
             checked = Checked(file.write, wanted)
             make(checked.write)
             checked.close()
             file.flush()
-            os.fsync(file.fileno())
-        hidden.chmod(0o644)
-        # Not over what came meanwhile; a file system without links (a stick's) has no better than a second look.
-        try:
-            os.link(hidden, target)
-        except FileExistsError:
-            raise RefusedError(f"{target} exists; give --out another folder, or remove it") from None
-        except OSError:
-            hidden.rename(target)
+            with suppress(OSError):  # a stick's file system has the modes it was mounted with
+                os.fchmod(descriptor, 0o644)
+            os.fsync(descriptor)
+            _put(hidden, target)
     finally:
-        if hidden.exists():
-            hidden.unlink()
+        hidden.unlink(missing_ok=True)
     return target
+
+
+def _put(hidden: Path, target: Path) -> None:
+    """Give a file its name, not over what came meanwhile."""
+    taken = RefusedError(f"{target} exists; give --out another folder, or remove it")
+    try:
+        os.link(hidden, target)
+    except FileExistsError:
+        raise taken from None
+    except OSError:  # a file system without links (a stick's) has no better than a second look
+        if os.path.lexists(target):
+            raise taken from None
+        hidden.rename(target)
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove what killed runs left: what nobody has locked. What cannot be removed stays, and harms nothing."""
+    for path in folder.glob(f"{_HIDDEN}*"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                status = os.fstat(descriptor)
+                if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+                    _lock(descriptor)
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager
@@ -108,9 +140,15 @@ def _take(options: argparse.Namespace, header: Set, source: Source, sums: dict[s
         if name not in header.files:
             raise RefusedError(f"it has no {name}; it has {', '.join(header.files)}")
         _check(header.files[name], sums)
-    for name in names:
-        wanted = header.files[name]
-        print(_place(options.out, wanted, partial(write_file, source, header, wanted)))
+    made: list[Path] = []
+    try:
+        for wanted in (header.files[name] for name in dict.fromkeys(names)):
+            made.append(_place(options.out, wanted, partial(write_file, source, header, wanted)))
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+    print("\n".join(map(str, made)))
 
 
 def _check(wanted: Wanted, sums: dict[str, str] | None) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from bundler.adapters.digest import sha256_of
-from bundler.adapters.own_folder import open_new
+from bundler.adapters.in_the_making import hidden_file
 from bundler.adapters.regular import open_regular
 from bundler.errors import UsageError
 from bundler.transfer.assembly import Assembly, Said, read_all
@@ -75,19 +76,16 @@ def _said(source: Source, name: str) -> Said:
 
 def _placed(target: Path, write: Callable[[BinaryIO], int], most: int) -> tuple[int, str] | None:
     """Have a file written and put in its place; its size and SHA-256, or None if it is larger than `most`."""
-    hidden, file = open_new(target.parent, ".delta-")
-    try:
-        with file:
-            size = write(file)
-            if not 0 < size <= most:
-                return None
-            file.flush()
-            os.fsync(file.fileno())
+    with hidden_file(target.parent) as (hidden, file):
+        size = write(file)
+        if not 0 < size <= most:
+            return None
+        file.flush()
+        with suppress(OSError):  # a stick's file system has the modes it was mounted with
+            os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
         sha256 = sha256_of(hidden)
-        hidden.chmod(0o644)
         hidden.replace(target)
-    finally:
-        hidden.unlink(missing_ok=True)
     return size, sha256
 
 

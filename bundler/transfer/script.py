@@ -10,8 +10,9 @@ NAME = "apply-delta.sh"
 _MODULES = ("form", "machine", "apply_delta")
 _MARK = "# the program"
 # Ctrl-C ends it while it is loaded, too, and tells no traceback; `main` sets what removes what is half made.
-_BEGINNING = """import signal
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+# (`signal` itself loads much before that could be said.)
+_BEGINNING = """import _signal
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 """
 
 

@@ -124,6 +124,12 @@ def test_a_host_takes_files_out_with_the_script(locked: World, dist_of: Callable
         (locked.root / f"of-{name}").mkdir()
         assert taken(name, "--out", f"of-{name}", "--sums", "dist/SHA256SUMS").returncode == 0
         assert _contents(locked.root / f"of-{name}") == _contents(locked.dist)
+    (locked.root / "half").mkdir()
+    kept = locked.root / "half" / sorted(path.name for path in locked.dist.iterdir())[-1]
+    kept.write_text("mine")
+    half = taken("dist.set", "--out", "half")
+    assert (half.returncode, "exists" in half.stderr, half.stdout) == (3, True, "")
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
     (locked.root / "other").write_bytes((locked.dist / "SHA256SUMS").read_bytes() + b"\n")
     other = taken("dist.set", "--sums", "other")
     assert (other.returncode, "does not list SHA256SUMS" in other.stderr) == (3, True)

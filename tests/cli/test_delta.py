@@ -50,7 +50,8 @@ def test_folders_of_archives_become_those_of_the_next_release(steps: World) -> N
     done = steps.run("apply", "old", "deltas", "--out", "made")
     assert done.code == 0, done.err
     assert "as SHA256SUMS lists it" in done.err
-    assert names(steps.root / "made") == ["x.tar.gz", "y.tar.gz"]
+    assert names(steps.root / "made") == ["SHA256SUMS", "x.tar.gz", "y.tar.gz"]
+    assert (steps.root / "made/SHA256SUMS").read_bytes() == (steps.root / "new/SHA256SUMS").read_bytes()
     for name in ("x.tar.gz", "y.tar.gz"):
         assert (steps.root / "made" / name).read_bytes() == (steps.root / "new" / name).read_bytes()
     delta = steps.root / "deltas" / first
@@ -87,6 +88,28 @@ def test_what_is_not_as_listed_or_of_another_file_is_refused(steps: World) -> No
     keys = steps.root / "allowed_signers"
     keys.write_text("")
     assert steps.run("apply", "old", "deltas", "--trusted", "allowed_signers").code == 2
+
+
+def test_of_several_archives_all_appear_or_none(steps: World) -> None:
+    assert steps.run("delta", "old", "new").code == 0
+    last = next((steps.root / "deltas").glob("y.*"))
+    last.write_bytes(last.read_bytes()[:-1])
+    assert steps.run("apply", "old", "deltas", "--out", "made").code == 3
+    assert not (steps.root / "made").exists()
+    (steps.root / "made").mkdir()
+    (steps.root / "made/SHA256SUMS").write_text("mine")
+    last.unlink()
+    assert steps.run("apply", "old", "deltas", "--out", "made").code == 0
+    assert (steps.root / "made/SHA256SUMS").read_text() == "mine"
+
+
+def test_the_list_beside_deltas_is_verified_without_archives(steps: World) -> None:
+    """As docs/delta.md says to before the script is run with it."""
+    assert steps.run("delta", "old", "new").code == 0
+    told = steps.run("verify", "deltas", "--ignore-missing")
+    assert (told.code, "who made it is not proven" in told.out) == (0, True), told.err
+    (steps.root / "deltas/SHA256SUMS").write_text(f"{'0' * 64}  z.tar.gz\n")
+    assert steps.run("verify", "deltas", "--ignore-missing").code == 2
 
 
 def test_what_does_not_go_together_is_told(steps: World) -> None:
