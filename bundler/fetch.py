@@ -8,12 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bundler.adapters.index import Index
 from bundler.adapters.store import Blob, Store
 from bundler.errors import BundleError, IntegrityError, UnreachableError
 from bundler.model.pin import InArchive, OnRegistry, Pin
+
+if TYPE_CHECKING:
+    from bundler.adapters.index import Index
 
 Fetch = Callable[[Pin], Path]
 

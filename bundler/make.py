@@ -23,13 +23,13 @@ from bundler.adapters.regular import chunks
 from bundler.adapters.store import Store
 from bundler.bench import Bench
 from bundler.errors import BundleError, IntegrityError, from_os
-from bundler.fetch import Fetch, Fetching, addresses_of, blob_of, distinct, from_store
+from bundler.fetch import Fetch, Fetching, blob_of, distinct, from_store
 from bundler.kinds.kind import Job
 from bundler.model.inventory import Inventory
 from bundler.model.pin import Pin
 from bundler.model.sidecar import NOTHING_TOLD, SidecarFacts, UnreadError
 from bundler.progress import Silent, Task, Uncounted
-from bundler.session import Network, Session
+from bundler.session import Network, Session, bring
 from bundler.sidecars import beside, load
 
 
@@ -170,12 +170,23 @@ def _downloads(
                 waiting[sha256].append(own)
     with progress.task(f"fetching {len(missing)} of {len(files)} files", sum(missing.values())) as task:
 
-        def fetch(pin: Pin) -> Path:
-            addresses = addresses_of(pin, lambda: network.index, lambda: network.registry, network.archive)
-            counted = _Together((task, *waiting[pin.sha256])) if pin.sha256 in missing else Uncounted()
-            return store.fetch(blob_of(pin), addresses, network.http, counted)
+        def counted(pin: Pin) -> Task:
+            return _Together((task, *waiting[pin.sha256])) if pin.sha256 in missing else Uncounted()
 
-        yield fetch
+        apart = session.downloads
+
+        def fetch(pin: Pin) -> Path:
+            if apart and apart.brought(pin.sha256):
+                return store.path(pin.sha256)
+            return bring(pin, store, network, counted(pin))
+
+        try:
+            if apart and missing:
+                apart.begin([(pin, counted(pin)) for pin in files if pin.sha256 in missing])
+            yield fetch
+        finally:
+            if apart:
+                apart.count_no_more()
 
 
 @contextmanager

@@ -6,13 +6,15 @@ import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from bundler.adapters.apart import Bring, Downloads, downloads_apart
 from bundler.errors import UnreachableError, UsageError
-from bundler.progress import Progress, Silent
+from bundler.progress import Progress, Silent, Task
 
 if TYPE_CHECKING:
     from bundler.adapters.github import GitHub
@@ -38,6 +40,8 @@ class Session:
     mirrors: tuple[str, ...] = ()
     jobs: int = 16
     cancelled: threading.Event = field(default_factory=threading.Event)
+    # A process beside this one that fetches.
+    downloads: Downloads | None = field(default=None, repr=False)
 
     def workspace(self) -> Workspace:
         """The manifests' folder. Raises UsageError if there is none."""
@@ -75,16 +79,48 @@ class Session:
 
     @contextmanager
     def network(self) -> Iterator[Network]:
-        """Open connections to the index and everything else; closed after the context."""
-        with ThreadPoolExecutor(1, "find-index") as pool:
-            where = pool.submit(self._find_index)  # asks pip, in another process: begin at once
-            from bundler.adapters.http import Http, Mirror  # large: loaded meanwhile
+        """Open connections to the index and everything else; closed after the context.
 
-            http = Http([Mirror.parse(text) for text in self.all_mirrors()], self.jobs)
-            try:
-                yield Network(http, where, self._find_registry, self._find_archives)
-            finally:
-                http.close()
+        With a process beside this one that fetches, nothing is opened here before somebody asks for it.
+        """
+        with ThreadPoolExecutor(1, "find-index") as pool, ExitStack() as opened:
+            apart = self.downloads is not None and self.downloads.ready()
+            # Asks pip, perhaps in another process: begin at once.
+            find_index = cache(self._find_index) if apart else pool.submit(self._find_index).result
+            network = Network(
+                lambda: opened.enter_context(closing(self._http())),
+                find_index,
+                self._find_registry,
+                self._find_archives,
+            )
+            if not apart:
+                network.http  # noqa: B018 - settings that are of no use are told before anything is done
+            yield network
+
+    @contextmanager
+    def downloading(self) -> Iterator[Session]:
+        """The same session, with a process beside it that fetches if there can be one; it ends with the context.
+
+        To be begun before much is imported: the other process imports what it takes meanwhile.
+        """
+        import bundler.adapters.store  # what both need is loaded once
+        import bundler.fetch  # noqa: F401 - the same
+
+        with downloads_apart(self._bringing, self.jobs) as downloads:
+            yield replace(self, downloads=downloads)
+
+    @contextmanager
+    def _bringing(self) -> Iterator[Bring]:
+        """What fetches, in the other process."""
+        own = replace(self, progress=Silent())
+        with own.network() as network:
+            store = own.store()
+            yield lambda pin, task: bring(pin, store, network, task)
+
+    def _http(self) -> Http:
+        from bundler.adapters.http import Http, Mirror  # large: loaded when asked for
+
+        return Http([Mirror.parse(text) for text in self.all_mirrors()], self.jobs)
 
     @contextmanager
     def github(self, repository: str) -> Iterator[GitHub]:
@@ -127,13 +163,15 @@ class Network:
 
     def __init__(
         self,
-        http: Http,
-        where: Future[str],
+        open_http: Callable[[], Http],
+        find_index: Callable[[], str],
         find_registry: Callable[[], str],
         find_archives: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        self.http = http
-        self._where, self._find_registry, self._find_archives = where, find_registry, find_archives
+        self._open_http, self._find_index = open_http, find_index
+        self._find_registry, self._find_archives = find_registry, find_archives
+        self._http: Http | None = None
+        self._opening = threading.Lock()
         self._index: Index | None = None
         self._registry: str | None = None
         self._archives: Mapping[str, str] | None = None
@@ -154,9 +192,17 @@ class Network:
         return cast("T", found.result())
 
     @property
+    def http(self) -> Http:
+        """The connections. Raises UsageError if the settings of the network cannot be used."""
+        with self._opening:
+            if self._http is None:
+                self._http = self._open_http()
+            return self._http
+
+    @property
     def index_address(self) -> str:
         """The index's address, with its credentials if it has any."""
-        return self._where.result()
+        return self._find_index()
 
     @property
     def index(self) -> Index:
@@ -196,15 +242,22 @@ class Network:
         return self.http.sign_in(self.archive_address(name))
 
 
+def bring(pin: Pin, store: Store, network: Network, task: Task) -> Path:
+    """Bring one file into the store over the network. Raises UnreachableError, IntegrityError."""
+    from bundler.fetch import addresses_of, blob_of
+
+    addresses = addresses_of(pin, lambda: network.index, lambda: network.registry, network.archive)
+    return store.fetch(blob_of(pin), addresses, network.http, task)
+
+
 def fetch_one(pin: Pin, store: Store, network: Network | None) -> Path:
     """Bring one file into the store; without a network it has to be there. Raises UnreachableError, IntegrityError."""
-    from bundler.fetch import addresses_of, blob_of, from_store, hinted
+    from bundler.fetch import from_store, hinted
 
     if network is None:
         return from_store(store)(pin)
-    addresses = addresses_of(pin, lambda: network.index, lambda: network.registry, network.archive)
     try:
         with Silent().task("", 0) as task:
-            return store.fetch(blob_of(pin), addresses, network.http, task)
+            return bring(pin, store, network, task)
     except UnreachableError as error:
         raise hinted(error, pin) from error

@@ -12,6 +12,7 @@ import hashlib
 import struct
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,8 @@ from bundler.errors import BundleError, IntegrityError
 from bundler.model.bundle import Bundle, Entry, File, Folder, Link, Slice
 
 _CHUNK = 1 << 20
+# It takes longer to hand it to another thread than to hash it.
+_HASHED_HERE = 1 << 18
 _BLOCK = 512
 _RECORD = 10240
 _LEVEL = 6
@@ -215,14 +218,15 @@ def write_archive(
     """
     hashed = _Hashed(out)
     writer = ArchiveWriter(hashed, bundle.top, epoch)
-    for entry in bundle.entries:
-        if isinstance(entry, File):
-            awaited(entry)
-        content, stored = (_verified(entry), _stored_size(entry)) if isinstance(entry, File) else ((), 0)
-        for data in writer.put(entry, content, stored):
-            advance(len(data))
-            if cancelled():
-                raise BundleError("interrupted")
+    with ThreadPoolExecutor(1) as hashing:
+        for entry in bundle.entries:
+            if isinstance(entry, File):
+                awaited(entry)
+            content, stored = (_verified(entry, hashing), _stored_size(entry)) if isinstance(entry, File) else ((), 0)
+            for data in writer.put(entry, content, stored):
+                advance(len(data))
+                if cancelled():
+                    raise BundleError("interrupted")
     writer.close()
     return hashed.written
 
@@ -257,15 +261,22 @@ def compressed_part(size: int, end: bytes) -> int:
     return max(0, size - list_size - ZIP_END)
 
 
-def _verified(entry: File) -> Iterator[bytes]:
-    """The file's bytes, checked against its size and digest as they pass."""
+def _verified(entry: File, hashing: Executor) -> Iterator[bytes]:
+    """The file's bytes, checked against its size and digest as they pass; what is large is hashed by another thread."""
     if isinstance(entry.content, bytes):
         yield entry.content
         return
-    digest = hashlib.sha256()
+    digest, hashed = hashlib.sha256(), None
     for data in read_slice(entry.content):
-        digest.update(data)
+        if hashed:
+            hashed.result()
+        if len(data) < _HASHED_HERE:
+            digest.update(data)
+        else:
+            hashed = hashing.submit(digest.update, data)
         yield data
+    if hashed:
+        hashed.result()
     if digest.hexdigest() != entry.sha256:
         raise SourceChangedError(entry, digest.hexdigest())
 

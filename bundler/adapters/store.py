@@ -9,17 +9,21 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from filelock import Timeout
 
+from bundler.adapters.credentials import redact
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder
-from bundler.adapters.http import Body, RangeRefusedError, TransientError, redact, retrying
 from bundler.adapters.own_folder import check_private, is_plain, open_own, own_lock, private_folder
 from bundler.adapters.regular import open_regular
+from bundler.adapters.retry import RangeRefusedError, TransientError, retrying
 from bundler.errors import IntegrityError, UnreachableError
 from bundler.progress import Task
+
+if TYPE_CHECKING:
+    from bundler.adapters.http import Body
 
 _LARGEST_UNSIZED = 1 << 30
 _COPY_SIZE = 1 << 20

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bundler.cli import Options
 from bundler.cli.closing import close
 from bundler.cli.output import complain_of_all, error_json, print_document, print_lacking, print_table, result, why
-from bundler.commands.build import BuildReport, build
 from bundler.progress import megabytes
 from bundler.terminal import Json, Part
 
+if TYPE_CHECKING:
+    from bundler.commands.build import BuildReport
+
+# Objects after which Python looks for garbage, in place of 700: what a build loads and reads stays.
+_GARBAGE_AFTER = 50_000
 _MIRROR_HELP = "Fetch addresses that start with FROM from TO; also in AIWS_MIRRORS. Digests are checked all the same."
 
 
@@ -32,8 +39,12 @@ def making(name: str, meant: str, text: str) -> click.Command:
         force: bool,
         mirrors: tuple[str, ...],
     ) -> int:
+        gc.set_threshold(_GARBAGE_AFTER)
         session = options.session(mirrors, jobs)
-        report = build(session, selectors, components, out, command=name, offline=offline, force=force)
+        with nullcontext(session) if offline else session.downloading() as session:
+            from bundler.commands.build import build  # large: loaded while the other process loads what it takes
+
+            report = build(session, selectors, components, out, command=name, offline=offline, force=force)
         if options.json:
             print_document(_json(report))
         else:

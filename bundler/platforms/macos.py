@@ -7,8 +7,6 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from bundler.code.linking import missing_libraries
-from bundler.code.macho import is_macho, read_macho
 from bundler.code.values import Code, Read, Slice, Tree
 from bundler.words import Arch
 
@@ -111,16 +109,22 @@ def _slices(head: bytes) -> Iterator[int]:
 
 def is_code(head: bytes) -> bool:
     """Say whether a file that begins with `head` may be a Mach-O file."""
+    from bundler.code.macho import is_macho
+
     return is_macho(head)
 
 
 def read_code(read: Read, size: int) -> Code | None:
     """Read a Mach-O file; None if it holds nothing that is loaded."""
+    from bundler.code.macho import read_macho
+
     return read_macho(read, size)
 
 
 def code_faults(tree: Tree, arch: Arch, floor: int | None) -> Iterator[tuple[str, str]]:
     """What keeps a Mac with the macOS `floor` from loading the files of a tree; without one, nothing is too new."""
+    from bundler.code.linking import missing_libraries
+
     fitting: dict[str, Slice] = {}
     for path, code in sorted(tree.code.items()):
         one = next((one for one in code.slices if one.arch == arch), None)

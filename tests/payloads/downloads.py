@@ -41,7 +41,7 @@ def network_to(address: str = "") -> Iterator[Network]:
     nowhere: Future[str] = Future()
     mirrors = [Mirror(f"{HOST}/", f"{address}/")] if address else []
     with closing(Http(mirrors)) as http:
-        yield Network(http, nowhere, lambda: "")
+        yield Network(lambda: http, nowhere.result, lambda: "")
 
 
 def contents_of(entries: Iterable[Entry]) -> Contents:

@@ -8,6 +8,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -278,8 +279,8 @@ def test_blobs_may_come_from_a_mirror_that_needs_no_token(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     before = len(server.requests)
-    with closing(Http([Mirror(f"{server.address}/", f"file://{tmp_path}/mirror/")])) as http, network_to() as mirrored:
-        mirrored.http = http
+    with closing(Http([Mirror(f"{server.address}/", f"file://{tmp_path}/mirror/")])) as http:
+        mirrored = Network(lambda: http, Future[str]().result, lambda: "")
         tar_made(locked, tmp_path / "other", mirrored)
     assert len(server.requests) == before
 

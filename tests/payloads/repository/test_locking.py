@@ -43,7 +43,7 @@ def session(tmp_path: Path, address: str) -> Session:
 @pytest.fixture
 def network() -> Iterator[Network]:
     http = Http()
-    yield Network(http, Future(), lambda: "")
+    yield Network(lambda: http, Future[str]().result, lambda: "")
     http.close()
 
 
