@@ -111,8 +111,8 @@ def downloads_apart(prepare: Callable[[], AbstractContextManager[Bring]], thread
     """A copy of this process that brings files with what `prepare` gives there, in `threads` threads.
 
     When the context ends the copy does, and so it does when this process ends. It prints nothing and is not interrupted
-    from a terminal. None where no copy can be made: other threads run, or the system has libraries that do not outlive a
-    fork, as macOS has for proxies (and not Linux's scheduler, by which it is told).
+    from a terminal. None where no copy can be made: other threads run, or the system has libraries that do not outlive
+    a fork, as macOS has for proxies (and not Linux's scheduler, by which it is told).
     """
     if not hasattr(os, "sched_getaffinity") or threading.active_count() != 1:
         yield None
