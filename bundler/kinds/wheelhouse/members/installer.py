@@ -64,4 +64,4 @@ def _filled(
         "@PYTHON_SOURCE@": "portable" if portable else "system",
         "@PYTHON_NEED@": "" if portable else f" with Python {python.minor}",
     }
-    return filled(template("install.sh"), words).encode()
+    return filled(template("install.sh.part"), words).encode()
