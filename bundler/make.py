@@ -70,9 +70,10 @@ def make_all(
             stack.enter_context(_downloads(session, network, store, fetched, jobs)) if network else from_store(store)
         )
         fetchers = stack.enter_context(_pool(session, session.jobs, wait=False))
+        line = _Line(bench, dist)
+        stack.callback(line.at_rest)
         packers = stack.enter_context(_pool(session, _PACKERS, wait=True))
         bench.arriving = Fetching.start(files, _either(made, fetch), fetchers)
-        line = _Line(bench, dist)
         packers.submit(load)
         making = {order.asset: packers.submit(line.make, order, job) for order, job in jobs}
         return {asset: future.result() for asset, future in making.items()}
@@ -95,6 +96,27 @@ class _Line:
     bench: Bench
     dist: Dist
     placing: threading.Lock = field(default_factory=threading.Lock)
+    busy: threading.Condition = field(default_factory=threading.Condition)
+    making: set[str] = field(default_factory=set)
+
+    def at_rest(self) -> None:
+        """Wait until none is made any more: interrupted while it starts a thread, a pool does not know of that."""
+        with self.busy:
+            self.busy.wait_for(lambda: not self.making)
+
+    @contextmanager
+    def _at_work(self, asset: str) -> Iterator[None]:
+        """Be waited for. Raises BundleError if nobody wants it any more."""
+        with self.busy:
+            if self.bench.session.cancelled.is_set():
+                raise BundleError("interrupted")
+            self.making.add(asset)
+        try:
+            yield
+        finally:
+            with self.busy:
+                self.making.remove(asset)
+                self.busy.notify_all()
 
     def make(self, order: Goal, job: Job) -> Written | BundleError:
         """Make one archive, or return what went wrong."""
@@ -107,18 +129,22 @@ class _Line:
 
     def _made(self, order: Goal, job: Job) -> Written | BundleError:
         try:
-            with self.dist.replacing(order.asset) as file:
-                written = self._written(job, file)
-                with syncing(file):
-                    facts = told_of(order.asset, written, self.dist.written_at(order.asset), job.inventory(self.bench))
-                    made = beside(order.asset, facts)
-            with self.placing:
-                self.dist.place(order.asset, written, order.inputs, made)
+            with self._at_work(order.asset):
+                return self._placed(order, job)
         except OSError as error:
             return from_os(error)
         except BundleError as error:
             damaged = isinstance(error, IntegrityError) and self.bench.store.discard_damaged(map(blob_of, job.kept()))
             return IntegrityError(error.message, _DAMAGED_HINT) if damaged else error
+
+    def _placed(self, order: Goal, job: Job) -> Written:
+        with self.dist.replacing(order.asset) as file:
+            written = self._written(job, file)
+            with syncing(file):
+                facts = told_of(order.asset, written, self.dist.written_at(order.asset), job.inventory(self.bench))
+                made = beside(order.asset, facts)
+        with self.placing:
+            self.dist.place(order.asset, written, order.inputs, made)
         return written
 
     def _written(self, job: Job, file: BinaryIO) -> Written:
@@ -176,8 +202,10 @@ def _downloads(
         apart = session.downloads
 
         def fetch(pin: Pin) -> Path:
-            if apart and apart.brought(pin.sha256):
+            if apart and apart.brought(pin.sha256, session.cancelled.is_set):
                 return store.path(pin.sha256)
+            if session.cancelled.is_set():
+                raise BundleError("interrupted")
             return bring(pin, store, network, counted(pin))
 
         try:

@@ -95,7 +95,10 @@ class Session:
             )
             if not apart:
                 network.http  # noqa: B018 - settings that are of no use are told before anything is done
-            yield network
+            try:
+                yield network
+            finally:
+                network.close()
 
     @contextmanager
     def downloading(self) -> Iterator[Session]:
@@ -171,7 +174,7 @@ class Network:
         self._open_http, self._find_index = open_http, find_index
         self._find_registry, self._find_archives = find_registry, find_archives
         self._http: Http | None = None
-        self._opening = threading.Lock()
+        self._opening, self._closed = threading.Lock(), False
         self._index: Index | None = None
         self._registry: str | None = None
         self._archives: Mapping[str, str] | None = None
@@ -195,9 +198,16 @@ class Network:
     def http(self) -> Http:
         """The connections. Raises UsageError if the settings of the network cannot be used."""
         with self._opening:
+            if self._closed:
+                raise UnreachableError("the network is not asked any more")
             if self._http is None:
                 self._http = self._open_http()
             return self._http
+
+    def close(self) -> None:
+        """Open no connections any more, for whichever thread."""
+        with self._opening:
+            self._closed = True
 
     @property
     def index_address(self) -> str:

@@ -6,6 +6,7 @@ import re
 import tarfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ from bundler.model.metadata import read_wheel
 from bundler.model.pin import Pin
 from bundler.progress import Silent
 from bundler.session import Session
+from tests.server import wait_until
 from tests.world import World
 
 NAME = "litellm-runtime-debian-12-amd64.tar.gz"
@@ -77,6 +79,29 @@ def test_what_is_there_is_written_while_a_file_is_awaited_and_hidden(
     assert not hidden(locked)
     with tarfile.open(locked.dist / NAME) as archive:
         assert any(name.endswith(wheels[-1]) for name in archive.getnames())
+
+
+def test_an_interruption_while_a_thread_starts_leaves_nothing_either(
+    locked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool does not wait for that thread: the interruption came before the pool noted it."""
+    held = Held(monkeypatch, "^litellm-")
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, work, /, *args, **options):  # type: ignore[no-untyped-def]
+            future = super().submit(work, *args, **options)
+            if getattr(work, "__name__", "") == "make":
+                wait_until(lambda: bool(hidden(locked)))
+                self._threads.clear()  # type: ignore[attr-defined]
+                threading.Timer(0.3, held.let_go.set).start()
+                raise KeyboardInterrupt
+            return future
+
+    monkeypatch.setattr("bundler.make.ThreadPoolExecutor", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(locked, monkeypatch)
+    assert held.let_go.is_set()
+    assert not hidden(locked)
 
 
 def test_wheels_are_read_for_the_proof_as_they_come_not_as_they_are_packed(

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
@@ -30,6 +30,8 @@ Bring: TypeAlias = "Callable[[Pin, Task], object]"
 _Told: TypeAlias = "tuple[str, int, bool | Exception | None]"
 # Of one file so many bytes, or what came in so many seconds, are told at once.
 _TOLD_BYTES, _TOLD_SECONDS = 1 << 20, 0.1
+# Who waits for a file looks that often whether it is still wanted.
+_LOOK_SECONDS = 0.1
 
 
 class Downloads:
@@ -67,10 +69,15 @@ class Downloads:
         with self._counting:
             self._tasks = {}
 
-    def brought(self, sha256: str) -> bool:
-        """Wait for a file; say whether it is in the store. If not, nobody fetches it. Raises BundleError, OSError."""
+    def brought(self, sha256: str, cancelled: Callable[[], bool]) -> bool:
+        """Wait for a file, unless `cancelled` says that nobody does; say whether it is in the store.
+
+        If not, nobody fetches it. Raises BundleError, OSError.
+        """
         coming = self._coming.get(sha256)
-        return coming is not None and coming.result()
+        while coming and not coming.done() and not cancelled():
+            wait([coming], _LOOK_SECONDS)
+        return coming is not None and coming.done() and coming.result()
 
     def end(self) -> None:
         """End it, whatever it is at: nothing in the store is there by half."""

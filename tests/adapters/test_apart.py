@@ -53,10 +53,10 @@ with downloads_apart(prepare, 2) as downloads:
     downloads.begin(tasks)
     for pin, task in tasks:
         try:
-            print(pin.name, downloads.brought(pin.sha256), task.bytes)
+            print(pin.name, downloads.brought(pin.sha256, bool), task.bytes)
         except Exception as error:
             print(pin.name, type(error).__name__, error)
-    print("unknown", downloads.brought("unknown"))
+    print("unknown", downloads.brought("unknown", bool))
 """
 
 
