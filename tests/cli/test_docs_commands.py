@@ -41,6 +41,9 @@ NOT_RUN: Mapping[str, tuple[str, str]] = {
         "takes a host of the distribution", "tests/acceptance/test_install_sh.py"),
     "docs/installing.md: tar -xzf litellm-runtime-darwin": (
         "takes a Mac", "tests/kinds/wheelhouse/members/test_install_sh_macos.py"),
+    "docs/targets.md: aiws-bundle build macos-11-arm64": (
+        "takes a target that its world has not", "tests/cli/test_macos.py"),
+    "docs/targets.md: tar -xzf litellm-runtime-darwin": ("takes a Mac", "tests/cli/test_macos.py"),
     "docs/installing.md: export PIP_FIND_LINKS=": ("takes the real bundle", "tests/acceptance/test_real_bundle.py"),
     "docs/verifying.md: sh litellm-runtime/install.sh": (
         "takes a host of the distribution", "tests/kinds/wheelhouse/members/test_install_sh.py"),
