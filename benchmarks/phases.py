@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundler.commands.build import build
 from bundler.progress import Silent, State, Task, Uncounted
 from bundler.session import Session
 
@@ -49,7 +48,10 @@ class Clock(Silent):
 def main(started: str, cache: str, out: str, *targets: str) -> None:
     """Build `targets` into `out` with a store in `cache`, and tell when."""
     clock = Clock(float(started))
-    report = build(Session(None, Path(cache), dict(os.environ), clock), targets, (), Path(out))
+    with Session(None, Path(cache), dict(os.environ), clock).downloading() as session:
+        from bundler.commands.build import build  # as the command does: while the other process loads what it takes
+
+        report = build(session, targets, (), Path(out))
     print(json.dumps({"begun": clock.begun, "received": clock.received, "placed": clock.now}), flush=True)
     os._exit(report.exit_code)
 
