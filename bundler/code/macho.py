@@ -24,8 +24,9 @@ _THIN = b"\xcf\xfa\xed\xfe"
 _OTHERS = {b"\xce\xfa\xed\xfe": "<", b"\xfe\xed\xfa\xce": ">", b"\xfe\xed\xfa\xcf": ">"}
 # A universal file: its magic and the number of its slices, then so many bytes a slice that begin with the processor.
 # Java's classes share the first magic; where the number stands they have their version, 45 or more.
+_FAT = b"\xca\xfe\xba\xbe"
 _UNIVERSAL: Mapping[bytes, struct.Struct] = {
-    b"\xca\xfe\xba\xbe": struct.Struct(">IIIII"),
+    _FAT: struct.Struct(">IIIII"),
     b"\xca\xfe\xba\xbf": struct.Struct(">IIQQII"),
 }
 _MOST_SLICES = 16
@@ -33,6 +34,8 @@ _MOST_SLICES = 16
 _STATIC = b"!<arch>\n"
 MAGICS = (_THIN, *_OTHERS, *_UNIVERSAL)
 _MAGIC_SIZE = 4
+# Where what a thin file is ends, and where the entries of a universal one begin.
+_KIND_END, _FAT_ENTRIES = 16, 8
 
 # The processor, and its subtypes without their flags: all, and for arm64 v8; arm64e has calls of its own.
 _CPUS: Mapping[int, tuple[Arch, tuple[int, ...]]] = {0x01000007: ("amd64", (3, 8)), 0x0100000C: ("arm64", (0, 1))}
@@ -67,6 +70,23 @@ def is_macho(head: bytes) -> bool:
     if head[:_MAGIC_SIZE] not in MAGICS:
         return False
     return head[:_MAGIC_SIZE] not in _UNIVERSAL or int.from_bytes(head[4:8], "big") <= _MOST_SLICES
+
+
+def arches_in(head: bytes) -> Iterator[Arch]:
+    """The processors that a file which begins with `head` has code for, alone or in slices, as far as that shows them.
+
+    Of the universal files that is told of those with 32 bits, whose entries a short head holds.
+    """
+    if head.startswith(_THIN) and len(head) >= _KIND_END:
+        _, cpu, _, kind = struct.unpack_from("<IIII", head)
+        cpus = [cpu] if kind in _RUNS else []
+    elif head.startswith(_FAT) and len(head) >= _FAT_ENTRIES and is_macho(head):
+        number, form = int.from_bytes(head[4:8], "big"), _UNIVERSAL[_FAT]
+        ends = min(_FAT_ENTRIES + form.size * number, len(head) - 3)
+        cpus = [int.from_bytes(head[at : at + 4], "big") for at in range(_FAT_ENTRIES, ends, form.size)]
+    else:
+        cpus = []
+    yield from (_CPUS[cpu][0] for cpu in cpus if cpu in _CPUS)
 
 
 def read_macho(read: Read, size: int) -> Code | None:

@@ -55,6 +55,10 @@ class Platform(Protocol):
     """Whether a container's image is called as each of its distros is: `debian:12`."""
     SOURCED: bool
     """Whether its archives have `metadata/host.env`: there, nobody's installer tells pip where the wheels are."""
+    REHEARSED: Rehearsed
+    """Where its wheelhouses are rehearsed: in a `root` of a distro, or on a `host` of the kind, in its own sandbox."""
+    JUDGES_CODE: bool
+    """Whether anything is found of its compiled code, so that all of it has to be read."""
     FLOOR_KEY: str
     """The key of its floor in targets.yaml, locks and archives' manifest.json."""
 
@@ -63,11 +67,6 @@ class Platform(Protocol):
 
     def floor_of(self, version: str) -> int:
         """The floor of such a value. Raises ValueError."""
-
-    REHEARSED: Rehearsed
-    """Where its wheelhouses are rehearsed: in a `root` of a distro, or on a `host` of the kind, in its own sandbox."""
-    JUDGES_CODE: bool
-    """Whether anything is found of its compiled code, so that all of it has to be read."""
 
     def floor_name(self, floor: int) -> str:
         """What people call the oldest system that will do: `glibc 2.36`."""
@@ -173,8 +172,7 @@ def endings(distro: str, version: str, arch: str) -> tuple[str, ...]:
 
 def image(distro: str, version: str) -> str:
     """Return the name of a distro's image for containers; "" if it has none."""
-    platform, _ = named(name_for(distro, _ARCHES[0]))
-    return f"{distro}:{version}" if platform.IMAGES else ""
+    return f"{distro}:{version}" if platform_for(distro).IMAGES else ""
 
 
 def spellings() -> dict[str, Arch]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -30,16 +29,6 @@ FLOOR_KEY = "macos"
 REHEARSED: Literal["root", "host"] = "host"
 JUDGES_CODE = True
 
-# Mach-O, 64 bits, little-endian. cputype: <mach/machine.h>; filetype: executables, dynamic libraries and bundles, as
-# Python's extension modules are, <mach-o/loader.h>.
-_MAGIC = b"\xcf\xfa\xed\xfe"
-_CPU_TYPE: Mapping[Arch, int] = {"amd64": 0x01000007, "arm64": 0x0100000C}
-_RUNS = (2, 6, 8)
-# A universal file: its magic and the number of its slices, then 20 bytes a slice that begin with the slice's cputype,
-# all big-endian, <mach-o/fat.h>. Java's classes share the magic; where the number stands they have their version, 45 or
-# more.
-_UNIVERSAL = b"\xca\xfe\xba\xbe"
-_MOST_SLICES = 16
 _FLOOR = re.compile(r"(1[1-9]|[2-9][0-9])\.0")
 
 # PLATFORM_MACOS of <mach-o/loader.h>.
@@ -91,20 +80,9 @@ def resolver_environment(floor: int) -> Mapping[str, str]:
 
 def is_program(head: bytes, arch: Arch) -> bool:
     """Say whether a file that begins with `head` is a Mach-O program or library for `arch`, alone or as a slice."""
-    if head.startswith(_MAGIC) and len(head) >= 16:
-        cpu, _, kind = struct.unpack_from("<III", head, 4)
-        return cpu == _CPU_TYPE[arch] and kind in _RUNS
-    return _CPU_TYPE[arch] in _slices(head)
+    from bundler.code.macho import arches_in
 
-
-def _slices(head: bytes) -> Iterator[int]:
-    """The cputypes of a universal file's slices, as far as `head` shows them."""
-    if not head.startswith(_UNIVERSAL) or len(head) < 8:
-        return
-    (number,) = struct.unpack_from(">I", head, 4)
-    if number <= _MOST_SLICES:
-        for place in range(8, min(8 + 20 * number, len(head) - 3), 20):
-            yield struct.unpack_from(">I", head, place)[0]
+    return arch in arches_in(head)
 
 
 def is_code(head: bytes) -> bool:
