@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from bundler.sidecars import provenance
 from tests.cli.signing import MAKER, text_of
-from tests.cli.test_database import COMMIT, supplying
+from tests.cli.test_database import COMMIT, Supplied, supplying
 from tests.mac_python import mac_python
 from tests.mach_o import PROGRAM, thin
 from tests.server import Reply
@@ -169,12 +170,19 @@ def test_what_is_sourced_has_pip_take_its_wheels(made: World, tmp_path: Path, sh
     assert "LITELLM_PYTHON_EXECUTABLE" not in run(script)
 
 
-@pytest.mark.slow
-def test_database_support_is_made_of_engines_for_macos(unlocked: World, impatient: None) -> None:
+@contextmanager
+def supplied_for_macos(unlocked: World) -> Iterator[Supplied]:
+    """A world that asks for a database, and has the wheels and the target for macOS."""
     with supplying(unlocked) as supplied:
         manifest = (unlocked.root / "manifests" / "litellm.yaml").read_text()
         prepare(unlocked)
         unlocked.write("litellm.yaml", manifest + OVERRIDE)
+        yield supplied
+
+
+@pytest.mark.slow
+def test_database_support_is_made_of_engines_for_macos(unlocked: World, impatient: None) -> None:
+    with supplied_for_macos(unlocked) as supplied:
         for engine in ("query-engine", "schema-engine"):
             content, path = gzip.compress(thin(kind=PROGRAM), mtime=0), f"/{COMMIT}/darwin-arm64/{engine}.gz"
             supplied.server.script(path, Reply(content))
@@ -192,10 +200,7 @@ def test_database_support_is_made_of_engines_for_macos(unlocked: World, impatien
 
 @pytest.mark.slow
 def test_engines_for_linux_are_none_for_macos(unlocked: World, impatient: None) -> None:
-    with supplying(unlocked) as supplied:
-        manifest = (unlocked.root / "manifests" / "litellm.yaml").read_text()
-        prepare(unlocked)
-        unlocked.write("litellm.yaml", manifest + OVERRIDE)
+    with supplied_for_macos(unlocked) as supplied:
         supplied.publish("darwin-arm64")
         done = supplied.run("lock", "macos")
     assert done.code != 0
