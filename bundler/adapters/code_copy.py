@@ -1,4 +1,4 @@
-"""A copy of a file that passes, kept as long as it may be compiled code that a platform judges."""
+"""A copy of a file that passes, kept as long as it may be compiled code that a platform judges; and what all say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import tempfile
 from types import TracebackType
 from typing import IO
 
-from bundler.code.values import Code
+from bundler.code.values import MOST_MEMORY, Code
+from bundler.errors import IntegrityError
 from bundler.platforms import HEAD, is_code, read_code
 
 _LARGEST_IN_MEMORY = 8 << 20
@@ -57,3 +58,19 @@ class CodeCopy:
             return b""
         self._file.seek(offset)
         return self._file.read(size)
+
+
+class CodeFound:
+    """What the compiled code of an archive says of itself, by paths; no more of it than a real one has."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Code] = {}
+        self._left = MOST_MEMORY
+
+    def add(self, path: str, copy: CodeCopy, member: str) -> None:
+        """Keep what a file says, if it is code. Raises IntegrityError, with the `member`, if all is too much."""
+        if code := copy.code():
+            self.files[path] = code
+            self._left -= code.memory()
+            if self._left < 0:
+                raise IntegrityError(f"refused member {member!r}: the code before it asks for very many libraries")

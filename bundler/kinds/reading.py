@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from bundler.adapters.code_copy import CodeCopy
+from bundler.adapters.code_copy import CodeCopy, CodeFound
 from bundler.adapters.own_archive import OwnReader, open_own
 from bundler.adapters.tar_reader import Member
 from bundler.adapters.wheel_reading import WheelReading
-from bundler.code.values import MOST_MEMORY, Code
 from bundler.errors import IntegrityError
 from bundler.kinds import file_list
 from bundler.model.bundle import FILE_LIST, WHEELS
@@ -57,8 +56,7 @@ class _Reading:
     texts: dict[str, bytes] = field(default_factory=dict)
     text_left: int = _LARGEST_TEXTS
     noted: dict[str, object] = field(default_factory=dict)
-    code: dict[str, Code] = field(default_factory=dict)
-    code_left: int = MOST_MEMORY
+    code: CodeFound = field(default_factory=CodeFound)
     reads_code: bool = True
 
 
@@ -89,7 +87,7 @@ def read_contents(path: Path, name: str, interest: Interest, *, digests: bool = 
             noted=reading.noted,
             unreadable=tuple(fault.message for fault in wheels if isinstance(fault, IntegrityError)),
             sha256=reader.sha256,
-            code=reading.code,
+            code=reading.code.files,
         )
 
 
@@ -131,11 +129,7 @@ def _take_file(reading: _Reading, reader: OwnReader, member: Member, inner: str,
                 copy(data)
             if reading.reads_code:
                 code.take(data)
-        if found := code.code():
-            reading.code[inner] = found
-            reading.code_left -= found.memory()
-            if reading.code_left < 0:
-                raise IntegrityError(f"refused member {member.path!r}: the code before it asks for very many libraries")
+        reading.code.add(inner, code, member.path)
     if text:
         reading.texts[inner] = b"".join(kept)
     elif note:

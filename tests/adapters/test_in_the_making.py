@@ -16,6 +16,7 @@ import pytest
 from bundler.adapters.in_the_making import PREFIX, hidden_file, hidden_folder
 from bundler.adapters.new_files import all_appearing, appearing
 from bundler.errors import from_os
+from bundler.transfer import apply_delta
 
 _AT_WORK = """
 import sys, time
@@ -74,6 +75,10 @@ def test_nothing_else_is_taken_for_it(folder: Path) -> None:
         assert set(folder.iterdir()) == {*before, path, below}
     assert set(folder.iterdir()) == before
     assert (folder / "away" / "kept").exists()
+
+
+def test_the_script_for_hosts_calls_what_it_makes_alike() -> None:
+    assert apply_delta._HIDDEN == PREFIX, "either removes what the other left"
 
 
 def test_modes_that_cannot_be_set_are_no_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
-from bundler.adapters.code_copy import CodeCopy
+from bundler.adapters.code_copy import CodeCopy, CodeFound
 from bundler.adapters.read_archive import open_archive
 from bundler.adapters.tar_reader import Member, Reader
-from bundler.code.values import MOST_MEMORY, Code, Tree
+from bundler.code.values import Tree
 from bundler.errors import BundleError, IntegrityError
 from bundler.kinds.prebuilt import component_manifest
 from bundler.kinds.prebuilt.component_manifest import ComponentManifest
@@ -41,9 +41,8 @@ class _Reading:
     tops: set[str] = field(default_factory=set)
     manifest: bytes | None = None
     heads: dict[str, tuple[bool, bytes]] = field(default_factory=dict)
-    code: dict[str, Code] = field(default_factory=dict)
+    code: CodeFound = field(default_factory=CodeFound)
     links: dict[str, str] = field(default_factory=dict)
-    code_left: int = MOST_MEMORY
 
 
 def judge(path: Path, name: str, expected: Expected = Expected()) -> Verdict:
@@ -60,7 +59,7 @@ def judge(path: Path, name: str, expected: Expected = Expected()) -> Verdict:
         facts = component_manifest.parse(reading.manifest)
     except BundleError as error:
         return Verdict(name, (Finding(error.message),))
-    unfit = faults_of(Tree(reading.code, reading.links), facts.platform, None)
+    unfit = faults_of(Tree(reading.code.files, reading.links), facts.platform, None)
     told = chain(_findings(reading, facts, name, expected), (f"{path}: {fault}" for path, fault in unfit))
     findings = tuple(map(Finding, islice(told, _MOST_FINDINGS)))
     return Verdict(name, findings, f"{facts.component} for {facts.platform}")
@@ -95,11 +94,7 @@ def _take(reading: _Reading, reader: Reader, member: Member, inner: str) -> None
             copy.take(data)
         if member.executable:
             reading.heads[inner] = (True, head)
-        if code := copy.code():
-            reading.code[inner] = code
-            reading.code_left -= code.memory()
-            if reading.code_left < 0:
-                raise IntegrityError(f"refused member {member.path!r}: the code before it asks for very many libraries")
+        reading.code.add(inner, copy, member.path)
 
 
 def _fault(member: Member) -> str | None:
