@@ -10,7 +10,7 @@ import configparser
 import os
 import os.path
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,18 +34,25 @@ def configured(given: Mapping[str, str]) -> Said | None:
     """What a pip finds in its files whose environment is `given`, which holds paths as `environment` leaves them.
 
     None if only pip can tell: on other systems than Linux, where no HOME is set or XDG's folders have odd names, and
-    where a file is malformed, no regular one or not ASCII: how pip reads it then depends on its version or the locale.
+    where a file is malformed, no regular one or not ASCII, or comes twice with another one in between that says other
+    things: how pip reads it then depends on its version or the locale.
     """
     moved = os.environ.get("PYTHONHOME")  # the environment of this process is another one than pip's
     if sys.platform != PLATFORMS[0].SYS_PLATFORM or moved or not given.get("HOME") or not _are_plain(given):
         return None
-    files: dict[str, Said] = {}
-    for path in _files(given):
-        # A path that comes twice keeps its first place, as in pip's own table.
+    files: list[Said] = []
+    for path in (paths := list(_files(given))):
         if (said := _read(path)) is None:
             return None
-        files[path] = said
-    return {key: value for said in files.values() for key, value in said.items()}
+        files.append(said)
+    # Of a path that comes twice, pip 26 has the first place in its table count, pip 23 the last.
+    first = _together(dict(zip(paths, files, strict=True)).values())
+    return first if first == _together(files) else None
+
+
+def _together(files: Iterable[Said]) -> Said:
+    """What files say together: what comes later wins."""
+    return {key: value for said in files for key, value in said.items()}
 
 
 def _are_plain(given: Mapping[str, str]) -> bool:
