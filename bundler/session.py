@@ -109,7 +109,7 @@ class Session:
         import bundler.adapters.store  # what both need is loaded once
         import bundler.fetch  # noqa: F401 - the same
 
-        with downloads_apart(self._bringing, self.jobs) as downloads:
+        with downloads_apart(_load_http, self._bringing, self.jobs) as downloads:
             yield replace(self, downloads=downloads)
 
     @contextmanager
@@ -159,6 +159,10 @@ class Session:
         from bundler.adapters.process import run
 
         return find_archives(self.env, run)
+
+
+def _load_http() -> None:
+    import bundler.adapters.http  # noqa: F401 - large
 
 
 class Network:

@@ -1,8 +1,8 @@
-"""Downloads by a copy of this process: in one process Python takes one step at a time, in however many threads.
+"""Downloads by copies of this process: in one process Python takes one step at a time, in however many threads.
 
-The copy is made before much is imported, and imports what downloads take while this process reads manifests and locks;
-then it fetches, hashes and keeps what this process plans, proves and packs. It is a help and nothing else: what it does
-not answer is for this process to fetch.
+The first copy is made before much is imported, and imports what downloads take while this process reads manifests and
+locks; it makes the others then. Each fetches, hashes and keeps its share of what this process plans, proves and packs.
+They are a help and nothing else: what they do not answer is for this process to fetch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
+from queue import Queue
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from bundler.adapters.jail_fork import fork
@@ -28,41 +29,55 @@ if TYPE_CHECKING:
 Bring: TypeAlias = "Callable[[Pin, Task], object]"
 # What a copy tells of a file, by its SHA-256 (hex): bytes that came; at its end whether it is there, or why it is not.
 _Told: TypeAlias = "tuple[str, int, bool | Exception | None]"
+_End: TypeAlias = "Connection[object, object]"
+# What a copy does with its end of a connection; it returns its exit code.
+_Live: TypeAlias = "Callable[[_End], int]"
 # Of one file so many bytes, or what came in so many seconds, are told at once.
 _TOLD_BYTES, _TOLD_SECONDS = 1 << 20, 0.1
 # Who waits for a file looks that often whether it is still wanted.
 _LOOK_SECONDS = 0.1
+# More of them do not pay: a build's own work needs a processor too.
+_COPIES = 2
+# A file takes as long as so many bytes more.
+_A_FILE = 700_000
 
 
 class Downloads:
-    """Another process that fetches; for several threads."""
+    """Other processes that fetch; for several threads."""
 
-    def __init__(self, process: int, connection: Connection[object, object]) -> None:
-        self._process, self._connection = process, connection
+    def __init__(self, process: int, connections: Sequence[_End]) -> None:
+        self._process, self._connections = process, connections
         self._coming: dict[str, Future[bool]] = {}
         self._tasks: dict[str, Task] = {}
         self._counting = threading.Lock()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listeners: list[threading.Thread] = []
         self._ready: bool | None = None
 
     def ready(self) -> bool:
-        """Wait until it can fetch, and say whether it can. Raises what went wrong where it told that."""
+        """Wait until they can fetch, and say whether any can. Raises what went wrong where it told that."""
         if self._ready is None:
-            answer: object = None
-            with suppress(OSError, EOFError):
-                answer = self._connection.recv()
-            if isinstance(answer, Exception):
-                raise answer
-            self._ready = bool(answer)
+            answers = [_received(one) for one in self._connections]
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+            self._ready = any(answers)
         return self._ready
 
     def begin(self, tasks: Sequence[tuple[Pin, Task]]) -> None:
-        """Have files fetched, in their order, each counted by its task; once."""
+        """Have files fetched, once: each process its share in their order, each file counted by its task.
+
+        Raises what `ready` raises.
+        """
+        self.ready()
         self._tasks = {pin.sha256: task for pin, task in tasks}
         self._coming = {sha256: Future() for sha256 in self._tasks}
-        self._listener.start()
-        with suppress(OSError):  # it has ended, which the listener tells
-            self._connection.send([pin for pin, _ in tasks])
+        shares = _shares([pin for pin, _ in tasks], len(self._connections))
+        for connection, share in zip(self._connections, shares, strict=True):
+            listener = threading.Thread(target=self._listen, args=(connection, share), daemon=True)
+            self._listeners.append(listener)
+            listener.start()
+            with suppress(OSError):  # it has ended, which the listener tells
+                connection.send(share)
 
     def count_no_more(self) -> None:
         """Leave the tasks alone from now on: their view ends."""
@@ -80,32 +95,35 @@ class Downloads:
         return coming is not None and coming.done() and coming.result()
 
     def end(self) -> None:
-        """End it, whatever it is at: nothing in the store is there by half."""
-        with suppress(ProcessLookupError):
-            os.kill(self._process, signal.SIGKILL)
+        """End them, whatever they are at: nothing in the store is there by half."""
+        for connection in self._connections:
+            with suppress(OSError):
+                connection.send(None)
+        for listener in self._listeners:
+            listener.join()
+        for connection in self._connections:
+            while _received(connection) is not None:
+                pass
+            connection.close()
         with suppress(ChildProcessError):
             os.waitpid(self._process, 0)
-        if self._listener.ident:
-            self._listener.join()
-        self._connection.close()
 
-    def _listen(self) -> None:
-        counted = dict.fromkeys(self._coming, 0)
-        with suppress(OSError, EOFError):
-            while True:
-                sha256, amount, end = cast("_Told", self._connection.recv())
-                self._count(sha256, amount)
-                counted[sha256] += amount
-                if end is False:
-                    self._count(sha256, -counted[sha256])
-                if isinstance(end, Exception):
-                    self._coming[sha256].set_exception(end)
-                elif end is not None:
-                    self._coming[sha256].set_result(end)
-        for sha256, coming in self._coming.items():
-            if not coming.done():
+    def _listen(self, connection: _End, share: Sequence[Pin]) -> None:
+        counted = {pin.sha256: 0 for pin in share}
+        while told := cast("_Told | None", _received(connection)):
+            sha256, amount, end = told
+            self._count(sha256, amount)
+            counted[sha256] += amount
+            if end is False:
                 self._count(sha256, -counted[sha256])
-                coming.set_result(False)
+            if isinstance(end, Exception):
+                self._coming[sha256].set_exception(end)
+            elif end is not None:
+                self._coming[sha256].set_result(end)
+        for sha256, amount in counted.items():
+            if not self._coming[sha256].done():
+                self._count(sha256, -amount)
+                self._coming[sha256].set_result(False)
 
     def _count(self, sha256: str, amount: int) -> None:
         with self._counting:
@@ -113,28 +131,50 @@ class Downloads:
                 task.advance(amount)
 
 
-@contextmanager
-def downloads_apart(prepare: Callable[[], AbstractContextManager[Bring]], threads: int) -> Iterator[Downloads | None]:
-    """A copy of this process that brings files with what `prepare` gives there, in `threads` threads.
+def _received(connection: _End) -> object:
+    """What the other end sent; None once it has ended."""
+    with suppress(OSError, EOFError):
+        return connection.recv()
+    return None
 
-    When the context ends the copy does, and so it does when this process ends. It prints nothing and is not interrupted
-    from a terminal. None where no copy can be made: other threads run, or the system has libraries that do not outlive
-    a fork, as macOS has for proxies (and not Linux's scheduler, by which it is told).
+
+def _shares(pins: Sequence[Pin], number: int) -> Sequence[list[Pin]]:
+    """As many shares that take about as long, each in the order of `pins`."""
+    shares: list[list[Pin]] = [[] for _ in range(number)]
+    weights = [0] * number
+    for pin in pins:
+        least = weights.index(min(weights))
+        shares[least].append(pin)
+        weights[least] += (pin.size or 0) + _A_FILE
+    return shares
+
+
+@contextmanager
+def downloads_apart(
+    load: Callable[[], object], prepare: Callable[[], AbstractContextManager[Bring]], threads: int
+) -> Iterator[Downloads | None]:
+    """Copies of this process that bring files with what `prepare` gives there, in `threads` threads together.
+
+    `load` is done once, in the first of them, before the others are made. When the context ends they do, and so they do
+    when this process ends. They print nothing and are not interrupted from a terminal. None where no copy can be made:
+    other threads run, or the system has libraries that do not outlive a fork, as macOS has for proxies (and not Linux's
+    scheduler, by which it is told).
     """
     if not hasattr(os, "sched_getaffinity") or threading.active_count() != 1:
         yield None
         return
-    connection, its = Pipe()
+    ours, theirs = zip(*(Pipe() for _ in range(min(_COPIES, len(os.sched_getaffinity(0))))), strict=True)
     # An interruption right after it is made would make the copy go on as this process does.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        made = Downloads(fork(partial(_live, prepare, threads, its, connection)), connection)
+        live = partial(_live, prepare, -(-threads // len(ours)))
+        made = Downloads(fork(partial(_copies, load, live, ours, theirs)), ours)
     except OSError:  # no more processes
-        connection.close()
         made = None
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        its.close()
+        for connection in theirs if made else (*ours, *theirs):
+            connection.close()
     try:
         yield made
     finally:
@@ -142,28 +182,51 @@ def downloads_apart(prepare: Callable[[], AbstractContextManager[Bring]], thread
             made.end()
 
 
-def _live(
-    prepare: Callable[[], AbstractContextManager[Bring]],
-    threads: int,
-    connection: Connection[object, object],
-    other: Connection[object, object],
-) -> int:
-    """What the copy does, until nobody is at the other end any more."""
+def _copies(load: Callable[[], object], live: _Live, others: Sequence[_End], own: Sequence[_End]) -> int:
+    """What the first copy does: make the others, and what each does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    other.close()  # else it would hide that the process it was made of has ended
-    with suppress(OSError, EOFError):
+    for connection in others:  # else they would hide that the process it was made of has ended
+        connection.close()
+    with suppress(Exception):  # what is wrong is told where it is used
+        load()
+    first, *more = own
+    for connection in more:
+        with suppress(OSError):  # no more processes: its share is for the process at the other end
+            fork(partial(_another, live, first, connection))
+        connection.close()
+    return live(first)
+
+
+def _another(live: _Live, first: _End, own: _End) -> int:
+    first.close()
+    return live(own)
+
+
+def _live(prepare: Callable[[], AbstractContextManager[Bring]], threads: int, connection: _End) -> int:
+    """What each copy does: bring what it is asked for, until it is told to end or nobody is there to tell it."""
+    asked: Queue[Sequence[Pin]] = Queue()
+    threading.Thread(target=_hear, args=(connection, asked), daemon=True).start()
+    with suppress(OSError):
         try:
             with prepare() as bring:
                 connection.send(True)
-                _serve(bring, threads, connection)
+                _serve(bring, threads, connection, asked.get())
+                asked.get()  # there is nothing more: the end
         except Exception as error:
             connection.send(_sendable(error))
     return 0
 
 
-def _serve(bring: Bring, threads: int, connection: Connection[object, object]) -> None:
-    """Bring what is asked for, then wait for the end, which comes at once if nobody is there any more."""
+def _hear(connection: _End, asked: Queue[Sequence[Pin]]) -> None:
+    """Take what is asked for. At the end this process ends too, whatever its threads wait for."""
+    while (pins := _received(connection)) is not None:
+        asked.put(cast("Sequence[Pin]", pins))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _serve(bring: Bring, threads: int, connection: _End, pins: Sequence[Pin]) -> None:
+    """Bring files, and tell of each."""
     lock = threading.Lock()
 
     def tell(told: _Told) -> None:
@@ -178,18 +241,9 @@ def _serve(bring: Bring, threads: int, connection: Connection[object, object]) -
             end = _sendable(error)
         tell((pin.sha256, count.untold(), end))
 
-    pins = cast("Sequence[Pin]", connection.recv())
-    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
     with ThreadPoolExecutor(threads) as pool:
         for pin in pins:
             pool.submit(one, pin)
-
-
-def _end_with(connection: Connection[object, object]) -> None:
-    """End this process when the one at the other end has ended, whatever its threads wait for."""
-    with suppress(OSError, EOFError):
-        connection.recv()
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _sendable(error: Exception) -> Exception | bool:

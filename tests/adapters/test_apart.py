@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bundler.adapters.apart import _A_FILE, _shares
+from bundler.model.pin import Pin
 from tests.server import wait_until
 from tests.world import World
 
-_BRINGING = """
+_PREPARED = """
 import os, signal, sys, time
 from contextlib import contextmanager
 from bundler.adapters.apart import downloads_apart
@@ -35,8 +41,8 @@ def bring(pin, task):
     if pin.name == "kills":
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGKILL)
-    if pin.name == "hangs":
-        print(os.getpid(), flush=True)
+    if pin.name.startswith("hangs"):
+        os.write(1, b"%d\\n" % os.getpid())
         time.sleep(60)
     if os.getpid() == here:
         sys.exit("it was brought in the first process")
@@ -46,8 +52,9 @@ def prepare():
     if sys.argv[1] == "refuses":
         raise IntegrityError("the settings are of no use")
     yield bring
-
-with downloads_apart(prepare, 2) as downloads:
+"""
+_BRINGING = f"""{_PREPARED}
+with downloads_apart(lambda: None, prepare, 2) as downloads:
     assert downloads.ready()
     tasks = [(Pin(name, name * 8, 1, "https://x.test/"), Task()) for name in sys.argv[1:]]
     downloads.begin(tasks)
@@ -57,6 +64,14 @@ with downloads_apart(prepare, 2) as downloads:
         except Exception as error:
             print(pin.name, type(error).__name__, error)
     print("unknown", downloads.brought("unknown", bool))
+"""
+_ENDING = f"""{_PREPARED}
+with downloads_apart(lambda: None, prepare, 2) as downloads:
+    if sys.argv[1:]:
+        downloads.begin([(Pin(name, name * 8, 1, "https://x.test/"), Task()) for name in sys.argv[1:]])
+        input()
+print("ended", flush=True)
+input()
 """
 
 
@@ -88,23 +103,62 @@ def test_settings_that_are_of_no_use_are_told_by_the_first_process() -> None:
 
 
 @pytest.mark.slow
-def test_the_copy_ends_with_the_process_that_made_it() -> None:
-    argv = [sys.executable, "-c", _BRINGING, "hangs"]
+def test_every_copy_ends_with_the_process_that_made_it() -> None:
+    argv = [sys.executable, "-c", _BRINGING, "hangs", "hangs too"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        copy = int(process.stdout.readline())
-        assert copy != process.pid
+        copies = {int(process.stdout.readline()) for _ in range(2)}
+        assert process.pid not in copies
+        assert len(copies) == min(2, len(os.sched_getaffinity(0)))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        wait_until(lambda: not _runs(copy))
+        wait_until(lambda: not any(map(_runs, copies)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [[], ["hangs", "hangs too"]])
+def test_no_copy_is_left_when_the_context_ends(names: list[str]) -> None:
+    """Whatever it is at: its store may be removed after that."""
+    argv = [sys.executable, "-c", _ENDING, *names]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        copies = [int(process.stdout.readline()) for _ in names]
+        for copy in copies:
+            os.kill(copy, signal.SIGSTOP)
+        wait_until(lambda: all(_state(copy) == "T" for copy in copies))
+        print(file=process.stdin, flush=True)
+        for copy in copies:
+            assert not select.select([process.stdout], [], [], 0.3)[0], "nobody waited for it"
+            os.kill(copy, signal.SIGCONT)
+        assert process.stdout.readline() == "ended\n"
+        wait_until(lambda: not any(map(_runs, copies)))
+        assert Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() == ""
+        process.kill()
+
+
+@given(st.lists(st.none() | st.integers(0, 60_000_000), max_size=40), st.integers(1, 4))
+def test_every_file_is_in_one_share_and_none_takes_much_longer(sizes: list[int | None], number: int) -> None:
+    pins = [Pin(str(at), str(at), size, "https://x.test/") for at, size in enumerate(sizes)]
+    shares = _shares(pins, number)
+    assert len(shares) == number
+    assert sorted((pin for share in shares for pin in share), key=pins.index) == pins
+    weights = [sum((pin.size or 0) + _A_FILE for pin in share) for share in shares]
+    assert max(weights) - min(weights) <= max((size or 0 for size in sizes), default=0) + _A_FILE
+    assert all(share == sorted(share, key=pins.index) for share in shares)
 
 
 def _runs(process: int) -> bool:
-    """Whether a process is there and no zombie, proc_pid_stat(5)."""
+    """Whether a process is there and no zombie."""
+    return _state(process) not in ("", "Z")
+
+
+def _state(process: int) -> str:
+    """A process' state, proc_pid_stat(5); "" if it is not there."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @pytest.mark.slow
