@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from bundler.model.bundle import (
 from bundler.model.closure import Wheel, proof_of
 from bundler.model.locked_wheel import LockedWheel
 from bundler.model.metadata import read_wheel
+from bundler.model.needs import UNREADABLE, parse_requirement
 from bundler.model.startup import startup_faults
 from bundler.model.unfit_code import faults_of
 from bundler.payloads import SECTIONS
@@ -108,9 +110,17 @@ def wheel_reader(path_of: PathOf, *, code: bool = False) -> ReadWheel:
         if locked.sha256 not in known:
             with open_regular(path_of(locked.sha256)) as file:
                 known[locked.sha256] = read_wheel(file, locked.filename, digests=False, code=code)
+            _parse_ahead(known[locked.sha256])
         return known[locked.sha256]
 
     return read
+
+
+def _parse_ahead(wheel: Wheel) -> None:
+    """Parse what a wheel asks for as it comes, and not when the proof waits for it: it is remembered."""
+    for text in wheel.requires_dist:
+        with suppress(*UNREADABLE):
+            parse_requirement(text)
 
 
 def plan(recipe: Recipe, lock: Lock, carried: Sequence[Entry]) -> Bundle:
