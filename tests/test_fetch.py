@@ -45,7 +45,8 @@ WHEELS = tuple(LockedWheel(f"demo{n}", "1.0", f"demo{n}-1.0-py3-none-any.whl", n
 
 def recipe(*, portable: bool) -> Recipe:
     python = Interpreter(PYTHON.version, "linux-amd64", 36) if portable else REQUEST.python
-    return Recipe(replace(REQUEST, portable=portable, python=python), "demo.tar.gz", "pylock.toml", "", PYTHON, b"", 0)
+    request = replace(REQUEST, portable=portable, python=python)
+    return Recipe(request, "demo.tar.gz", "pylock.toml", "", PYTHON, bytes, 0)
 
 
 def lock(*wheels: LockedWheel) -> Lock:

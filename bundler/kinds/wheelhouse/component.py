@@ -177,7 +177,7 @@ class WheelhouseComponent:
             if found.text is None:
                 missing.append(request)
                 continue
-            asset, script = self.manifest.asset_name(request.target), installer.render(request)
+            asset, script = self.manifest.asset_name(request.target), partial(installer.render, request)
             recipe = Recipe(request, asset, found.name, found.text, hosts.python, script, epoch)
             orders.append(WheelhouseOrder(self.name, workspace, recipe, self.manifest.repository))
         if missing:

@@ -127,7 +127,7 @@ def plan(recipe: Recipe, lock: Lock, carried: Sequence[Entry]) -> Bundle:
     """Return the archive's content: what its payloads put there, metadata, and the manifest that lists it all."""
     request = lock.effective(recipe.request)
     variables = runtime_env.render(request.component, request.requirement, request.environment)
-    return laid_out(_facts(recipe, request, lock), lock, recipe.installer, variables, carried)
+    return laid_out(_facts(recipe, request, lock), lock, recipe.installer(), variables, carried)
 
 
 def laid_out(facts: ArchiveManifest, lock: Lock, script: bytes, variables: bytes, carried: Sequence[Entry]) -> Bundle:

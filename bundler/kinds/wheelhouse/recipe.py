@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -31,7 +31,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 class Recipe:
     """One archive to be made. `request` is as the manifests have it, `epoch` the time of every file (s since 1970).
 
-    `installer` is the script that the archive carries for operators. `python` is None where no target carries one.
+    `installer` writes the script that the archive carries for operators: of a thousand recipes, when it is wanted.
+    `python` is None where no target carries one.
     """
 
     request: Request
@@ -39,7 +40,7 @@ class Recipe:
     lock_name: str
     lock_text: str
     python: PortablePython | None
-    installer: bytes
+    installer: Callable[[], bytes]
     epoch: int
 
     @property
@@ -68,7 +69,7 @@ class Recipe:
             "format": _FORMAT,
             "request": self.request.digest(),
             "environment": self.request.environment,
-            "installer": hashlib.sha256(self.installer).hexdigest(),
+            "installer": hashlib.sha256(self.installer()).hexdigest(),
             "lock": self.lock_sha256,
             "epoch": self.epoch,
         }

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from dataclasses import replace
 from typing import TypeAlias
 
 import pytest
 
+from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError
+from bundler.kinds.manifests import load_manifests
 from bundler.kinds.wheelhouse.lock import Lock, MalformedLockError, facts_for
+from bundler.kinds.wheelhouse.order import WheelhouseOrder
 from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.model.interpreter import Interpreter
 from bundler.model.portable_python import PortablePython, PythonPin
 from tests.model.samples import REQUEST, WHEEL
+from tests.world import World
 
 AMD64, ARM64 = (PythonPin(f"https://example.org/{digit}", digit * 64) for digit in "ab")
 Pins: TypeAlias = dict[str, PythonPin]
@@ -23,7 +28,7 @@ RECIPE = Recipe(
     lock_name="pylock.litellm-debian-12-amd64.toml",
     lock_text=LOCK.render(),
     python=PYTHON,
-    installer=b"#!/bin/sh\n",
+    installer=lambda: b"#!/bin/sh\n",
     epoch=1_700_000_000,
 )
 PORTABLE = replace(RECIPE, request=replace(REQUEST, portable=True))
@@ -64,7 +69,7 @@ def test_everything_that_decides_the_bytes_changes_the_inputs() -> None:
         RECIPE,
         replace(RECIPE, epoch=RECIPE.epoch + 1),
         replace(RECIPE, lock_text=RECIPE.lock_text + "\n"),
-        replace(RECIPE, installer=b"#!/bin/sh\nset -e\n"),
+        replace(RECIPE, installer=lambda: b"#!/bin/sh\nset -e\n"),
         replace(RECIPE, request=replace(REQUEST, bootstrap=())),
         replace(RECIPE, request=replace(REQUEST, environment=(("A", "1"),))),
         replace(RECIPE, request=replace(REQUEST, environment=(("A", "2"),))),
@@ -92,3 +97,20 @@ def test_what_does_not_decide_the_bytes_leaves_the_inputs() -> None:
 
 def test_the_inputs_are_known_without_a_lock_that_can_be_parsed() -> None:
     assert replace(RECIPE, lock_text="x").inputs() != RECIPE.inputs()
+
+
+def test_a_thousand_orders_hold_no_scripts(locked: World) -> None:
+    """Each is of 49 kB, and all orders are held while archives are made."""
+    workspace = Workspace(locked.root / "manifests")
+    manifests = load_manifests(workspace)
+    [component] = manifests.chosen(())
+    orders = component.orders(manifests.hosts, workspace, ["all"], 0)
+    scripts = [order.recipe.installer() for order in orders if isinstance(order, WheelhouseOrder)]
+    tracemalloc.start()
+    try:
+        again = component.orders(manifests.hosts, workspace, ["all"], 0)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(again) == len(scripts) > 3
+    assert held < sum(map(len, scripts)) / 2
