@@ -18,7 +18,7 @@ from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from bundler.adapters.jail_fork import fork
+from bundler.adapters.jail_fork import helper
 
 if TYPE_CHECKING:
     from bundler.model.pin import Pin
@@ -125,15 +125,12 @@ def downloads_apart(prepare: Callable[[], AbstractContextManager[Bring]], thread
         yield None
         return
     connection, its = Pipe()
-    # An interruption right after it is made would make the copy go on as this process does.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        made = Downloads(fork(partial(_live, prepare, threads, its, connection)), connection)
+        made = Downloads(helper(partial(_live, prepare, threads, its, connection)), connection)
     except OSError:  # no more processes
         connection.close()
         made = None
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         its.close()
     try:
         yield made
@@ -149,8 +146,6 @@ def _live(
     other: Connection[object, object],
 ) -> int:
     """What the copy does, until nobody is at the other end any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     other.close()  # else it would hide that the process it was made of has ended
     with suppress(OSError, EOFError):
         try:
