@@ -97,7 +97,7 @@ def test_nothing_is_left_of_what_a_delta_half_made(number: signal.Signals, unloc
         (root / folder / "x.tar.gz").write_bytes(content)
     assert unlocked.run("delta", "old", "new").code == 0
     process = started(unlocked, "apply", "old", "deltas", "--out", "made")
-    wait_until(lambda: list((root / "made").glob("*/*")) or process.poll() is not None)
+    wait_until(lambda: any((root / "made").glob("*/*")) or process.poll() is not None)
     process.send_signal(number)
     os.killpg(process.pid, number)
     _, err = process.communicate(timeout=20)
