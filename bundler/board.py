@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bundler.progress import State, megabytes
+from bundler.progress import State
+from bundler.sizes import share_text, size_text
 from bundler.terminal import Style, Styled, one_line
 
 _STATE, _TIME, _BAR, _LEAST_DETAIL = 9, 6, 40, 8
@@ -47,12 +48,12 @@ class Row:
     def detail(self, width: int, bar: tuple[str, str]) -> str:
         """How far it is, or what became of it, in at most `width` characters."""
         if self.over:
-            return megabytes(self.total) if self.total and len(self.told) > width else cut(self.told, width)
+            return size_text(self.total) if self.total and len(self.told) > width else cut(self.told, width)
         if not self.total or not self.done:
             return ""
         if self.done >= self.total:
-            return cut("fetched" if self.state == "fetching" else megabytes(self.total), width)
-        far = f"{self.done / 1e6:.1f} of {megabytes(self.total)}"
+            return cut("fetched" if self.state == "fetching" else size_text(self.total), width)
+        far = share_text(self.done, self.total)
         room = min(_BAR, width - len(far) - 1)
         return cut(far, width) if room < 4 else f"{_drawn(self.done / self.total, room, bar)} {far}"
 

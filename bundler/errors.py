@@ -53,7 +53,7 @@ class UnreachableError(BundleError):
 
 
 class Interrupted(BundleError):
-    """Somebody pressed Ctrl-C."""
+    """Somebody pressed Ctrl-C, or a signal asked for the end."""
 
     exit_code = 130
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, Protocol, TypeAlias
 
+from bundler.sizes import share_text, size_text
 from bundler.terminal import warn, warn_group
 
 # How one of several things stands that a run makes or judges.
@@ -83,9 +84,7 @@ class Lines:
         yield task
         if brief:
             return
-        done = (
-            megabytes(task.done) if task.done >= total else f"stopped at {megabytes(task.done)} of {megabytes(total)}"
-        )
+        done = size_text(task.done) if task.done >= total else f"stopped at {share_text(task.done, total)}"
         self.say(f"{label}: {done} in {time.monotonic() - task.started:.1f} s")
 
     @contextmanager
@@ -115,7 +114,7 @@ class _LineTask:
             if due := now - self._told >= 10:
                 self._told = now
         if due:
-            self._lines.say(f"{self._label}: {self.done * 100 // max(self._total, 1)} % of {megabytes(self._total)}")
+            self._lines.say(f"{self._label}: {self.done * 100 // max(self._total, 1)} % of {size_text(self._total)}")
 
 
 class Groups(Lines):
@@ -151,8 +150,3 @@ class Groups(Lines):
         with self._lock:
             warn_group(f"{subject.removesuffix('.tar.gz')}: {state}", (*times, *([told] if told else [])))
         return Uncounted()
-
-
-def megabytes(size: int) -> str:
-    """Spell a number of bytes for people: `152.7 MB` (10^6)."""
-    return f"{size / 1e6:.1f} MB"

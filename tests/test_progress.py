@@ -13,7 +13,7 @@ import pytest
 
 from bundler.cli.output import choose
 from bundler.live import Terminal
-from bundler.progress import Groups, Lines, Progress, Silent, megabytes
+from bundler.progress import Groups, Lines, Progress, Silent
 from tests.screens import screen
 
 
@@ -59,7 +59,7 @@ def test_a_task_without_a_size_is_no_error(capfd: pytest.CaptureFixture[str], mo
     monkeypatch.setattr("bundler.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
     with Lines().task("fetching", 0) as task:
         task.advance(0)
-    assert "fetching: 0 % of 0.0 MB" in capfd.readouterr().err
+    assert "fetching: 0 % of 0 bytes" in capfd.readouterr().err
 
 
 def test_a_failed_task_is_not_told_as_done(capfd: pytest.CaptureFixture[str]) -> None:
@@ -256,8 +256,3 @@ def test_an_interrupted_view_stays_and_shows_the_cursor() -> None:
     last = shown.text.split("\x1b[?25h")[-2]
     assert "1 of 2 done" in last
     assert shown.text.rindex("\x1b[?25h") > shown.text.rindex("\x1b[?25l")
-
-
-@pytest.mark.parametrize(("size", "text"), [(0, "0.0 MB"), (152_700_000, "152.7 MB"), (49_999, "0.0 MB")])
-def test_sizes_are_for_people(size: int, text: str) -> None:
-    assert megabytes(size) == text

@@ -16,6 +16,7 @@ WINGS = (
     *(
         "terminal",
         "words",
+        "sizes",
         "errors",
         "progress",
         "board",

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, Pipe
 from queue import Queue
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from bundler.adapters.jail_fork import fork
+from bundler.adapters.jail_fork import helper
 
 if TYPE_CHECKING:
     from bundler.model.pin import Pin
@@ -164,15 +164,13 @@ def downloads_apart(
         yield None
         return
     ours, theirs = zip(*(Pipe() for _ in range(min(_COPIES, len(os.sched_getaffinity(0))))), strict=True)
-    # An interruption right after it is made would make the copy go on as this process does.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    made = None
     try:
         live = partial(_live, prepare, -(-threads // len(ours)))
-        made = Downloads(fork(partial(_copies, load, live, ours, theirs)), ours)
+        made = Downloads(helper(partial(_copies, load, live, ours, theirs)), ours)
     except OSError:  # no more processes
-        made = None
+        pass
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         for connection in theirs if made else (*ours, *theirs):
             connection.close()
     try:
@@ -184,8 +182,6 @@ def downloads_apart(
 
 def _copies(load: Callable[[], object], live: _Live, others: Sequence[_End], own: Sequence[_End]) -> int:
     """What the first copy does: make the others, and what each does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for connection in others:  # else they would hide that the process it was made of has ended
         connection.close()
     with suppress(Exception):  # what is wrong is told where it is used
@@ -193,7 +189,7 @@ def _copies(load: Callable[[], object], live: _Live, others: Sequence[_End], own
     first, *more = own
     for connection in more:
         with suppress(OSError):  # no more processes: its share is for the process at the other end
-            fork(partial(_another, live, first, connection))
+            helper(partial(_another, live, first, connection))
         connection.close()
     return live(first)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from bundler.adapters.own_folder import open_new
+from bundler.adapters.in_the_making import hidden_file
 from bundler.adapters.regular import not_regular
 from bundler.errors import from_os
 
@@ -21,6 +21,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def let_read(file: BinaryIO) -> None:
+    """Let others read a file (a stick has the modes that it was mounted with), and have it survive a power cut."""
+    file.flush()
+    with suppress(OSError):
+        os.fchmod(file.fileno(), 0o644)
+    os.fsync(file.fileno())
 
 
 @contextmanager
@@ -41,13 +49,10 @@ def write_whole(path: Path, content: bytes) -> None:
     if path.exists() and not path.is_file():
         raise not_regular(path)
     try:
-        temporary, file = open_new(path.parent, f".{path.name[:40]}-")
-        try:
-            with file:
-                file.write(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with hidden_file(path.parent) as (hidden, file):
+            file.write(content)
+            let_read(file)
+            hidden.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise from_os(error) from error

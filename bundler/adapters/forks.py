@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, Pipe
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar, cast
 
-from bundler.adapters.jail_fork import fork
+from bundler.adapters.jail_fork import helper
 from bundler.errors import Interrupted
 
 _Asked = TypeVar("_Asked")
@@ -90,12 +90,9 @@ class _Fork(Generic[_Asked, _Answer]):
         self._serving, served = Pipe()
         self.connections = self._asking, self._serving
         self._server = threading.Thread(target=shared.serve, args=(self._serving,), daemon=True)
-        # An interruption right after it is made would make the copy go on as this process does.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self._process = fork(partial(_live, work, shared, (asked, served), (*others, *self.connections)))
+            self._process = helper(partial(_live, work, shared, (asked, served), (*others, *self.connections)))
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             asked.close()
             served.close()
 
@@ -132,7 +129,6 @@ def _live(
     others: Sequence[Connection[object, object]],
 ) -> int:
     """What a copy does; it closes what would hide from the `others` that the process it was made of has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for connection in others:
         connection.close()
     asked, served = own

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
+from functools import partial
+
+_ENDING = frozenset((signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
 
 
 def fork(work: Callable[[], int]) -> int:
@@ -16,6 +20,28 @@ def fork(work: Callable[[], int]) -> int:
         code = work()
     finally:
         os._exit(code)
+
+
+def helper(work: Callable[[], int]) -> int:
+    """The same of a copy that helps this process: no signal makes it go on as this process would. Raises OSError.
+
+    Ctrl-C, which a terminal sends to copies as well, is for this process to answer; other signals end the copy at once.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        return fork(partial(_help, work, before))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _help(work: Callable[[], int], unblocked: set[int]) -> int:
+    for number in _ENDING:
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_IGN)
+        elif signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+    return work()
 
 
 def code_of(status: int) -> int:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from bundler.adapters.durable import sync_folder
+from bundler.adapters.durable import let_read, sync_folder
 from bundler.adapters.in_the_making import hidden_file, hidden_folder
 from bundler.errors import UsageError
 
@@ -43,7 +43,7 @@ def appearing(path: Path) -> Iterator[BinaryIO]:
         _make(path.parent, undo)
         with hidden_file(path.parent) as (hidden, file):
             yield file
-            _ended(file)
+            let_read(file)
             _place(hidden, path)
             sync_folder(path.parent)
         undo.pop_all()
@@ -64,7 +64,7 @@ def all_appearing(folder: Path) -> Iterator[Path]:
                 refuse_taken(folder / one.name)
             for one in made:
                 with one.open("rb+") as file:
-                    _ended(file)
+                    let_read(file)
                 _place(one, folder / one.name)
                 undo.callback(_removed, folder / one.name)
             sync_folder(folder)
@@ -95,16 +95,8 @@ def _make(folder: Path, undo: ExitStack) -> None:
 def _written(folder: Path, text: str) -> Iterator[Path]:
     with hidden_file(folder) as (hidden, file):
         file.write(text.encode())
-        _ended(file)
+        let_read(file)
         yield hidden
-
-
-def _ended(file: BinaryIO) -> None:
-    """Let others read a file (a stick has the modes that it was mounted with), and have it survive a power cut."""
-    file.flush()
-    with suppress(OSError):
-        os.fchmod(file.fileno(), 0o644)
-    os.fsync(file.fileno())
 
 
 def _removed(path: Path) -> None:

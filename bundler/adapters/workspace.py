@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from bundler.adapters.durable import write_whole
 from bundler.adapters.regular import read_regular
 from bundler.errors import UsageError, WorkError
 
@@ -137,16 +136,7 @@ def _nearest_below(folder: Path) -> Path | None:
 def _write(path: Path, text: str) -> None:
     """Put a file in place at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", delete=False, encoding="utf-8") as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    write_whole(path, text.encode())
 
 
 def _read(path: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
-import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler import __version__
+from bundler.cli.ending import interrupt_at_signals, interrupted
 from bundler.cli.output import OURSELVES, choose, complain, error_json, print_document
-from bundler.errors import BundleError, Interrupted, UsageError, WorkError, from_os
+from bundler.errors import BundleError, UsageError, WorkError, from_os
 from bundler.terminal import Styled, show_cursor, warn, warn_block
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Options:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "Exit codes: 0 done; 1 the work failed; 2 wrong usage, manifest or lock; 3 integrity: a digest disagrees; "
-        "4 something could not be reached; 130 interrupted."
+        "4 something could not be reached; 129, 130 and 143 interrupted."
     ),
 )
 @click.version_option(__version__, prog_name="aiws-bundle")
@@ -161,12 +161,12 @@ def cli(
 def main() -> None:
     """Run the command line; end the process with a documented exit code and never a traceback."""
     try:
-        _let_interrupt()
+        interrupt_at_signals()
         code = _completed() if _COMPLETE in os.environ else run(sys.argv[1:])
         unwritten = _flushed()
     except KeyboardInterrupt:
         _leave_terminal()
-        os._exit(Interrupted.exit_code)
+        os._exit(interrupted().exit_code)
     # A download that waits for a silent server must not hold up the end; the store is safe at any point.
     os._exit(code or unwritten)
 
@@ -176,22 +176,6 @@ def _completed() -> int:
     from bundler.cli.completing import answer
 
     return answer(os.environ[_COMPLETE])
-
-
-def _let_interrupt() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt, also where Python would print and forget it (in a finalizer): a bit later."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        return
-
-    def again(unraisable: sys.UnraisableHookArgs) -> None:
-        if isinstance(unraisable.exc_value, KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_REAL, 0.01)
-        else:
-            sys.__unraisablehook__(unraisable)
-
-    sys.unraisablehook = again
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _flushed() -> int:
@@ -250,11 +234,12 @@ def _leave_terminal() -> None:
 
 def _interrupted(argv: list[str]) -> int:
     _leave_terminal()
+    error = interrupted()
     with suppress(OSError):
         warn()
-        warn("aiws-bundle: interrupted; what is finished stays: run again to go on")
-    _tell_program(argv, Interrupted("interrupted", "run again to go on"))
-    return Interrupted.exit_code
+        warn(f"aiws-bundle: {error.message}; what is finished stays: run again to go on")
+    _tell_program(argv, error)
+    return error.exit_code
 
 
 def _told_as_runtime(error: Exception) -> BundleError | None:

@@ -22,6 +22,7 @@ from bundler.model.trust import NOTHING_TRUSTED
 from bundler.release.home import address_of
 from bundler.release.trusted import trusted
 from bundler.sidecars.sums import NAME
+from bundler.sizes import size_text
 from bundler.terminal import Json, say_long
 
 _PATH = click.Path(exists=True, path_type=Path)
@@ -84,7 +85,7 @@ def command(
         print_document(_json(report))
         return 0
     for one in report.made:
-        say_long(f"made {one.path} ({one.size / 1e6:.1f} MB) of {one.old.name} and {one.delta.name}")
+        say_long(f"made {one.path} ({size_text(one.size)}) of {one.old.name} and {one.delta.name}")
     checked = "as SHA256SUMS lists it" if all(one.listed for one in report.made) else "as the delta says"
     names = ", ".join(report.signed.signers)
     following = [("verify", out, "--ignore-missing")] if (out / NAME).is_file() else []

@@ -13,7 +13,7 @@ import click
 from bundler.cli import Options
 from bundler.cli.closing import close
 from bundler.cli.output import complain_of_all, error_json, print_document, print_lacking, print_table, result, why
-from bundler.progress import megabytes
+from bundler.sizes import size_text
 from bundler.terminal import Json, Part
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ command = making(
 
 
 def _show(report: BuildReport) -> None:
-    rows: list[tuple[Part, ...]] = [("target", "state", "MB", f"archive in {report.folder}")]
+    rows: list[tuple[Part, ...]] = [("target", "state", "size", f"archive in {report.folder}")]
     for outcome in report.outcomes:
-        size = f"{outcome.size / 1e6:.1f}" if outcome.size else "-"
+        size = size_text(outcome.size) if outcome.size else "-"
         rows.append((outcome.label, result(outcome.state), size, outcome.asset))
     print_table(rows, right=(2,))
     print_lacking([(o.label, o.lacking) for o in report.outcomes], "`aiws-bundle lock` says why")
@@ -86,7 +86,7 @@ def _close(options: Options, report: BuildReport, name: str, components: tuple[s
     """Say what was made, and how to go on: what failed again, else what proves it."""
     made = [one for one in report.outcomes if one.state == "built"]
     failed = [one for one in report.outcomes if one.error]
-    text = f"{len(made)} archive{'' if len(made) == 1 else 's'} made ({megabytes(sum(one.size for one in made))})"
+    text = f"{len(made)} archive{'' if len(made) == 1 else 's'} made ({size_text(sum(one.size for one in made))})"
     text += f", {len(report.outcomes) - len(made) - len(failed)} as they were, {len(failed)} failed, in {report.folder}"
     out = () if report.folder == Path("dist") else ("--out", report.folder)
     named = [word for one in components for word in ("--component", one)]

@@ -14,6 +14,7 @@ from bundler.cli.closing import close
 from bundler.cli.output import print_document
 from bundler.commands.bundle_set import SetMade, SetOrder, bundle_set
 from bundler.errors import UsageError
+from bundler.sizes import size_text
 from bundler.terminal import Json, say, say_block
 from bundler.words import ASSET_PATTERN, LONGEST_NAME
 
@@ -55,11 +56,11 @@ def command(options: Options, subject: str, out: Path | None, limit: str, parity
         print_document(_json(made))
         return 0
     for name, size in (*made.volumes.items(), *made.recovery.items()):
-        say(f"{size / 1e6:10.1f} MB  {made.out.parent / name}")
+        say(f"{size_text(size):>10}  {made.out.parent / name}")
     for text in _notes(made):
         say_block(f"note    {text}", "        ")
     share = f"{100 * made.size / made.unpacked:.0f} %" if made.unpacked else "all"
-    told = f"{made.out}: {made.files} files, {made.unpacked / 1e6:.1f} MB, in {made.size / 1e6:.1f} MB ({share})"
+    told = f"{made.out}: {made.files} files, {size_text(made.unpacked)}, in {size_text(made.size)} ({share})"
     close(options, told, ["verify", made.out], ["emit", made.out, "--help"])
     return 0
 

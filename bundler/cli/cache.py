@@ -11,6 +11,7 @@ import click
 from bundler.cli import Options
 from bundler.cli.output import print_document, print_table
 from bundler.commands.cache import CacheInfo, PruneReport, Share, info, prune
+from bundler.sizes import size_text
 from bundler.terminal import Json, say, say_long
 
 
@@ -46,8 +47,8 @@ def info_command(options: Options) -> int:
 def _show_info(found: CacheInfo) -> None:
     say_long(f"{found.folder}: {_amount(found.files, found.size)}; {found.unfinished} unfinished downloads")
     if found.shares:
-        rows = [("named by the locks of", "files", "MB", "last used")]
-        rows += [(_owners(one), str(one.files), f"{one.size / 1e6:.1f}", _day(one.used)) for one in found.shares]
+        rows = [("named by the locks of", "files", "size", "last used")]
+        rows += [(_owners(one), str(one.files), size_text(one.size), _day(one.used)) for one in found.shares]
         print_table(rows, right=(1, 2))
     if not found.known:
         say_long("There are no manifests here, so nobody can tell whose these are.")
@@ -126,7 +127,7 @@ def _show(report: PruneReport, everything: bool) -> None:
 
 
 def _amount(files: int, size: int) -> str:
-    return f"{files} file{'s' * (files != 1)}, {size / 1e6:.1f} MB"
+    return f"{files} file{'s' * (files != 1)}, {size_text(size)}"
 
 
 def _json(report: PruneReport) -> Mapping[str, Json]:

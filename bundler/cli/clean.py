@@ -10,6 +10,7 @@ from bundler.adapters.sweep import Fate
 from bundler.cli import Options
 from bundler.cli.output import print_document
 from bundler.commands.clean import clean
+from bundler.sizes import size_text
 from bundler.terminal import Json, say, say_long
 
 _WIDTH = len("would be removed")
@@ -44,7 +45,7 @@ def command(options: Options, folders: tuple[Path, ...], outs: tuple[Path, ...],
     if options.json:
         print_document({"dry_run": dry_run, "size": size, "paths": [_json(fate) for fate in told]})
     else:
-        say(f"{'would free' if dry_run else 'freed'} {size / 1e6:.1f} MB")
+        say(f"{'would free' if dry_run else 'freed'} {size_text(size)}")
     return 1 if any(fate.state == "failed" for fate in told) else 0
 
 

@@ -17,6 +17,7 @@ from bundler.commands.delta import Step, Steps, delta
 from bundler.model.sidecar import NOTHING_TOLD
 from bundler.model.trust import NOTHING_TRUSTED
 from bundler.session import Session
+from bundler.sizes import size_text
 from bundler.terminal import Json
 
 
@@ -48,8 +49,8 @@ def command(options: Options, old: str, new: str, out: Path, plain: bool) -> int
     if options.json:
         print_document(document)
         return 0
-    rows = [("archive", "MB", "delta MB", "delta")]
-    rows += [(one.new.name, _mb(sizes[one.new]), *_told(one)) for one in made.made]
+    rows = [("archive", "size", "delta", "called")]
+    rows += [(one.new.name, size_text(sizes[one.new]), *_told(one)) for one in made.made]
     rows += [(name, "", "", "nothing old goes with it") for name in made.alone]
     print_table(rows, right=(1, 2))
     deltas = [one.delta for one in made.made if one.delta]
@@ -73,12 +74,8 @@ def _sides(session: Session, old: str, new: str) -> AbstractContextManager[tuple
 
 def _told(step: Step) -> tuple[str, str]:
     if step.delta:
-        return _mb(step.delta.size), step.delta.path.name
+        return size_text(step.delta.size), step.delta.path.name
     return "", "nothing changed" if step.same else "not worth it: carry the archive"
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1e6:.1f}"
 
 
 def _json(made: Steps) -> Mapping[str, Json]:

@@ -15,7 +15,7 @@ from bundler.cli.output import print_document, print_table
 from bundler.commands.inspect import inspect, inspect_delta, inspect_set, page_of
 from bundler.errors import UsageError
 from bundler.kinds.kind import Inspection
-from bundler.progress import megabytes
+from bundler.sizes import size_text
 from bundler.terminal import Json, Styled, say, say_block, say_long
 from bundler.transfer.applied import is_delta
 from bundler.transfer.contents import Contents
@@ -84,10 +84,10 @@ def _set(options: Options, path: Path) -> int:
         print_document({"set": str(path), "size": found.size, "shared": found.shared, "files": files})
         return 0
     unpacked = sum(one.size for one in found.files)
-    say(f"{path}: {len(found.files)} files, {unpacked / 1e6:.1f} MB, in {found.size / 1e6:.1f} MB")
-    say(f"{found.shared / 1e6:.1f} MB of that are of several files.")
+    say(f"{path}: {len(found.files)} files, {size_text(unpacked)}, in {size_text(found.size)}")
+    say(f"{size_text(found.shared)} of that are of several files.")
     say()
-    rows = [(f"{one.size / 1e6:.1f} MB", f"{found.own[one.name] / 1e6:.1f} MB", one.name) for one in found.files]
+    rows = [(size_text(one.size), size_text(found.own[one.name]), one.name) for one in found.files]
     print_table([("size", "its own", "file"), *rows], right=(0, 1))
     return 0
 
@@ -105,20 +105,20 @@ def _delta(options: Options, path: Path) -> int:
 def _show_delta(path: Path, found: Contents) -> None:
     header, new = found.header, found.header.new
     needs = "a shell, dd and sha256sum" if found.plain else "Python 3.9 or later"
-    say_long(f"{path}: {megabytes(found.size)}; a host needs {needs} to apply it")
+    say_long(f"{path}: {size_text(found.size)}; a host needs {needs} to apply it")
     rows = [
-        ("makes", f"{new.name}, {megabytes(new.size)}"),
+        ("makes", f"{new.name}, {size_text(new.size)}"),
         ("", f"SHA-256 {new.sha256}"),
-        ("of", f"a file of {megabytes(header.old_size)}"),
+        ("of", f"a file of {size_text(header.old_size)}"),
         ("", f"SHA-256 {header.old_sha256}"),
-        ("copied", megabytes(found.copied)),
-        ("stored", megabytes(found.stored)),
+        ("copied", size_text(found.copied)),
+        ("stored", size_text(found.stored)),
     ]
     if isinstance(header, Delta):
-        differing, text = megabytes(found.differing), megabytes(found.text)
+        differing, text = size_text(found.differing), size_text(found.text)
         rows += [
-            ("text", f"{text}, packed to {megabytes(header.text.packed)}"),
-            ("differing", f"{differing} copied; the differences are packed to {megabytes(header.differences.packed)}"),
+            ("text", f"{text}, packed to {size_text(header.text.packed)}"),
+            ("differing", f"{differing} copied; the differences are packed to {size_text(header.differences.packed)}"),
             ("deflated", f"{found.deflated} files, anew on the host"),
         ]
     print_table([(f"  {label:<9}", text) for label, text in rows])
@@ -147,15 +147,15 @@ def _biggest(found: Inspection) -> list[tuple[str, int]]:
 
 
 def _show(found: Inspection) -> None:
-    say(f"{found.path}: {found.path.stat().st_size / 1e6:.1f} MB")
+    say(f"{found.path}: {size_text(found.path.stat().st_size)}")
     print_table([(f"  {label:<12}", text) for label, text in found.lines])
     say()
     say(f"The {min(_BIGGEST, len(found.files))} biggest of {len(found.files)} files:")
-    print_table([(f"{size / 1e6:.1f} MB", path) for path, size in _biggest(found)], right=(0,))
+    print_table([(size_text(size), path) for path, size in _biggest(found)], right=(0,))
     if found.packages:
         say()
-        say(f"{len(found.packages)} packages, {sum(size for _, _, size in found.packages) / 1e6:.1f} MB:")
-        print_table([(name, version, f"{size / 1e3:.0f} kB") for name, version, size in found.packages], right=(2,))
+        say(f"{len(found.packages)} packages, {size_text(sum(size for _, _, size in found.packages))}:")
+        print_table([(name, version, size_text(size)) for name, version, size in found.packages], right=(2,))
 
 
 def _json(found: Inspection) -> Mapping[str, Json]:

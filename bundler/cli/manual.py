@@ -29,7 +29,9 @@ _EXIT = {
     "2": "Wrong usage, manifest or lock; what was named is not here, a target was not built, no token.",
     "3": "Integrity: a digest, size, file list or signature disagrees.",
     "4": "Something could not be reached over a network, or is not in the store with --offline.",
-    "130": "Interrupted.",
+    "129": "Interrupted: its terminal was closed (SIGHUP).",
+    "130": "Interrupted by Ctrl-C (SIGINT).",
+    "143": "Interrupted by SIGTERM.",
 }
 _ENVIRONMENT = {
     "AIWS_CACHE_DIR": "Folder of downloaded files, as --cache-dir.",

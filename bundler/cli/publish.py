@@ -15,10 +15,10 @@ from bundler.commands.publish import PublishReport, publish
 from bundler.errors import UsageError
 from bundler.model.release import TAG_FORMS, parse_repository, parse_tag
 from bundler.model.signatures import form_of
-from bundler.progress import megabytes
 from bundler.release.deltas import origins
 from bundler.release.preflight import Publication
 from bundler.release.publisher import Published
+from bundler.sizes import size_text
 from bundler.terminal import Json, say
 from bundler.words import ARCHIVE
 
@@ -167,7 +167,7 @@ def _show(report: PublishReport) -> None:
         if published.detail:
             say(f"  {published.detail}")
         if filled.uploaded or filled.kept:
-            uploaded = f"{len(filled.uploaded)} assets ({megabytes(filled.uploaded_bytes)})"
+            uploaded = f"{len(filled.uploaded)} assets ({size_text(filled.uploaded_bytes)})"
             say(f"  {uploaded} {'would be ' if planned else ''}uploaded, {len(filled.kept)} there already")
         if planned:
             for name in filled.uploaded:

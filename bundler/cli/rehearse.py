@@ -12,6 +12,7 @@ from bundler.cli.closing import close
 from bundler.cli.output import print_document, print_findings, print_table, result
 from bundler.commands.rehearse import RehearsalReport, rehearse
 from bundler.kinds.steps import Step
+from bundler.sizes import size_text
 from bundler.terminal import Json, Part, Styled, say, say_block, say_long
 
 
@@ -57,7 +58,7 @@ def _show(report: RehearsalReport, *, verbose: bool = False) -> None:
     measures = report.rehearsal.measures
     versions = ", ".join(f"{name} {version}" for name, version in measures.versions.items())
     say()
-    say_long(f"{versions}; {measures.disk_bytes / 1e6:.0f} MB on disk")
+    say_long(f"{versions}; {size_text(measures.disk_bytes)} on disk")
     for note in report.rehearsal.notes:
         say_long(f"note: {note}")
     attempts = [(step.name, attempt) for step in report.rehearsal.steps for attempt in step.attempts]

@@ -12,6 +12,7 @@ from bundler.cli.output import print_document
 from bundler.commands.summary import Summary, Summed, summary
 from bundler.errors import UsageError
 from bundler.model.markdown import coded
+from bundler.sizes import size_text
 from bundler.terminal import Json, json_text, say_document
 
 _SHORT = 12
@@ -48,13 +49,13 @@ def command(options: Options, folder: Path, outputs: Path | None) -> int:
 def _markdown(found: Summary) -> Iterator[str]:
     """The page. An archive's name has no markup in it; what it says that it is for stands as code."""
     many = len(found.archives)
-    yield f"### {many} archive{'' if many == 1 else 's'}, {sum(one.size for one in found.archives) / 1e6:.1f} MB"
+    yield f"### {many} archive{'' if many == 1 else 's'}, {size_text(sum(one.size for one in found.archives))}"
     yield ""
-    yield "| archive | for | MB | packages | SHA-256 |"
+    yield "| archive | for | size | packages | SHA-256 |"
     yield "|---|---|--:|--:|---|"
     for one in found.archives:
         sha256 = coded(one.sha256[:_SHORT] or "-")
-        cells = (one.asset, coded(one.host), f"{one.size / 1e6:.1f}", str(one.packages), sha256)
+        cells = (one.asset, coded(one.host), size_text(one.size), str(one.packages), sha256)
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield f"`sha256sum SHA256SUMS` tells `{found.digest}`."

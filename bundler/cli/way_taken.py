@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bundler.cli import Options
 from bundler.cli.closing import close
 from bundler.cli.output import print_document
-from bundler.progress import megabytes
+from bundler.sizes import size_text
 from bundler.terminal import Json, say_long
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def way_taken(options: Options, way: Way, old: Path, out: Path, *, dry_run: bool
         say_long(f"{old} is {way.archive} of {release} already")
         return 0
     would = "would be " if dry_run else ""
-    saved = f", {megabytes(way.saved)} less than the archive" if way.saved else ""
-    say_long(f"{way.archive} of {release}: {megabytes(way.downloaded)} {would}downloaded{saved}")
+    saved = f", {size_text(way.saved)} less than the archive" if way.saved else ""
+    say_long(f"{way.archive} of {release}: {size_text(way.downloaded)} {would}downloaded{saved}")
     for step in way.steps:
-        had = megabytes(step.size) if step.size else "at hand"
+        had = size_text(step.size) if step.size else "at hand"
         say_long(f"  {had:>9}  {step.name} of {step.tag}", " " * 13)
     if path:
         close(options, f"{path} is what {release} lists", ["verify", path])

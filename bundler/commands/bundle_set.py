@@ -14,6 +14,7 @@ from bundler.errors import IntegrityError, UsageError, WorkError
 from bundler.progress import Progress
 from bundler.release.to_carry import to_carry
 from bundler.session import Session
+from bundler.sizes import size_text
 from bundler.transfer.form import RefusedError
 from bundler.transfer.make_set import SetPlan, plan, write_set
 from bundler.transfer.opened import free_in, opened
@@ -117,5 +118,5 @@ def _prove(progress: Progress, base: Path) -> None:
 def _refuse_full(folder: Path, size: int) -> None:
     if size > free_in(folder):
         raise WorkError(
-            f"{folder.parent} has no room for {size / 1e6:.0f} MB", "free some space, or choose --out elsewhere"
+            f"{folder.parent} has no room for {size_text(size)}", "free some space, or choose --out elsewhere"
         )

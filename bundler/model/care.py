@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from bundler.model.changes import targets_of
+from bundler.sizes import size_text
 
 if TYPE_CHECKING:  # every command's start loads this module
     from bundler.model.locked_wheel import LockedWheel
@@ -120,7 +121,7 @@ def _changed(was: Held, one: Held, unverified: str) -> Iterator[Concern]:
     elif was.publisher and not one.publisher and not one.own:
         yield _concern("attestation lost", one, was.publisher, f"not verified: {unverified}" if unverified else "none")
     if one.size > 2 * was.size and one.size - was.size > _JUMP:
-        yield _concern("grew", one, *(f"{it.size / 1e6:.1f} MB" for it in (was, one)))
+        yield _concern("grew", one, *(size_text(it.size) for it in (was, one)))
 
 
 def _concern(sign: Sign, one: Held, before: str, after: str) -> Concern:

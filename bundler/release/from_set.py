@@ -15,6 +15,7 @@ from bundler.adapters.process import run
 from bundler.errors import BundleError, IntegrityError, WorkError
 from bundler.release.folder import VerifyReport
 from bundler.session import Session
+from bundler.sizes import size_text
 from bundler.transfer.opened import OpenSet, damage, explained, free_in, is_set, opened, repaired
 
 
@@ -94,7 +95,7 @@ def write_files(session: Session, whole: OpenSet, names: Sequence[str], folder: 
     """Make files of a set in an empty folder. Raises IntegrityError, WorkError if there is no room."""
     size = sum(whole.header.files[name].size for name in names)
     if size > free_in(folder):
-        raise WorkError(f"{folder.parent} has no room for {size / 1e6:.0f} MB", "free some space, or choose another")
+        raise WorkError(f"{folder.parent} has no room for {size_text(size)}", "free some space, or choose another")
     with session.progress.task(f"taking {len(names)} files out of {whole.base.name}", size) as task:
         for name in names:
             with (folder / name).open("xb") as file:

@@ -18,8 +18,8 @@ from bundler.errors import UsageError
 from bundler.model.json_text import limited
 from bundler.model.markdown import escaped
 from bundler.model.ways import DeltaName
-from bundler.progress import megabytes
 from bundler.sidecars import over_release
+from bundler.sizes import size_text
 from bundler.terminal import Json
 
 _CONFIG = ConfigDict(extra="ignore")
@@ -252,7 +252,7 @@ def _deltas(record: DeliveryRecord) -> Iterator[tuple[str, str]]:
     if named:
         size = sum(a.size for a in record.assets if a.name in named)
         old = len({said.old for said in named.values()})
-        yield "deltas", f"{len(named)} from {old} older archives, {megabytes(size)}"
+        yield "deltas", f"{len(named)} from {old} older archives, {size_text(size)}"
 
 
 def _assets(record: DeliveryRecord) -> Iterator[str]:

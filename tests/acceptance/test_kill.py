@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bundler.cli.ending import SIGNALS
 from bundler.sidecars import sbom, sums
 from tests.world import World, make_wheel
 
@@ -57,16 +58,17 @@ def test_killed_builds_never_show_half_an_archive_nor_a_false_checksum(locked: W
     assert wheel.is_file()
 
 
-def test_interrupted_by_ctrl_c_ends_with_130_and_no_traceback(locked: World) -> None:
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_ends_with_its_exit_code_and_no_traceback(number: signal.Signals, locked: World) -> None:
     make_wheel(locked.index.folder, "prisma", "0.15.0", payload=os.urandom(80_000_000))
     assert locked.run("lock", "--upgrade").code == 0
     argv = [sys.executable, "-m", "bundler", "build", "all"]
     process = subprocess.Popen(argv, cwd=locked.root, env=locked.env(), stderr=subprocess.PIPE, text=True)
     while not list(locked.dist.glob(".aiws-bundle-*")) and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert "interrupted" in errors
+    assert process.returncode == 128 + number
+    assert "what is finished stays" in errors
     assert "Traceback" not in errors
     assert not list(locked.dist.glob(".aiws-bundle-*"))

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,34 @@ def test_a_file_is_written_whole_over_another(tmp_path: Path) -> None:
     write_whole(path, b"after")
     assert path.read_bytes() == b"after"
     assert not [one.name for one in tmp_path.iterdir() if one.name.startswith(".")]
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bundler.adapters import durable
+durable.os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+durable.write_whole(Path(sys.argv[1]), b"after")
+"""
+
+
+def test_what_a_killed_run_left_goes_with_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "pages" / "page.html"
+    path.parent.mkdir()
+    path.write_bytes(b"before")
+    done = subprocess.run([sys.executable, "-c", _KILLED, path], check=False)
+    assert (done.returncode, path.read_bytes(), len([*path.parent.iterdir()])) == (-signal.SIGKILL, b"before", 2)
+    write_whole(path, b"after")
+    assert (path.read_bytes(), [*path.parent.iterdir()]) == (b"after", [path])
+
+
+def test_a_file_is_for_others_to_read_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_whole(tmp_path / "page.html", b"")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "page.html").stat().st_mode) == 0o644
 
 
 def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:

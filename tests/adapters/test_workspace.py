@@ -126,7 +126,7 @@ def test_a_lock_that_cannot_be_put_in_place_leaves_nothing(folder: Path, monkeyp
     with pytest.raises(UnicodeEncodeError):
         workspace.write_lock(LOCK, "\udc80")
     monkeypatch.setattr(Path, "replace", lambda self, target: (_ for _ in ()).throw(PermissionError("no")))
-    with pytest.raises(PermissionError):
+    with pytest.raises(WorkError, match="no"):
         workspace.write_lock(LOCK, "new")
     assert workspace.lock_text(LOCK) == "old"
     assert len(list((folder / "locks").iterdir())) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,22 @@ from tests.world import World, world
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait, unless a server asks for it."""
     monkeypatch.setattr("bundler.adapters.retry._backoff", lambda state: 0.0)
+
+
+@pytest.fixture
+def stalled(locked: World) -> Iterator[threading.Event]:
+    """Downloads stop after a moment, until the event is set."""
+    go = threading.Event()
+
+    class Slow(dict[str, bytes]):
+        def __contains__(self, path: object) -> bool:
+            if str(path).endswith(".whl"):
+                go.wait(60)
+            return False
+
+    object.__setattr__(locked.index, "pages", Slow())
+    yield go
+    go.set()
 
 
 @pytest.fixture

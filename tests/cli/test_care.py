@@ -211,7 +211,7 @@ def test_a_file_that_was_rebuilt_is_the_loudest(locked: World) -> None:
     new = wheels(locked)["aiohttp"].sha256
     assert list(found) == ["rebuilt", "grew", "new"]
     assert found["rebuilt"] == ("aiohttp", f"3.0 sha256 {old[:12]}", f"3.0 sha256 {new[:12]}")
-    assert found["grew"] == ("aiohttp", "0.0 MB", "6.0 MB")
+    assert found["grew"] == ("aiohttp", "1.2 kB", "6.0 MB")
     assert found["new"] == ("newcomer", "none", "7")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundler.adapters.store import Store
+from bundler.sizes import size_text
 from tests.world import PYTHON, World
 
 
@@ -105,12 +106,13 @@ def test_a_dry_run_removes_nothing_and_says_what_would_go_and_what_stays_and_why
     path = stray(locked)
     done = locked.run("cache", "prune", "--dry-run")
     assert done.code == 0, done.err
-    assert done.out.startswith("would remove 1 file, 0.0 MB\nkept 6 files, 0.0 MB:\n")
-    assert "  named by 4 locks of litellm: 6 files, 0.0 MB\n" in done.out
     assert "--keep DIR" in done.out
-    document = locked.run("--json", "cache", "prune", "--dry-run").json()
+    told, document = done.out, locked.run("--json", "cache", "prune", "--dry-run").json()
     assert path.exists()
     sizes = [one.stat().st_size for one in Store(locked.root / "cache").entries()]
+    kept = size_text(sum(sizes) - 1)
+    assert told.startswith(f"would remove 1 file, 1 byte\nkept 6 files, {kept}:\n")
+    assert f"  named by 4 locks of litellm: 6 files, {kept}\n" in told
     assert document == {
         "schema_version": 1,
         "files": 1,
@@ -127,7 +129,7 @@ def test_what_was_used_of_late_stays_with_older_than(locked: World) -> None:
     path = stray(locked)
     done = locked.run("cache", "prune", "--older-than", "12h")
     assert "removed 0 files" in done.out
-    assert "  used in the last 12h: 1 file, 0.0 MB\n" in done.out
+    assert "  used in the last 12h: 1 file, 1 byte\n" in done.out
     stray(locked, time.time() - 13 * 3600)
     assert "removed 0 files" in locked.run("cache", "prune", "--older-than", "1d").out
     assert "removed 1 file, " in locked.run("cache", "prune", "--older-than", "12h").out

@@ -14,7 +14,6 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -76,22 +75,6 @@ def test_what_failed_is_tried_again(locked: World) -> None:
     )
     assert "1 failed" in failed.err
     assert followed(locked, failed.err) == [0]
-
-
-@pytest.fixture
-def stalled(locked: World) -> Iterator[threading.Event]:
-    """Downloads stop after a moment, until the event is set."""
-    go = threading.Event()
-
-    class Slow(dict[str, bytes]):
-        def __contains__(self, path: object) -> bool:
-            if str(path).endswith(".whl"):
-                go.wait(60)
-            return False
-
-    object.__setattr__(locked.index, "pages", Slow())
-    yield go
-    go.set()
 
 
 @pytest.mark.slow

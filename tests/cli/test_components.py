@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from bundler.adapters.store import Store
+from bundler.sizes import size_text
 from tests.github import Fault, GitHub, github
 from tests.mach_o import PROGRAM, thin
 from tests.world import Ran, World
@@ -396,7 +397,7 @@ def test_parts_are_joined(console: Console) -> None:
     (console.world.dist / AMD64).unlink()
     done = console.run("build", "linux-amd64", "--component", "console")
     assert done.code == 0
-    assert "fetching 1 of 2 files: 0.0 MB in " in done.err, "and not: stopped at"
+    assert f"fetching 1 of 2 files: {size_text(cut)} in " in done.err, "and not: stopped at"
 
 
 def test_check_and_targets_tell_what_is_locked(console: Console) -> None:

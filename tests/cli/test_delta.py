@@ -68,6 +68,17 @@ def test_folders_of_archives_become_those_of_the_next_release(steps: World) -> N
     assert _sha256(steps.root / "p/x.tar.gz") == _sha256(steps.root / "new/x.tar.gz")
 
 
+def test_small_sizes_are_told_in_small_units(steps: World) -> None:
+    delta = steps.run("delta", "old/x.tar.gz", "new/x.tar.gz", "--out", "d")
+    said = delta.out + steps.run("apply", "old", "d", "--out", "made").out
+    (made,) = (steps.root / "d").glob("*.delta")
+    size = (steps.root / "new/x.tar.gz").stat().st_size
+    assert f"{size / 1e6:.1f} MB  {made.stat().st_size / 1e3:.1f} kB" in delta.out
+    said += steps.run("inspect", str(made)).out
+    assert "0.0 MB" not in said
+    assert said.count(f"{size / 1e6:.1f} MB") == 4
+
+
 def test_what_is_not_as_listed_or_of_another_file_is_refused(steps: World) -> None:
     assert steps.run("delta", "old", "new").code == 0
     delta = next(name for name in names(steps.root / "deltas") if name.startswith("x."))

@@ -13,6 +13,7 @@ import pytest
 from bundler.adapters.sums import read_sums
 from bundler.cli.summary import _markdown
 from bundler.commands.summary import Summary, Summed, summary
+from bundler.sizes import size_text
 from tests.world import World
 
 ARCHIVE = "litellm-runtime-debian-12-amd64.tar.gz"
@@ -30,7 +31,7 @@ def test_a_folder_is_told_as_a_page_as_json_and_as_outputs(locked: World, dist_o
     assert f"`sha256sum SHA256SUMS` tells `{digest}`." in page.out
     sbom = json.loads((locked.dist / f"{ARCHIVE}.cdx.json").read_text())
     size = (locked.dist / ARCHIVE).stat().st_size
-    row = f"| {ARCHIVE} | `debian 12 amd64` | {size / 1e6:.1f} | {len(sbom['components'])} | `{sha256[:12]}` |"
+    row = f"| {ARCHIVE} | `debian 12 amd64` | {size_text(size)} | {len(sbom['components'])} | `{sha256[:12]}` |"
     assert row in page.out.splitlines()
     told = json.loads(locked.run("--json", "summary", "dist").out)
     assert told["sums"] == digest
@@ -63,7 +64,7 @@ def test_what_an_archive_says_of_itself_is_no_markup() -> None:
     page = "\n".join(_markdown(Summary(Path("dist"), "0" * 64, (evil,))))
     (row,) = (line for line in page.splitlines() if "img" in line)
     nothing = "\N{REPLACEMENT CHARACTER}" * 2
-    assert row == f"| x.tar.gz | `'</td><img src=x>' \N{BROKEN BAR} b{nothing}<img src=y>` | 0.0 | 2 | `-` |"
+    assert row == f"| x.tar.gz | `'</td><img src=x>' \N{BROKEN BAR} b{nothing}<img src=y>` | 1 byte | 2 | `-` |"
 
 
 @pytest.mark.slow

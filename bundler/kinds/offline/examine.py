@@ -41,6 +41,7 @@ from bundler.model.verdict import Finding, Verdict
 from bundler.model.wheel_items import wheel_items
 from bundler.payloads import COLLECTIONS
 from bundler.platforms import name_for
+from bundler.sizes import size_text
 from bundler.words import ARCHIVE
 
 _MOST_FINDINGS = 1000
@@ -106,7 +107,7 @@ def judge(path: Path, name: str, inner: Judge) -> Verdict:
             return Verdict(name, (Finding(error.message),), tar_sha256=contents.tar_sha256)
     size = sum(file.size or 0 for file in contents.files.values())
     summary = (
-        "" if found else f"{len(facts.parts)} parts, {len(contents.files)} files ({size / 1e6:.0f} MB), {facts.host}"
+        "" if found else f"{len(facts.parts)} parts, {len(contents.files)} files ({size_text(size)}), {facts.host}"
     )
     return Verdict(name, found, summary, contents.tar_sha256, contents.held, inventory, contents.sha256)
 

@@ -19,6 +19,7 @@ from bundler.model.contents import Head
 from bundler.model.inventory import Inventory, Item
 from bundler.model.wheel_items import wheel_items
 from bundler.model.wheel_name import parse_wheel_name
+from bundler.sizes import size_text
 
 
 def inspect(path: Path) -> Inspection:
@@ -32,7 +33,7 @@ def inspect(path: Path) -> Inspection:
         ("inputs", facts.inputs),
         ("host", facts.host),
         *((f"part {part.component}", part.asset) for part in facts.parts),
-        *((folder, f"{one.files} files, {one.size / 1e6:.1f} MB") for folder, one in facts.collections.items()),
+        *((folder, f"{one.files} files, {size_text(one.size)}") for folder, one in facts.collections.items()),
         ("tar", f"{contents.tar_size} bytes, SHA-256"),
         ("", contents.tar_sha256),
     )

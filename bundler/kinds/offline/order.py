@@ -155,6 +155,6 @@ class OfflineJob:
 
     def told(self, written: Written) -> str:
         """What was assembled."""
-        from bundler.progress import megabytes
+        from bundler.sizes import size_text
 
-        return f"assembled {self.recipe.asset} ({megabytes(written.size)})"
+        return f"assembled {self.recipe.asset} ({size_text(written.size)})"

@@ -19,6 +19,7 @@ from bundler.kinds.steps import FOLDER, SYSTEM_PATH, Measures, Rehearsal, Step, 
 from bundler.model.bundle import MANIFEST
 from bundler.model.program_log import crashed, failure
 from bundler.model.verdict import Verdict
+from bundler.sizes import size_text
 
 _HOME = f"{FOLDER}/home"
 _WORDS = ("--version", "--help")
@@ -65,7 +66,7 @@ class _Rehearsing:
         self._sandbox.write(f"{_HOME}/.keep", "")
         size = self._sandbox.look(self._top)
         self._disk = size.size
-        return f"{size.files} files, {size.size / 1e6:.0f} MB on disk"
+        return f"{size.files} files, {size_text(size.size)} on disk"
 
     def _start(self) -> str:
         """Ask until an answer is good. Raises StepError if the program cannot be started, or crashes."""

@@ -22,6 +22,7 @@ from bundler.kinds.wheelhouse.program import Description, RehearsalPlan
 from bundler.kinds.wheelhouse.serve import ready
 from bundler.model.program_log import failure
 from bundler.platforms import named, runner
+from bundler.sizes import size_text
 
 _LONGEST_DETAIL = 100
 # The log is written a little later than things happen: how often it is read until it has the last of the probes.
@@ -152,7 +153,7 @@ class _Carrying:
         if size.empty or (step.prefix == "same" and before != size):
             raise StepError(f"{self._plan.prefix} {'is empty' if size.empty else 'changed'}")
         self._disk = size.size
-        return f"{size.files} files unchanged" if step.prefix == "same" else f"{size.size / 1e6:.0f} MB on disk"
+        return f"{size.files} files unchanged" if step.prefix == "same" else f"{size_text(size.size)} on disk"
 
     def _refused(self, taken: Sequence[_Taken]) -> Sequence[tuple[Attempt, ...]]:
         """What was refused in each step. Raises WorkError if the log cannot be read, or lacks what the probes tried."""

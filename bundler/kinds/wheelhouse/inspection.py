@@ -16,6 +16,7 @@ from bundler.model.contents import Contents, Head
 from bundler.model.inventory import Inventory
 from bundler.model.locked_wheel import Source
 from bundler.model.wheel_name import parse_wheel_name
+from bundler.sizes import size_text
 
 
 def inspect(path: Path) -> Inspection:
@@ -30,7 +31,7 @@ def inspect(path: Path) -> Inspection:
         ("inputs", facts.inputs),
         *([("commit", source.commit)] if source else ()),
         ("host", f"{facts.host}, {facts.platform.floor_name(facts.interpreter.floor)}"),
-        ("Python", f"{python} ({carried / 1e6:.1f} MB below {PYTHON})" if carried else python),
+        ("Python", f"{python} ({size_text(carried)} below {PYTHON})" if carried else python),
         *((name, section.summary()) for name, section in facts.sections.items()),
         ("requirement", facts.requirement),
         ("requirements", " ".join(facts.requirements)),

@@ -189,6 +189,6 @@ class WheelhouseJob:
 
     def told(self, written: Written) -> str:
         """What was built."""
-        from bundler.progress import megabytes
+        from bundler.sizes import size_text
 
-        return f"built {self.recipe.asset} ({megabytes(written.size)}, {len(self.lock.wheels)} wheels)"
+        return f"built {self.recipe.asset} ({size_text(written.size)}, {len(self.lock.wheels)} wheels)"

@@ -32,6 +32,7 @@ from bundler.kinds.wheelhouse.serve import serve, tried
 from bundler.model.verdict import Verdict
 from bundler.payloads import SECTIONS
 from bundler.platforms import Rehearsed, named
+from bundler.sizes import size_text
 
 _AGAIN = f"{FOLDER}/unpacked-again"
 _VENV = f"{FOLDER}/venv"
@@ -189,7 +190,7 @@ class Rehearsing:
         self._run(*self._pip(), *pip_words(self._facts))
         size = self._sandbox.look(_VENV).size + self._sandbox.look(_COPY).size
         self._disk = size
-        return f"{size / 1e6:.0f} MB on disk"
+        return f"{size_text(size)} on disk"
 
     def _version(self) -> str:
         """The program starts, as install.sh has it: asked for its version, or else for help."""

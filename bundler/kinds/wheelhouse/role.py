@@ -23,6 +23,7 @@ from bundler.kinds.wheelhouse.program import Description
 from bundler.kinds.wheelhouse.service import Service
 from bundler.model.program_log import failure
 from bundler.payloads import SECTIONS
+from bundler.sizes import size_text
 
 _PREFIX = "role: "
 _USER = "aiws"
@@ -143,7 +144,7 @@ class Role:
     def _install(self) -> str:
         self._user(self._pip(self._venv, *pip_words(self._facts)))
         self._user(f"printf '%s\\n' {shlex.quote(self._facts.requirement)} > {self._venv}/{_MARKER}")
-        return f"{self._machine.look(self._venv).size / 1e6:.0f} MB on disk"
+        return f"{size_text(self._machine.look(self._venv).size)} on disk"
 
     def _again(self) -> str:
         """What the role does the second time: it looks, upgrades pip, and installs only if something is missing."""

@@ -49,7 +49,7 @@ def test_a_program_that_tells_its_version() -> None:
     sandbox = Answering((0, "api 1.2.3 (abc)\nbuilt today\n"), (0, ""))
     done = rehearsed(sandbox)
     assert done.good
-    assert [step.detail for step in done.steps] == ["3 files, 5 MB on disk", "--version: api 1.2.3 (abc)"]
+    assert [step.detail for step in done.steps] == ["3 files, 5.0 MB on disk", "--version: api 1.2.3 (abc)"]
     assert done.measures.versions == {"platform": "linux-amd64", "xworkspace-console": "api 1.2.3 (abc)"}
     assert sandbox.asked == [[PROGRAM, "--version"]]
     assert done.notes == ("the program was only started: what it does is for its own repository to test",)

@@ -212,7 +212,7 @@ def test_all_steps_are_taken_in_the_sandbox_and_nothing_is_left(mac: Mac) -> Non
     assert [(step.name, step.result, step.attempts) for step in done.steps] == [(name, "ok", ()) for name in NAMES]
     assert heard == NAMES
     details = {step.name: step.detail for step in done.steps}
-    assert details["install.sh: install"].endswith(" MB on disk")
+    assert details["install.sh: install"].endswith(" bytes on disk")
     assert details["install.sh: the program answers"] == "demo 1.0"
     assert details["program: runs"] == "HELLO"
     assert details["program: ready, and answers"].startswith("ready after ")

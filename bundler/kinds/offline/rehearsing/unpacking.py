@@ -8,6 +8,7 @@ import shlex
 from bundler.kinds.offline.places import TARGET_ENV
 from bundler.kinds.offline.rehearsing.host import FLAGS, FOLDER, Host, lacking
 from bundler.kinds.steps import StepError
+from bundler.sizes import size_text
 
 INSTALLER = "scripts/ai-workspace-offline-install.sh"
 _TOLD = ("DISTRO_ID", "DISTRO_VERSION", "ARCH")
@@ -28,7 +29,7 @@ _SPEC = "PACKAGE_SPEC"
 def unpack(host: Host) -> str:
     """Unpack it below a folder."""
     host.machine.extract(FOLDER)
-    return f"{host.machine.look(FOLDER).size / 1e6:.0f} MB"
+    return size_text(host.machine.look(FOLDER).size)
 
 
 def find_installer(host: Host) -> str:

@@ -12,6 +12,7 @@ from bundler.kinds.offline.rehearsing import debs
 from bundler.kinds.offline.rehearsing.host import FLAGS, HOME, USER, Host, lacking, last, succeeded
 from bundler.kinds.steps import SkippedError, StepError
 from bundler.model.bundle import PYTHON, WHEELS
+from bundler.sizes import size_text
 
 _COPY, _LINK = "/opt/ai-workspace/python", "/usr/local/bin/ai-workspace-python"
 _CONFIG = "/etc/pip.conf"
@@ -65,7 +66,7 @@ def install(host: Host, number: int, closure: ClosureFacts) -> str:
     _pip(host, venv, "install", *closure.requirements)
     _pip(host, venv, "check")
     size = host.machine.look(venv).size
-    return f"{len(closure.wheels)} wheels, {size / 1e6:.0f} MB, {python}"
+    return f"{len(closure.wheels)} wheels, {size_text(size)}, {python}"
 
 
 def _python(host: Host, closure: ClosureFacts) -> str:
