@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,6 +21,8 @@ SHELLS = {
     "busybox": ["busybox", "sh"],
     "zsh": ["zsh", "--emulate", "sh"],
 }
+_OLD = noise("a", 300_000) + noise("b", 200_000)
+_NEW = b"begun" + noise("b", 200_000) + noise("c", 100_000) + noise("a", 300_000)
 _TOOLS = ("dd", "sha256sum", "tr", "wc", "grep", "mktemp", "chmod", "ln", "rm", "mv", "cat", "find")
 
 
@@ -34,6 +38,7 @@ def host(name: str, folder: Path) -> list[str]:
     return [program, *words[1:]]
 
 
+@cache
 def oldest_python() -> str:
     """Python 3.9, or whichever there is."""
     try:
@@ -45,9 +50,20 @@ def oldest_python() -> str:
 def made(tmp_path: Path, *, plain: bool = True) -> tuple[Path, Path, Path]:
     """An old file, a new one, and the delta between."""
     old, new = tmp_path / "old", tmp_path / "new.bin"
-    old.write_bytes(noise("a", 300_000) + noise("b", 200_000))
-    new.write_bytes(b"begun" + noise("b", 200_000) + noise("c", 100_000) + noise("a", 300_000))
-    delta = write_delta(old, new, tmp_path, plain=plain)
-    assert delta
-    assert delta.size < 150_000
-    return old, new, delta.path
+    name, content = _delta(plain)
+    for path, its in ((old, _OLD), (new, _NEW), (tmp_path / name, content)):
+        path.write_bytes(its)
+    return old, new, tmp_path / name
+
+
+@cache
+def _delta(plain: bool) -> tuple[str, bytes]:
+    """The delta's name and bytes: made once, since that takes longer than most that is done with it."""
+    with TemporaryDirectory() as folder:
+        old, new = Path(folder, "old"), Path(folder, "new.bin")
+        old.write_bytes(_OLD)
+        new.write_bytes(_NEW)
+        delta = write_delta(old, new, Path(folder), plain=plain)
+        assert delta
+        assert delta.size < 150_000
+        return delta.path.name, delta.path.read_bytes()
