@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.durable import sync_folder, write_whole
-from bundler.adapters.regular import read_regular
+from bundler.adapters.regular import not_regular, read_regular
 from bundler.errors import BundleError, UsageError
 from bundler.model.signatures import LARGEST, form_of
 from bundler.progress import Progress
@@ -48,8 +48,10 @@ def delta(old: Path, new: Path, out: Path, progress: Progress, *, plain: bool = 
     """Make the deltas from one archive to another, or from those of one folder to those of another.
 
     Beside them stand `apply-delta.sh`, and the SHA256SUMS of the new archives with what signs it. Raises UsageError if
-    nothing of one goes with anything of the other; OSError.
+    nothing of one goes with anything of the other, or `out` is where the old ones are; OSError.
     """
+    if _folder(out) == _folder(old) != _folder(new):
+        raise UsageError(f"{out} holds the old archives, and their {sums.NAME} is kept", "choose another place: --out")
     paired = pairs(files_of(old), files_of(new), progress)
     if not paired:
         raise UsageError(f"{old} and {new} have no archive in common", "give the same archive of two releases")
@@ -58,12 +60,17 @@ def delta(old: Path, new: Path, out: Path, progress: Progress, *, plain: bool = 
     out.mkdir(parents=True, exist_ok=True)
     made = tuple(_step(before, after, out, progress, plain=plain) for before, after in paired)
     write_whole(out / script.NAME, script.script())
-    for one in _signed_list(new if new.is_dir() else new.parent):
-        if one.parent.resolve() != out.resolve():
+    for one in _signed_list(_folder(new)):
+        if one.parent != out.resolve():
             write_whole(out / one.name, read_regular(one, max(LARGEST, sums.LARGEST)))
     sync_folder(out)
     there = {after for _, after in paired}
     return Steps(out, made, tuple(one.name for one in files_of(new) if one not in there))
+
+
+def _folder(path: Path) -> Path:
+    """The folder that a path is, or is in."""
+    return (path.parent if path.is_file() else path).resolve()
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
@@ -74,6 +81,8 @@ def files_of(path: Path) -> tuple[Path, ...]:
         raise UsageError(f"{path} holds no archive", "give an archive, or a folder of archives")
     if path.is_file():
         return (path,)
+    if path.exists():
+        raise not_regular(path)
     raise UsageError(f"{path} is not there", "give an archive, or a folder of archives")
 
 

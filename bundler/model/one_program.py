@@ -10,12 +10,12 @@ from collections.abc import Iterable
 _IMPORT = re.compile(r"^from (?:bundler[.\w]*|__future__) import (?:\([^)]*\)|[^(\n]*)$", re.MULTILINE)
 
 
-def one_program(texts: Iterable[str], beginning: str = "") -> str:
+def one_program(texts: Iterable[str]) -> str:
     """Put modules' texts one after another, without what they import of this project: it stands before them.
 
-    What they name must be different in each. `beginning` is run before all of them.
+    What they name must be different in each.
     """
-    return "\n".join([f"from __future__ import annotations\n{beginning}", *map(_alone, texts)])
+    return "\n".join(["from __future__ import annotations\n", *map(_alone, texts)])
 
 
 def _alone(text: str) -> str:

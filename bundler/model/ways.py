@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from bundler.words import ARCHIVE, ASSET_PATTERN
 
+# Each step writes the whole archive.
+MOST_STEPS = 25
 _DELTA = re.compile(
     rf"(?P<archive>{ASSET_PATTERN}?{re.escape(ARCHIVE)})\.from-(?P<old>[0-9a-f]{{12}})(?P<plain>\.plain)?\.delta"
 )
@@ -46,19 +48,24 @@ class Step:
 def cheapest(steps: Iterable[Step], start: str, end: str) -> tuple[Step, ...] | None:
     """The steps from one SHA-256 to another with the fewest bytes, of those the fewest steps; None if there is no way.
 
-    Of ways that are alike the one whose steps come first in `steps` is taken.
+    It has MOST_STEPS at most. Of ways that are alike the one whose steps come first in `steps` is taken.
     """
     there = tuple(steps)
-    reached: set[str] = set()
+    leading: dict[str, list[int]] = {}
+    for number, step in enumerate(there):
+        leading.setdefault(step.old, []).append(number)
+    digits = {len(old) for old in leading}
+    # In how few steps each was reached: one that takes more bytes is of use if it takes fewer steps.
+    fewest: dict[str, int] = {}
     waiting: list[tuple[int, int, tuple[int, ...], str]] = [(0, 0, (), start)]
     while waiting:
         size, length, way, at = heapq.heappop(waiting)
         if at == end:
             return tuple(there[number] for number in way)
-        if at in reached:
+        if length >= fewest.get(at, MOST_STEPS):
             continue
-        reached.add(at)
-        for number, step in enumerate(there):
-            if at.startswith(step.old) and step.new not in reached:
-                heapq.heappush(waiting, (size + step.size, length + 1, (*way, number), step.new))
+        fewest[at] = length
+        for number in (one for many in digits for one in leading.get(at[:many], ())):
+            step = there[number]
+            heapq.heappush(waiting, (size + step.size, length + 1, (*way, number), step.new))
     return None

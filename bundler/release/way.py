@@ -17,7 +17,7 @@ from bundler.adapters.github import GitHub
 from bundler.adapters.new_files import appearing, refuse_taken
 from bundler.adapters.own_folder import in_use
 from bundler.adapters.regular import open_regular
-from bundler.errors import BundleError, IntegrityError, UsageError
+from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageError
 from bundler.kinds import held_in
 from bundler.model.inventory import Inventory
 from bundler.model.sidecar import SidecarFacts
@@ -58,11 +58,11 @@ class Way:
 
 
 class _UnfitError(Exception):
-    """A delta that is what its release lists, and cannot be applied here."""
+    """A delta that is what its release lists, and cannot be applied here; or one that cannot be `had`."""
 
-    def __init__(self, step: Step, why: str) -> None:
+    def __init__(self, step: Step, why: str, *, had: bool = True) -> None:
         super().__init__(why)
-        self.step = step
+        self.step, self.had = step, had
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,11 @@ class Reader:
             try:
                 self._go(way, out / self.archive)
             except _UnfitError as error:
-                self.session.progress.say(f"note: another way is taken: {error}")
+                taken = "another way" if error.had else "the archive itself"
+                self.session.progress.say(f"note: {taken} is taken: {error}")
                 unfit.add(error.step)
+                if not error.had:  # the others are where this one was to be
+                    unfit.update(step for step in self._steps() if step.old and step.size)
             else:
                 return way
 
@@ -153,6 +156,8 @@ class Reader:
                 opened: AbstractContextManager[BinaryIO] = appearing(target) if last else made.open("xb")
                 with opened as file:
                     self._step(step, at, digest, file, task)
+                if number:
+                    at.unlink()
                 at, digest = made, step.new
 
     def _step(self, step: Step, at: Path, digest: str, file: BinaryIO, task: Task) -> None:
@@ -162,7 +167,10 @@ class Reader:
             with open_regular(its.bring(step.name, task)) as whole:
                 shutil.copyfileobj(whole, file, 1 << 20)
             return
-        delta = its.fetch(step.name, task)
+        try:
+            delta = its.fetch(step.name, task)
+        except UnreachableError as error:
+            raise _UnfitError(step, error.message, had=False) from error
         header, said = header_of(delta, step.name), DeltaName.parse(step.name)
         told = (header.old_sha256, header.new.sha256, header.new.name)
         if said is None or told != (digest, step.new, said.archive):

@@ -7,6 +7,7 @@ A program for hosts that have Python 3.9 or later and nothing else: the shell sc
 from __future__ import annotations
 
 import argparse
+import errno
 import fcntl
 import hashlib
 import os
@@ -26,14 +27,15 @@ from bundler.transfer.machine import Checked, Write, write_file, write_new
 # As the tool calls what it makes (`adapters.in_the_making`): either removes what the other left.
 _HIDDEN = ".aiws-new-"
 _SUMS, _LARGEST_SUMS = "SHA256SUMS", 1 << 22
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def _listed(path: Path) -> dict[str, str]:
     """The digests in a SHA256SUMS."""
-    with path.open("rb") as file:
-        content = file.read(_LARGEST_SUMS)
-    lines = content.decode("utf-8", "replace").splitlines()
+    with _opened(path) as file:
+        content = file.read(0, min(file.size, _LARGEST_SUMS))
+    lines = content.decode("utf-8", "replace").split("\n")
     listed = {match[2]: match[1] for match in map(_SUM.fullmatch, lines) if match}
     # It does not list itself: a set's has to be this very one.
     return {_SUMS: hashlib.sha256(content).hexdigest(), **listed}
@@ -42,6 +44,8 @@ def _listed(path: Path) -> dict[str, str]:
 def _place(folder: Path, wanted: Wanted, make: Callable[[Write], None]) -> Path:
     """Make a file in a folder, whole or not at all, over nothing that is there."""
     target = folder / wanted.name
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
     if os.path.lexists(target):
         raise RefusedError(f"{target} exists; give --out another folder, or remove it")
     _remove_left(folder)
@@ -60,8 +64,14 @@ def _place(folder: Path, wanted: Wanted, make: Callable[[Write], None]) -> Path:
                 os.fchmod(descriptor, 0o644)
             os.fsync(descriptor)
             _put(hidden, target)
+    except OSError as error:
+        # What is hidden tells nobody anything, and errors of open files name nothing.
+        if str(error.filename) == str(hidden) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            error.filename = str(folder)
+        raise
     finally:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):
+            hidden.unlink()
     return target
 
 
@@ -80,7 +90,7 @@ def _put(hidden: Path, target: Path) -> None:
 
 def _remove_left(folder: Path) -> None:
     """Remove what killed runs left: what nobody has locked. What cannot be removed stays, and harms nothing."""
-    for path in folder.glob(f"{_HIDDEN}*"):
+    for path in folder.glob(_HIDDEN + "[0-9a-f]" * 8):
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
@@ -128,10 +138,10 @@ def volumes(path: Path) -> list[Path]:
 def _apply(options: argparse.Namespace, sums: dict[str, str] | None) -> None:
     with _opened(options.file) as old, _opened(Path(options.names[0])) as delta:
         header = read_header(delta)
-        if not isinstance(header, Delta) or len(options.names) > 1:
+        if not isinstance(header, Delta):
             raise RefusedError("it is no delta")
         _check(header.new, sums)
-        print(_place(options.out, header.new, partial(write_new, delta, header, old)))
+        _tell([_place(options.out, header.new, partial(write_new, delta, header, old))])
 
 
 def _take(options: argparse.Namespace, header: Set, source: Source, sums: dict[str, str] | None) -> None:
@@ -148,7 +158,17 @@ def _take(options: argparse.Namespace, header: Set, source: Source, sums: dict[s
         for path in made:
             path.unlink(missing_ok=True)
         raise
-    print("\n".join(map(str, made)))
+    _tell(made)
+
+
+def _tell(made: list[Path]) -> None:
+    """Say what there is now. It is there, also where nobody can be told."""
+    _write(1, "".join(f"{path}\n" for path in made))
+
+
+def _write(descriptor: int, text: str) -> None:
+    with suppress(OSError):
+        os.write(descriptor, os.fsencode(text))
 
 
 def _check(wanted: Wanted, sums: dict[str, str] | None) -> None:
@@ -158,36 +178,59 @@ def _check(wanted: Wanted, sums: dict[str, str] | None) -> None:
         raise RefusedError(f"SHA256SUMS does not list {wanted.name} with the SHA-256 that it says")
 
 
+def _said(error: RefusedError | OSError | MemoryError, subject: str) -> str:
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    if isinstance(error, OSError):
+        named = error.filename and str(error.filename) != subject
+        return f"{error.filename}: {error.strerror}" if named else str(error.strerror)
+    return str(error)
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("a path is empty")
+    return Path(text)
+
+
+def _leave(number: int, frame: object) -> None:
+    """End the process; what is half made is removed on the way, which no second signal breaks off."""
+    for one in _ENDING:
+        signal.signal(one, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main() -> int:
     """Read the command line, do what it says, and return the exit code: 2 for words, 3 for a file that is refused."""
-    parser = argparse.ArgumentParser("apply-delta.sh", usage="apply-delta.sh OLD DELTA | SET [NAME...] [options]")
-    parser.add_argument("file", metavar="OLD|SET", type=Path)
+    usage = "apply-delta.sh OLD DELTA | SET [NAME...] [--out FOLDER] [--sums SHA256SUMS]"
+    parser = argparse.ArgumentParser("apply-delta.sh", usage=usage, allow_abbrev=False)
+    parser.add_argument("file", metavar="OLD|SET", type=_path)
     parser.add_argument("names", metavar="DELTA|NAME", nargs="*")
-    parser.add_argument("--out", metavar="FOLDER", type=Path, default=Path(), help="where what is made goes")
+    parser.add_argument("--out", metavar="FOLDER", type=_path, default=Path(), help="where what is made goes")
     parser.add_argument(
-        "--sums", metavar="SHA256SUMS", type=Path, help="a list, verified before, that has to name what is made"
+        "--sums", metavar="SHA256SUMS", type=_path, help="a list, verified before, that has to name what is made"
     )
     options = parser.parse_args()
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        # What is half made is removed on the way out.
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    subject: object = options.file
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as below nohup
+            signal.signal(number, _leave)
+    subject = str(options.file)
     try:
         sums = _listed(options.sums) if options.sums else None
         with _opened(options.file) as source:
             header = read_header(source) if source.read(0, min(9, source.size)) == b"aiws-set " else None
             if isinstance(header, Set):
                 _take(options, header, source, sums)
-            elif options.names:
+            elif len(options.names) == 1:
                 subject = options.names[0]
                 _apply(options, sums)
             else:
-                parser.error("give an old archive and a delta, or a set")
+                parser.error("give an old archive and one delta, or a set")
     except (RefusedError, OSError, MemoryError) as error:
-        print(f"apply-delta.sh: {subject}: {error}; nothing was changed", file=sys.stderr)
+        _write(2, f"apply-delta.sh: {subject}: {_said(error, subject)}; nothing was changed\n")
         return 3 if isinstance(error, RefusedError) else 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os._exit(main())  # a signal while Python tidies up after itself would be told with a traceback

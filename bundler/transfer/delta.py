@@ -6,14 +6,13 @@ The same two files give the same delta on any host.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from bundler.adapters.digest import sha256_of
+from bundler.adapters.durable import let_read
 from bundler.adapters.in_the_making import hidden_file
 from bundler.adapters.regular import open_regular
 from bundler.errors import UsageError
@@ -80,10 +79,7 @@ def _placed(target: Path, write: Callable[[BinaryIO], int], most: int) -> tuple[
         size = write(file)
         if not 0 < size <= most:
             return None
-        file.flush()
-        with suppress(OSError):  # a stick's file system has the modes it was mounted with
-            os.fchmod(file.fileno(), 0o644)
-        os.fsync(file.fileno())
+        let_read(file)
         sha256 = sha256_of(hidden)
         hidden.replace(target)
     return size, sha256

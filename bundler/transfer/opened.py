@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bundler.adapters.digest import sha256_of
 from bundler.adapters.par2 import Par2, checked, recovery_files
-from bundler.adapters.regular import open_regular
+from bundler.adapters.regular import not_regular, open_regular
 from bundler.errors import BundleError, IntegrityError, UsageError, WorkError
 from bundler.transfer.form import SET, Delta, RefusedError, Set, Source, read_header
 from bundler.transfer.machine import Checked, Write, write_file
@@ -71,6 +71,8 @@ def opened(path: Path) -> Iterator[OpenSet]:
     base = base_of(path)
     volumes = there(base)
     if not volumes and not listed(base):
+        if path.exists():
+            raise not_regular(path)
         raise UsageError(f"{path} is not there, nor is {base.name}.001", "give a set that `bundle-set` made")
     _all_there(base, volumes)
     with ExitStack() as stack:

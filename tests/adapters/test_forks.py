@@ -170,6 +170,32 @@ def test_no_copy_outlives_this_process(how: signal.Signals) -> None:
     assert process.returncode == (130 if how == signal.SIGINT else -how)
 
 
+def test_a_copy_does_nothing_of_what_this_process_does_at_a_signal() -> None:
+    """Ctrl-C is for this process to answer, SIGTERM ends it, and what is ignored stays so, from its first moment on."""
+    code = """
+    from bundler.adapters.jail_fork import helper
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: print("answered", number, flush=True))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    def work():
+        os.write(1, b"begun\\n")
+        time.sleep(60)
+        return 0
+    for _ in range(20):
+        copy = helper(work)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            os.kill(copy, number)
+        assert os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == -signal.SIGTERM
+    copy = helper(lambda: time.sleep(0.3) or 7)
+    os.kill(copy, signal.SIGINT)
+    os.kill(copy, signal.SIGHUP)
+    assert os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == 7
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    os.kill(mine, signal.SIGTERM)
+    """
+    assert said(code).replace("begun\n", "") == "answered 15\n"
+
+
 def test_one_at_a_time_needs_no_copy() -> None:
     with mapped(lambda number: os.getpid(), range(3), 1, KnownWheels()) as answers:
         assert {one.result() for one in answers} == {os.getpid()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -66,6 +67,24 @@ def test_folders_of_archives_become_those_of_the_next_release(steps: World) -> N
     assert plain.code == 0
     assert steps.run("apply", "old", "plain", "--out", "p").code == 0
     assert _sha256(steps.root / "p/x.tar.gz") == _sha256(steps.root / "new/x.tar.gz")
+
+
+def test_the_list_of_the_old_archives_is_not_replaced(steps: World) -> None:
+    (steps.root / "old/SHA256SUMS").write_text("theirs")
+    for old, out in (("old", "old"), ("old/x.tar.gz", "new/../old")):
+        done = steps.run("delta", old, "new", "--out", out)
+        assert (done.code, "choose another place" in done.err) == (2, True)
+    assert names(steps.root / "old") == ["SHA256SUMS", "x.tar.gz", "y.tar.gz"]
+    assert (steps.root / "old/SHA256SUMS").read_text() == "theirs"
+    assert steps.run("delta", "old", "new", "--out", "new").code == 0
+    assert steps.run("verify", "new", "--ignore-missing").code != 2
+
+
+def test_what_is_no_file_is_told_so(steps: World) -> None:
+    os.mkfifo(steps.root / "pipe")
+    for words in (("delta", "pipe", "new"), ("delta", "old", "pipe"), ("apply", "old", "pipe"), ("emit", "pipe")):
+        done = steps.run("--json", *words)
+        assert (done.code, "pipe is not a regular file" in done.out) == (2, True), done
 
 
 def test_small_sizes_are_told_in_small_units(steps: World) -> None:

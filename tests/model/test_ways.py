@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import permutations
+import time
+from itertools import pairwise, permutations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundler.model.ways import DeltaName, Step, cheapest
+from bundler.model.ways import MOST_STEPS, DeltaName, Step, cheapest
 from tests.model.samples import examples
 
 DIGESTS = [hashlib.sha256(bytes([number])).hexdigest() for number in range(5)]
@@ -42,6 +43,25 @@ def test_the_archive_itself_is_taken_where_no_delta_fits_or_they_are_larger() ->
     itself = whole(C, 10)
     assert cheapest([itself, delta(B, C, 1)], A, C) == (itself,)
     assert cheapest([itself, delta(A, C, 11)], A, C) == (itself,)
+
+
+def test_a_way_has_only_so_many_steps() -> None:
+    """Each writes the archive once more: a release with thousands of tiny deltas in a row must not have that done."""
+    at = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(MOST_STEPS + 2)]
+    row = [delta(old, new, 1) for old, new in pairwise(at)]
+    itself = whole(at[-1], 1000)
+    assert cheapest([*row, itself], at[1], at[-1]) == tuple(row[1:])
+    assert cheapest([*row, itself], at[0], at[-1]) == (itself,)
+    short = delta(at[0], at[2], 9)
+    assert cheapest([*row, itself, short], at[0], at[-1]) == (short, *row[2:]), "not by the fewest bytes to each"
+
+
+def test_many_deltas_are_gone_through_at_once() -> None:
+    at = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(20_000)]
+    steps = [*(delta(old, new, 1) for old, new in pairwise(at)), whole(at[-1], 1000)]
+    begun = time.process_time()
+    assert cheapest(steps, at[0], at[-1]) == (steps[-1],)
+    assert time.process_time() - begun < 1
 
 
 def test_there_is_no_way_to_what_nothing_makes_and_none_is_needed_to_what_is_there() -> None:

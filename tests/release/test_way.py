@@ -10,6 +10,9 @@ import pytest
 from bundler.errors import BundleError, IntegrityError, UnreachableError, UsageError
 from bundler.model.sidecar import NOTHING_TOLD
 from bundler.release.way import MOST_RELEASES, Reader, Way
+from bundler.transfer.applied import write_applied
+from bundler.transfer.form import Wanted
+from bundler.transfer.machine import Write
 from tests.github import Fault, github
 from tests.release.deltas import ARCHIVE, REPO, Releases, archive, delta, named, sha256
 
@@ -46,13 +49,17 @@ def test_a_delta_is_downloaded_in_the_archives_place(releases: Releases) -> None
     assert way.saved == len(archive(2)) - way.downloaded > 0
 
 
-def test_a_chain_leads_over_releases_between(releases: Releases) -> None:
-    # Each adds to the one before it, so all its deltas together are smaller than the last archive.
-    contents = [archive(1) + b"".join(bytes([part]) * 100 for part in range(number)) for number in range(4)]
+def growing(releases: Releases, many: int) -> list[bytes]:
+    """Releases whose archives add to the one before them, so that all deltas together are smaller than the last one."""
+    contents = [archive(1) + b"".join(bytes([part]) * 100 for part in range(number)) for number in range(many)]
     for number, content in enumerate(contents):
         before = contents[number - 1]
-        made_of = {named(before): delta(before, content)} if number else {}
-        releases.add(number, {ARCHIVE: content, **made_of})
+        releases.add(number, {ARCHIVE: content, **({named(before): delta(before, content)} if number else {})})
+    return contents
+
+
+def test_a_chain_leads_over_releases_between(releases: Releases) -> None:
+    contents = growing(releases, 4)
     old = releases.old(1)
     way = read(releases, old, releases.tag(3))
     assert [step.tag for step in way.steps] == [releases.tag(number) for number in (1, 2, 3)]
@@ -202,3 +209,81 @@ def test_archives_in_parts_are_joined_and_made(releases: Releases) -> None:
     (releases.root / "out" / ARCHIVE).unlink()
     read(releases, releases.old(3), releases.tag(2))
     assert made(releases) == {ARCHIVE: archive(2)}
+
+
+def asset_path(releases: Releases, number: int, name: str) -> Path:
+    """Where the server keeps an asset."""
+    (view,) = (one for one in releases.hub.releases() if one.tag == releases.tag(number))
+    return view.assets[name].path
+
+
+def test_a_delta_that_cannot_be_had_is_told_and_the_archive_taken(releases: Releases) -> None:
+    """Deleted between the look at the release and the download, or kept back by a proxy: no other delta is tried."""
+    contents = growing(releases, 4)
+    (gone,) = (one.assets for one in releases.hub.releases() if one.tag == releases.tag(2))
+    lost = str(gone[named(contents[1])].id)
+    releases.hub.faults.append(Fault(path=f"/releases/assets/{lost}$", status=404, times=-1))
+    way = read(releases, releases.old(1), releases.tag(3))
+    assert [step.name for step in way.steps] == [ARCHIVE]
+    assert made(releases) == {ARCHIVE: contents[3]}
+    assert releases.downloads() == [named(contents[0]), named(contents[1]), ARCHIVE]
+    (said,) = releases.said
+    assert said.startswith("note: the archive itself is taken: ")
+    assert "404" in said
+
+
+def test_nothing_is_made_where_neither_deltas_nor_the_archive_can_be_had(releases: Releases) -> None:
+    releases.chain(1, 2)
+    releases.hub.faults.append(Fault("objects", "GET", status=503, after=2, times=-1))
+    refused(releases, UnreachableError)
+
+
+@pytest.mark.parametrize("size", [20, 30_000, 50_000_000], ids=["cut", "more", "much more"])
+def test_a_delta_of_another_length_than_is_told_is_refused_or_left(releases: Releases, size: int) -> None:
+    releases.chain(1, 2)
+    path = asset_path(releases, 2, named(archive(1)))
+    content = path.read_bytes()
+    path.write_bytes(content[:size] + bytes(max(0, size - len(content))))
+    try:
+        read(releases, releases.old(1), releases.tag(2))
+    except IntegrityError:
+        assert made(releases) == {}
+    else:
+        assert made(releases) == {ARCHIVE: archive(2)}
+        assert len(releases.said) == 1
+    partial = list((releases.root / "cache" / "partial").glob("*"))
+    assert sum(one.stat().st_size for one in partial) < 100_000, "what is more than was told is not kept"
+
+
+def test_deltas_in_a_circle_lead_out_of_it(releases: Releases) -> None:
+    releases.add(1, {ARCHIVE: archive(1), named(archive(2)): delta(archive(2), archive(1))})
+    releases.add(2, {ARCHIVE: archive(2), named(archive(1)): delta(archive(1), archive(2))})
+    releases.add(3, {ARCHIVE: archive(3)})
+    assert [step.name for step in read(releases, releases.old(1), releases.tag(3)).steps] == [ARCHIVE]
+    assert made(releases) == {ARCHIVE: archive(3)}
+
+
+def test_the_archive_is_taken_where_all_steps_together_are_more(releases: Releases) -> None:
+    releases.chain(1, 2, 3)
+    deltas = len(delta(archive(1), archive(2))) + len(delta(archive(2), archive(3)))
+    assert len(archive(3)) < deltas < 2 * len(archive(3))
+    way = read(releases, releases.old(1), releases.tag(3))
+    assert [step.name for step in way.steps] == [ARCHIVE]
+    assert releases.downloads() == [ARCHIVE]
+
+
+def test_of_a_way_no_more_than_two_files_are_kept_at_a_time(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = growing(releases, 6)
+    most = 0
+
+    def applied(old: Path, delta: Path, name: str, out: Write) -> Wanted:
+        nonlocal most
+        most = max(most, len(list(releases.root.glob("cache/tmp/*/*"))))
+        return write_applied(old, delta, name, out)
+
+    monkeypatch.setattr("bundler.release.way.write_applied", applied)
+    assert len(read(releases, releases.old(1), releases.tag(5)).steps) == 5
+    assert made(releases) == {ARCHIVE: contents[5]}
+    assert most == 2
