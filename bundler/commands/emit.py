@@ -40,7 +40,7 @@ def emit(
         if listing:
             _agree(whole, names, {sums.NAME: sha256_of(listing), **read_sums(listing)}, listing)
         with all_appearing(out) as hidden:
-            write_files(session, whole, names, hidden)
+            write_files(session, whole, names, hidden, "give --out another folder")
         return Emitted(out, {name: whole.header.files[name].size for name in names})
 
 

@@ -100,13 +100,14 @@ def _lock(descriptor: int) -> None:
 def _opened(path: Path) -> Iterator[Source]:
     """A file, or the volumes PATH.001, PATH.002 … that it was cut into."""
     descriptors: list[int] = []
+    found = volumes(path)
     try:
-        for one in volumes(path):
+        for one in found:
             # Without waiting for whoever would write into a pipe.
             descriptors.append(os.open(one, os.O_RDONLY | os.O_NONBLOCK))
             if not stat.S_ISREG(os.fstat(descriptors[-1]).st_mode):
                 raise RefusedError(f"{one} is no regular file")
-        yield Source(descriptors)
+        yield Source(descriptors, [one.name for one in found])
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -121,7 +122,7 @@ def volumes(path: Path) -> list[Path]:
     wanted = [f"{base.name}.{number:03}" for number in range(1, int(max(found)[-3:]) + 1)]
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise RefusedError(f"{', '.join(missing)} is missing")
+        raise RefusedError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
     return [base.parent / name for name in wanted]
 
 

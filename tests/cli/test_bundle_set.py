@@ -105,7 +105,7 @@ def test_a_folder_becomes_a_set_and_comes_back(locked: World, dist_of: Callable[
     for name in volumes[2:-1:2]:
         (locked.root / name).unlink()
     hopeless = locked.run("emit", "dist.set", "--repair", "--out", "none")
-    assert (hopeless.code, "more is damaged than can be repaired" in hopeless.err) == (3, True)
+    assert (hopeless.code, "more is damaged than" in hopeless.err) == (3, True)
     assert not (locked.root / "none").exists()
     assert not list((locked.root / "cache" / "tmp").iterdir())
 

@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bundler.errors import IntegrityError, UsageError
+from bundler.transfer.damage import explained, faults, refuse_damaged, told
 from bundler.transfer.form import RefusedError, Set, Source, read_header
-from bundler.transfer.opened import damage, explained, is_set, opened
+from bundler.transfer.opened import is_set, opened
 from bundler.transfer.program import Program
 from bundler.transfer.shares import shares
 from tests.model.samples import examples
@@ -47,7 +48,7 @@ def test_volumes_are_one_set_by_whichever_name(cut: Path) -> None:
     assert not is_set(cut.parent / "from" / "one.tar.gz")
     assert not is_set(cut.parent / "nowhere")
     assert not is_set(Path())
-    assert damage(cut) == ()
+    assert faults(cut, told(cut)) == {}
 
 
 @pytest.mark.parametrize("number", ["001", "003", "005"])
@@ -65,7 +66,7 @@ def test_a_volume_that_is_missing_is_named(cut: Path, number: str) -> None:
 def test_a_volume_that_is_damaged_is_named(cut: Path) -> None:
     volume = cut.parent / "a.set.004"
     volume.write_bytes(volume.read_bytes()[:-1] + b"!")
-    assert damage(cut) == ("a.set.004 is damaged",)
+    assert faults(cut, told(cut)) == {"a.set.004": "is damaged"}
     assert "a.set.004 is damaged" in _why(cut).message
 
 
@@ -93,8 +94,9 @@ def test_a_list_of_digests_that_names_other_files_is_refused(cut: Path) -> None:
     listing = cut.parent / "a.set.sha256"
     for text in (f"{'0' * 64}  ../x\n", f"{'0' * 64}  other\n", "nothing\n", f"{'0' * 64}  a.set.002\n"):
         listing.write_text(text)
-        with pytest.raises(IntegrityError, match="malformed"):
-            damage(cut)
+        with pytest.raises(IntegrityError, match=r"a\.set\.sha256 is malformed: line 1 is"):
+            refuse_damaged(cut, lambda size: None)
+        assert taken(cut) == CONTENTS
 
 
 def _header(path: Path, old: bytes, new: bytes) -> Path:
