@@ -117,11 +117,11 @@ def _left(folder: Path) -> None:
         folder.rmdir()
 
 
-def refuse_taken(path: Path) -> None:
-    """Raise UsageError if something is at a path."""
+def refuse_taken(path: Path, elsewhere: str = "choose another place") -> None:
+    """Raise UsageError if something is at a path; `elsewhere` is how another one is given."""
     if os.path.lexists(path):
-        raise _taken(path)
+        raise _taken(path, elsewhere)
 
 
-def _taken(path: Path) -> UsageError:
-    return UsageError(f"{path} is there already, and nothing is overwritten", "choose another place, or move it away")
+def _taken(path: Path, elsewhere: str = "choose another place") -> UsageError:
+    return UsageError(f"{path} is there already, and nothing is overwritten", f"{elsewhere}, or move it away")

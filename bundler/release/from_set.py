@@ -101,7 +101,6 @@ def whole_set(session: Session, path: Path, *, repair: bool) -> Iterator[OpenSet
             raise
 
 
-
 def write_files(session: Session, whole: OpenSet, names: Sequence[str], folder: Path, elsewhere: str) -> None:
     """Make files of a set in an empty folder; `elsewhere` is how another one is given.
 

@@ -129,14 +129,14 @@ def _advice(base: Path, found: Faults, known: Told) -> str:
     if known.fault and known.digests and not found:
         return f"the volumes are as {known.source} tells: copy the list anew, or remove it"
     if names := recovery_files(base.parent, base.name):
-        themselves = f"`par2 repair {word(base.parent / names[0])}`"
-        return f"`aiws-bundle emit {word(base)} --repair`, or the volumes themselves: {themselves}"
+        themselves = f"`par2 repair {as_word(base.parent / names[0])}`"
+        return f"`aiws-bundle emit {as_word(base)} --repair`, or the volumes themselves: {themselves}"
     if known.fault and not found:
         return "copy the list anew, or remove it: what is taken out is compared with digests in the set all the same"
     return ANEW
 
 
-def word(path: Path) -> str:
+def as_word(path: Path) -> str:
     """A path as a word of a command, which is no option."""
     text = str(path)
     return quote(f"./{text}" if text.startswith("-") else text)

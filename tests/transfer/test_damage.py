@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundler.errors import IntegrityError
-from bundler.transfer.damage import explained, faults, refuse_damaged, told, word
+from bundler.transfer.damage import as_word, explained, faults, refuse_damaged, told
 from bundler.transfer.opened import is_set, opened
 from tests.adapters.par2_sets import recovery_file
 from tests.transfer.sets import archive, make, taken, zipped
@@ -165,4 +165,4 @@ def test_any_volume_names_the_set(cut: Path) -> None:
 
 
 def test_paths_are_words_of_commands() -> None:
-    assert [word(Path(one)) for one in ("a/b", "-r/b", "a b")] == ["a/b", "./-r/b", "'a b'"]
+    assert [as_word(Path(one)) for one in ("a/b", "-r/b", "a b")] == ["a/b", "./-r/b", "'a b'"]
