@@ -78,7 +78,7 @@ def _chosen(names: Sequence[str], words: Sequence[str], path: Path) -> Sequence[
 
 
 def _choice(names: Sequence[str], path: Path) -> str:
-    """What can be chosen: archives, by what of their names is not the same in all, and a host's three words at least."""
+    """What can be chosen: archives, by what of their names is not the same in all, three words at least."""
     archives = [one.removesuffix(ARCHIVE).split("-") for one in names if archive_of(one) == one]
     shared, most = 0, min(map(len, archives), default=0) - 3
     while shared < most and len({one[shared] for one in archives}) == 1:

@@ -60,8 +60,11 @@ def _place(folder: Path, wanted: Wanted, make: Callable[[Write], None]) -> Path:
                 os.fchmod(descriptor, 0o644)
             os.fsync(descriptor)
             _put(hidden, target)
+    except OSError as error:  # of what is read, `Source` tells: it is the folder that is meant
+        raise OSError(error.errno, error.strerror, str(folder)) from error
     finally:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):
+            hidden.unlink()
     return target
 
 
@@ -176,7 +179,8 @@ def main() -> int:
     try:
         sums = _listed(options.sums) if options.sums else None
         with _opened(options.file) as source:
-            header = read_header(source) if source.read(0, min(9, source.size)) == b"aiws-set " else None
+            begins = source.read(0, min(9, source.size)) == b"aiws-set "
+            header = read_header(source) if begins or source.files > 1 else None
             if isinstance(header, Set):
                 _take(options, header, source, sums)
             elif options.names:
@@ -185,7 +189,8 @@ def main() -> int:
             else:
                 parser.error("give an old archive and a delta, or a set")
     except (RefusedError, OSError, MemoryError) as error:
-        print(f"apply-delta.sh: {subject}: {error}; nothing was changed", file=sys.stderr)
+        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        print(f"apply-delta.sh: {subject}: {told}; nothing was changed", file=sys.stderr)
         return 3 if isinstance(error, RefusedError) else 1
     return 0
 

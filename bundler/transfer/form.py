@@ -83,6 +83,11 @@ class Source:
         """How many bytes there are."""
         return self._starts[-1]
 
+    @property
+    def files(self) -> int:
+        """How many files they are."""
+        return len(self._descriptors)
+
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset` on. Raises RefusedError if there are not so many."""
         parts = []
@@ -108,7 +113,8 @@ class Source:
         if end > self.size:
             raise self.cut_short()
         if end in self._starts[1:-1] and self._names:
-            raise RefusedError(f"{', '.join(self._names[self._starts.index(end) :])} does not belong to it")
+            surplus = self._names[self._starts.index(end) :]
+            raise RefusedError(f"{', '.join(surplus)} {'does' if len(surplus) == 1 else 'do'} not belong to it")
         if end < self.size:
             raise RefusedError(f"it goes on for {self.size - end} bytes after its end")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import md5
 from pathlib import Path
@@ -35,46 +35,48 @@ def repaired(path: Path, par2: Callable[[], Par2], folder: Path, say: Callable[[
     for name in there(base):
         if found.get(name, DAMAGED) == DAMAGED:  # programs take what is whole of the damaged ones
             (folder / name).symlink_to((base.parent / name).absolute())
-    bad = {name: fault for name, fault in found.items() if fault != SURPLUS}
-    if bad:
+    if bad := {name: fault for name, fault in found.items() if fault != SURPLUS}:
+        recovery = _fitting(base, known, bad)
+        _refuse_full(folder, recovery.size + sum(recovery.files[name].size for name in bad))
         say(f"repairing {', '.join(bad)}")
-        _repair(base, known, bad, par2, folder)
+        _repair(base, known, bad, recovery, par2(), folder)
     say(f"goes on with a repaired copy: {', '.join(f'{name} {fault}' for name, fault in found.items())}")
     yield folder / base.name
 
 
-def _repair(base: Path, known: Told, bad: Faults, par2: Callable[[], Par2], folder: Path) -> None:
-    """Repair the volumes that are bad in a folder, where links lead to all others."""
-    names = recovery_files(base.parent, base.name)
-    if not names:
-        raise _not_repaired(base, bad, "there are no recovery files beside it")
-    recovery = _fitting(base, known, bad, [base.parent / name for name in names])
-    size = recovery.size + sum(recovery.files[name].size for name in bad)
-    if size > free_in(folder):
-        hint = "free some space, or give another folder with --cache-dir or AIWS_CACHE_DIR"
-        raise WorkError(f"{folder.parent} has no room for {size / 1e6:.0f} MB, which a repair takes", hint)
+def _repair(base: Path, known: Told, bad: Faults, recovery: Recovery, par2: Par2, folder: Path) -> None:
+    """Repair the volumes that are bad in a folder, where links lead to those that can be read."""
     for name, volume in there(base).items():
-        if name in bad and bad[name] != DAMAGED:  # no program reads on after what cannot be read
+        if bad.get(name, DAMAGED) != DAMAGED:  # no program reads on after what cannot be read
             _write(folder / name, salvage(volume))
-    description = folder / f"{base.name}.par2"
-    _write(description, recovery.written())
-    if not par2().repair(folder, description.name):
+    file = folder / f"{base.name}.par2"
+    _write(file, recovery.written())
+    if not par2.repair(folder, file.name):
         told = f"more is damaged than {recovery.blocks} recovery blocks of {recovery.block} bytes repair"
         raise _not_repaired(base, bad, told)
-    description.unlink()
+    file.unlink()
     for name in bad:
         if not (folder / name).is_file() or known.digest_of(folder / name) != known.digests[name]:
             raise _not_repaired(base, {name: bad[name]}, f"it was repaired to something else than {known.source} tells")
 
 
-def _fitting(base: Path, known: Told, bad: Faults, paths: Sequence[Path]) -> Recovery:
-    """The recovery data that is of these very volumes. Raises IntegrityError if none is."""
-    for one in recovery_sets(paths, own_names(base)):
+def _fitting(base: Path, known: Told, bad: Faults) -> Recovery:
+    """The recovery data beside a set that is of these very volumes. Raises IntegrityError if none is."""
+    names = recovery_files(base.parent, base.name)
+    if not names:
+        raise _not_repaired(base, bad, "there are no recovery files beside it")
+    for one in recovery_sets([base.parent / name for name in names], own_names(base)):
         if one.files.keys() == known.digests.keys() and all(
             one.files[name].first == _beginning(base.parent / name) for name in known.digests if name not in bad
         ):
             return one
-    raise _not_repaired(base, bad, f"the recovery files beside it are of another set: {paths[0].name} and its like")
+    raise _not_repaired(base, bad, f"the recovery files beside it are of another set: {names[0]} and its like")
+
+
+def _refuse_full(folder: Path, size: int) -> None:
+    if size > free_in(folder):
+        hint = "free some space, or give another folder with --cache-dir or AIWS_CACHE_DIR"
+        raise WorkError(f"{folder.parent} has no room for {size / 1e6:.0f} MB, which a repair takes", hint)
 
 
 def _beginning(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import hashlib
+import os
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,6 +70,19 @@ def test_a_volume_that_is_damaged_is_named(cut: Path) -> None:
     volume.write_bytes(volume.read_bytes()[:-1] + b"!")
     assert faults(cut, told(cut)) == {"a.set.004": "is damaged"}
     assert "a.set.004 is damaged" in _why(cut).message
+
+
+def test_a_volume_that_cannot_be_read_on_the_way_is_named(cut: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pread, volume = os.pread, (cut.parent / "a.set.003").stat().st_ino
+
+    def failing(descriptor: int, size: int, offset: int) -> bytes:
+        if os.fstat(descriptor).st_ino == volume and offset + size > 30_000:
+            raise OSError(errno.EIO, "Input/output error")
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    with pytest.raises(IntegrityError, match=r"a\.set\.003 cannot be read: Input/output error"):
+        taken(cut)
 
 
 def test_volumes_in_each_other_s_place_are_named(cut: Path) -> None:
