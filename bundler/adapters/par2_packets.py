@@ -26,8 +26,9 @@ _MAIN, _FILE, _SUMS, _DATA = (f"PAR 2.0\0{kind:\0<8}".encode() for kind in ("Mai
 # A block's size and how many files there are, whose ids follow; a file's id, MD5, MD5 of its beginning, and size.
 _BLOCKS, _DESCRIBED, _ID = struct.Struct("<QI"), struct.Struct("<16s16s16sQ"), 16
 FIRST = 1 << 14
-# What the format allows of blocks, and programs of what stands for them; ours has one main packet, and short names.
-_MOST_BLOCKS = 1 << 15
+# Programs take time and memory with the square of how many blocks are lost, and twice the memory of one: ours has fewer
+# than 3000, of a 2000th of all. Large blocks of little are meant to take memory.
+_MOST_BLOCKS, _FEWEST, _SMALL = 1 << 12, 50, 1 << 20
 _LARGEST = {_MAIN: 1 << 20, _FILE: 1 << 9, _SUMS: 1 << 20, _DATA: 1 << 62}
 # How much of a packet is looked at, if not all.
 _READ = {_SUMS: _HEAD.size + 16, _DATA: _HEAD.size + 4}
@@ -42,6 +43,10 @@ class Described(NamedTuple):
     size: int
     md5: str
     first: str
+
+    def blocks(self, block: int) -> int:
+        """How many blocks of a size it has."""
+        return -(-self.size // block)
 
 
 class _Place(NamedTuple):
@@ -169,15 +174,18 @@ def _recovery(gathered: _Gathered) -> Recovery | str:
         if not name or name in files:
             return "the description of a file is missing, or malformed"
         files[name] = described
-    if not 0 < sum(-(-one.size // block) for one in files.values()) <= _MOST_BLOCKS:
-        return "it has no blocks, or more than the format knows"
+    blocks, total = sum(one.blocks(block) for one in files.values()), sum(one.size for one in files.values())
+    if not 0 < blocks <= _MOST_BLOCKS:
+        return f"its files have {blocks} blocks, and {_MOST_BLOCKS} are the most"
+    if block > max(_SMALL, total // _FEWEST):
+        return "its blocks are far larger than its files"
     lengths: dict[tuple[bytes, bytes], int] = {}
     for one, described in zip(ids, files.values(), strict=True):
-        lengths[_SUMS, one] = _HEAD.size + _ID + 20 * -(-described.size // block)
+        lengths[_SUMS, one] = _HEAD.size + _ID + 20 * described.blocks(block)
     told = {(_MAIN, main[:_ID]), *((_FILE, one) for one in ids)}
     packets, data = list[_Place](), 0
     for (kind, key), place in gathered.places.items():
-        if kind == _DATA and place.length == _HEAD.size + 4 + block:
+        if kind == _DATA and place.length == _HEAD.size + 4 + block and data < blocks:
             data += 1
         elif (kind, key) not in told and lengths.get((kind, key)) != place.length:
             continue

@@ -44,7 +44,6 @@ def _place(folder: Path, wanted: Wanted, make: Callable[[Write], None]) -> Path:
     target = folder / wanted.name
     if os.path.lexists(target):
         raise RefusedError(f"{target} exists; give --out another folder, or remove it")
-    _remove_left(folder)
     # Named before it is made, so that a signal in between leaves nothing.
     hidden = folder / f"{_HIDDEN}{secrets.token_hex(4)}"
     try:
@@ -135,6 +134,7 @@ def _apply(options: argparse.Namespace, sums: dict[str, str] | None) -> None:
         if not isinstance(header, Delta) or len(options.names) > 1:
             raise RefusedError("it is no delta")
         _check(header.new, sums)
+        _remove_left(options.out)
         print(_place(options.out, header.new, partial(write_new, delta, header, old)))
 
 
@@ -145,6 +145,7 @@ def _take(options: argparse.Namespace, header: Set, source: Source, sums: dict[s
             raise RefusedError(f"it has no {name}; it has {', '.join(header.files)}")
         _check(header.files[name], sums)
     made: list[Path] = []
+    _remove_left(options.out)
     try:
         for wanted in (header.files[name] for name in dict.fromkeys(names)):
             made.append(_place(options.out, wanted, partial(write_file, source, header, wanted)))

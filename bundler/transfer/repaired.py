@@ -37,6 +37,7 @@ def repaired(path: Path, par2: Callable[[], Par2], folder: Path, say: Callable[[
             (folder / name).symlink_to((base.parent / name).absolute())
     if bad := {name: fault for name, fault in found.items() if fault != SURPLUS}:
         recovery = _fitting(base, known, bad)
+        _refuse_hopeless(base, recovery, bad)
         _refuse_full(folder, recovery.size + sum(recovery.files[name].size for name in bad))
         say(f"repairing {', '.join(bad)}")
         _repair(base, known, bad, recovery, par2(), folder)
@@ -52,8 +53,7 @@ def _repair(base: Path, known: Told, bad: Faults, recovery: Recovery, par2: Par2
     file = folder / f"{base.name}.par2"
     _write(file, recovery.written())
     if not par2.repair(folder, file.name):
-        told = f"more is damaged than {recovery.blocks} recovery blocks of {recovery.block} bytes repair"
-        raise _not_repaired(base, bad, told)
+        raise _too_much(base, recovery, bad)
     file.unlink()
     for name in bad:
         if not (folder / name).is_file() or known.digest_of(folder / name) != known.digests[name]:
@@ -67,10 +67,27 @@ def _fitting(base: Path, known: Told, bad: Faults) -> Recovery:
         raise _not_repaired(base, bad, "there are no recovery files beside it")
     for one in recovery_sets([base.parent / name for name in names], own_names(base)):
         if one.files.keys() == known.digests.keys() and all(
-            one.files[name].first == _beginning(base.parent / name) for name in known.digests if name not in bad
+            (one.files[name].size, one.files[name].first) == _beginning(base.parent / name)
+            for name in known.digests
+            if name not in bad
         ):
             return one
     raise _not_repaired(base, bad, f"the recovery files beside it are of another set: {names[0]} and its like")
+
+
+def _refuse_hopeless(base: Path, recovery: Recovery, bad: Faults) -> None:
+    """Raise IntegrityError if more is missing than there are recovery blocks, whatever a description claims."""
+    volumes, missing = there(base), 0
+    for name in bad:
+        size = volumes[name].stat().st_size if name in volumes else 0
+        missing += max(0, recovery.files[name].blocks(recovery.block) - -(-size // recovery.block))
+    if missing > recovery.blocks:
+        raise _too_much(base, recovery, bad)
+
+
+def _too_much(base: Path, recovery: Recovery, bad: Faults) -> IntegrityError:
+    blocks = f"{recovery.blocks} recovery blocks of {recovery.block} bytes"
+    return _not_repaired(base, bad, f"more is damaged than {blocks} repair")
 
 
 def _refuse_full(folder: Path, size: int) -> None:
@@ -79,9 +96,10 @@ def _refuse_full(folder: Path, size: int) -> None:
         raise WorkError(f"{folder.parent} has no room for {size / 1e6:.0f} MB, which a repair takes", hint)
 
 
-def _beginning(path: Path) -> str:
+def _beginning(path: Path) -> tuple[int, str]:
+    """A file's size and the MD5 of its beginning, as descriptions tell them."""
     with open_regular(path) as file:
-        return md5(file.read(FIRST), usedforsecurity=False).hexdigest()
+        return path.stat().st_size, md5(file.read(FIRST), usedforsecurity=False).hexdigest()
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:

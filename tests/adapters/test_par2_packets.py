@@ -74,7 +74,8 @@ _ONE = description(b"v.001", b"one")
 _ABSURD = {
     "no block's size": recovery_file(CONTENTS, block=0),
     "an odd block": recovery_file(CONTENTS, block=6),
-    "too many blocks": recovery_file(CONTENTS, sizes={b"v.001": 4 << 15}),
+    "too many blocks": recovery_file(CONTENTS, sizes={b"v.001": 4 << 12}),
+    "a block larger than all": recovery_file(CONTENTS, block=1 << 21, data=0),
     "far too many blocks": recovery_file(CONTENTS, sizes={b"v.001": (1 << 64) - 1}),
     "no files": packet(md5(main(4, [])), "Main", main(4, [])),
     "nothing in files": recovery_file({b"v.001": b""}),
@@ -121,6 +122,10 @@ def test_packets_that_no_program_needs_are_passed_over(tmp_path: Path) -> None:
     )
     for one in unused:
         assert _written(tmp_path, one + GOOD) == _written(tmp_path, GOOD)
+
+
+def test_no_more_blocks_are_taken_than_can_be_lost(tmp_path: Path) -> None:
+    assert len(_packets(_written(tmp_path, recovery_file({b"v": b"1234" * 3}, data=9)))) == 5
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:

@@ -160,6 +160,16 @@ def test_programs_that_would_take_days_are_refused(tmp_path: Path) -> None:
     assert len(taken(_of_programs(tmp_path / "a.set", code, 300_000, 1, bytes(10)))) == 1
 
 
+@pytest.mark.parametrize("files", [1, 4])
+def test_what_programs_that_copy_far_too_often_share_is_not_told(tmp_path: Path, files: int) -> None:
+    often = Program()
+    for number in range(300_000 // files):
+        often.copy(2 * number % 9000, 1)
+    path = _of_programs(tmp_path / "a.set", often.end(), 300_000 // files, files, bytes(10_000))
+    with opened(path) as whole, pytest.raises(IntegrityError, match="copy too often"):
+        shares(whole.source, whole.header)
+
+
 def test_programs_of_sets_inflate_nothing(tmp_path: Path) -> None:
     deflated = zlib.compress(bytes(1000), wbits=-15)
     inflates, unframes, deflates = Program(), Program(), Program()

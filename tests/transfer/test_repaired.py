@@ -198,12 +198,23 @@ def test_without_what_repairs_it_that_is_told(tmp_path: Path) -> None:
     assert "is of no use: nothing in it is whole" in _refused(base, _none).message
 
 
-def test_sizes_that_nothing_has_room_for_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", [b"a.set.002", b"a.set.003"])
+def test_sizes_beyond_all_that_is_there_are_refused(tmp_path: Path, lost: bytes) -> None:
     base = make(tmp_path, CONTENTS, 50_000)
     contents = {name.encode(): (tmp_path / name).read_bytes() for name in VOLUMES}
+    _own(base, ".par2").write_bytes(recovery_file(contents, 1 << 54, 0, {lost: 1 << 62}))
     _own(base, ".002").unlink()
-    _own(base, ".par2").write_bytes(recovery_file(contents, 1 << 60, 0, {b"a.set.002": 1 << 62}))
-    no_room = pytest.raises(WorkError, match="has no room for 46116860184")
+    _own(base, ".003").write_bytes(b"x" * 40_000)
+    assert "more is damaged than 0 recovery blocks" in _refused(base, _none).message
+
+
+def test_a_repair_that_nothing_has_room_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = make(tmp_path, CONTENTS, 50_000)
+    contents = {name.encode(): (tmp_path / name).read_bytes() for name in VOLUMES}
+    _own(base, ".par2").write_bytes(recovery_file(contents, 10_000, 5))
+    _own(base, ".002").unlink()
+    monkeypatch.setattr("bundler.transfer.repaired.free_in", lambda folder: 99_999)
+    no_room = pytest.raises(WorkError, match=r"has no room for 0 MB, which a repair takes")
     with TemporaryDirectory() as folder, no_room as refused, _tried(base, _none, folder):
         pass
     assert "--cache-dir" in refused.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 from pathlib import Path
 
@@ -55,6 +56,19 @@ def test_what_is_missing_is_told(cut: Path, lost: tuple[int, ...], told: str) ->
     for number in lost:
         (cut.parent / f"a.set.{number:03}").unlink()
     _refused(cut, 3, told)
+
+
+def test_many_files_come_out_in_little_time(tmp_path: Path) -> None:
+    base = make(tmp_path, {f"f{number:04}": b"" for number in range(1500)})
+    (tmp_path / "a.set.sh").write_bytes(script())
+    (tmp_path / "out").mkdir()
+    left = tmp_path / "out" / ".aiws-new-00000000"
+    left.touch()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert _run(base).returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert not left.exists()
+    assert after.ru_utime - before.ru_utime < 2  # looked at for what was left once, not once a file
 
 
 def test_a_volume_too_many_is_told(cut: Path) -> None:
