@@ -62,9 +62,10 @@ def all_appearing(folder: Path) -> Iterator[Path]:
             made = sorted(hidden.iterdir())
             for one in made:
                 refuse_taken(folder / one.name)
-            for one in made:
+            for one in made:  # all of them before the first appears: this takes long, a name does not
                 with one.open("rb+") as file:
                     _ended(file)
+            for one in made:
                 _place(one, folder / one.name)
                 undo.callback(_removed, folder / one.name)
             sync_folder(folder)
