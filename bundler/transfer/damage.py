@@ -109,7 +109,8 @@ def explained(path: Path, error: IntegrityError) -> IntegrityError:
     base = base_of(path)
     known = told(base)
     found = faults(base, known)
-    lines = fault_lines({name: fault for name, fault in found.items() if name not in error.message}, known.fault)
+    more = {name: fault for name, fault in found.items() if f"{name} {fault}" not in error.message}
+    lines = fault_lines(more, known.fault)
     return IntegrityError(f"{error.message}{lines}", _advice(base, found, known))
 
 

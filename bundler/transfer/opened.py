@@ -13,7 +13,7 @@ from bundler.errors import IntegrityError, UsageError
 from bundler.transfer.damage import absent, refused, told
 from bundler.transfer.form import SET, Delta, RefusedError, Set, Source, read_header
 from bundler.transfer.machine import Checked, Write, write_file
-from bundler.transfer.volumes import base_of, listed, there, volume_name
+from bundler.transfer.volumes import SCRIPT, base_of, listed, there, volume_name
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ def is_set(path: Path) -> bool:
     with suppress(OSError), open_regular(first) as file:
         if file.read(len(SET) + 1) == f"{SET}\n".encode():
             return True
-    return volume_name(base.name, 1) in _listed(base)
+    # Damaged where it begins: what stands beside it tells.
+    script = base.parent / f"{base.name}{SCRIPT}"
+    return volume_name(base.name, 1) in _listed(base) or (base.name in _listed(base) and script.is_file())
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def opened(path: Path) -> Iterator[OpenSet]:
     """
     base = base_of(path)
     volumes, digests = there(base), _listed(base)
-    if not volumes and not digests:
+    if not volumes and not (digests := digests or told(base).digests):
         raise UsageError(f"{path} is not there, nor is {base.name}.001", "give a set that `bundle-set` made")
     if found := absent(base, {} if base.name in volumes else digests):
         raise refused(base, found, told(base))

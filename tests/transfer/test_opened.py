@@ -85,6 +85,15 @@ def test_a_volume_that_cannot_be_read_on_the_way_is_named(cut: Path, monkeypatch
         taken(cut)
 
 
+def test_a_set_that_is_damaged_where_it_begins_is_a_set(tmp_path: Path) -> None:
+    path = make(tmp_path, CONTENTS)
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    assert not is_set(path)
+    (tmp_path / "a.set.sh").touch()
+    assert is_set(path)
+    assert "a.set is damaged" in _why(path).message
+
+
 def test_volumes_in_each_other_s_place_are_named(cut: Path) -> None:
     with swapped(cut.parent / "a.set.002", cut.parent / "a.set.003"):
         message = _why(cut).message

@@ -180,6 +180,21 @@ def test_recovery_files_of_another_release_are_told(tmp_path: Path) -> None:
     assert "a.set.002 is damaged" in _whole(base)[-1]
 
 
+@pytest.mark.slow
+def test_a_set_of_which_nothing_else_is_left_is_repaired(tmp_path: Path) -> None:
+    base = make(tmp_path, CONTENTS)
+    _par2().create(tmp_path, base.name, layout({base.name: base.stat().st_size}, 100), 1)
+    _damage(base, 0, 1)
+    assert "a.set is damaged" in _whole(base)[-1]
+    base.unlink()
+    assert "a.set is missing" in _whole(base)[-1]
+    _own(base, ".sha256").unlink()
+    assert "a.set is missing" in _whole(base)[-1]
+    with pytest.raises(IntegrityError, match=r"a\.set is missing") as refused, opened(base):
+        pass
+    assert "--repair" in refused.value.hint
+
+
 def test_what_would_be_written_elsewhere_is_refused(tmp_path: Path) -> None:
     base = make(tmp_path, CONTENTS, 50_000)
     _own(base, ".002").unlink()
