@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.adapters.regular import open_regular
-from bundler.errors import IntegrityError, UsageError
+from bundler.errors import IntegrityError, UsageError, WorkError
 from bundler.transfer.damage import absent, refused, told
 from bundler.transfer.form import SET, Delta, RefusedError, Set, Source, read_header
 from bundler.transfer.machine import Checked, Write, write_file
@@ -59,7 +60,7 @@ def is_set(path: Path) -> bool:
 def opened(path: Path) -> Iterator[OpenSet]:
     """Open a set, by its own path or by that of its first volume.
 
-    Raises IntegrityError if it is none, or not whole; UsageError if nothing is there, OSError.
+    Raises IntegrityError if it is none, or not whole; UsageError if nothing is there, WorkError for too many files.
     """
     base = base_of(path)
     volumes, digests = there(base), _listed(base)
@@ -75,6 +76,9 @@ def opened(path: Path) -> Iterator[OpenSet]:
         except RefusedError as error:
             raise IntegrityError(f"{base}: {error}") from error
         except OSError as error:
+            if error.errno == errno.EMFILE:
+                hint = f"`ulimit -n {len(volumes) + 100}`, and run again"
+                raise WorkError(f"{base}: fewer files may be open at once than it has volumes", hint) from error
             raise IntegrityError(f"{base}: {error.filename} cannot be read: {error.strerror}") from error
         if isinstance(header, Delta):
             raise UsageError(f"{base} is a delta, not a set", "`aiws-bundle apply` takes it")

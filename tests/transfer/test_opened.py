@@ -6,6 +6,7 @@ import bz2
 import errno
 import hashlib
 import os
+import resource
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bundler.errors import IntegrityError, UsageError
+from bundler.errors import IntegrityError, UsageError, WorkError
 from bundler.transfer.damage import explained, faults, refuse_damaged, told
 from bundler.transfer.form import RefusedError, Set, Source, read_header
 from bundler.transfer.opened import is_set, opened
@@ -92,6 +93,18 @@ def test_a_set_that_is_damaged_where_it_begins_is_a_set(tmp_path: Path) -> None:
     (tmp_path / "a.set.sh").touch()
     assert is_set(path)
     assert "a.set is damaged" in _why(path).message
+
+
+def test_more_volumes_than_may_be_open_are_no_damage(tmp_path: Path) -> None:
+    path = make(tmp_path, CONTENTS, 2000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (90, hard))
+    try:
+        with pytest.raises(WorkError, match="fewer files may be open") as refused:
+            taken(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "ulimit -n 2" in refused.value.hint
 
 
 def test_volumes_in_each_other_s_place_are_named(cut: Path) -> None:
