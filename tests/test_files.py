@@ -54,7 +54,7 @@ REASONS = {
     "transfer/apply_delta.py": "on a host, what its user names",
     "release/way.py": "a file that this run writes",
     "transfer/script.py": "files of this package",
-    "transfer/opened.py": "a new file, in a folder of this run's own",
+    "transfer/repaired.py": "a new file, in a folder of this run's own",
     "transfer/volumes.py": "files that this run writes",
     "release/from_set.py": "a new file, in a folder of this run's own",
     "release/sources.py": "what pip recorded of this package",

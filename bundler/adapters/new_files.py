@@ -62,9 +62,10 @@ def all_appearing(folder: Path) -> Iterator[Path]:
             made = sorted(hidden.iterdir())
             for one in made:
                 refuse_taken(folder / one.name)
-            for one in made:
+            for one in made:  # all of them before the first appears: this takes long, a name does not
                 with one.open("rb+") as file:
                     let_read(file)
+            for one in made:
                 _place(one, folder / one.name)
                 undo.callback(_removed, folder / one.name)
             sync_folder(folder)
@@ -109,11 +110,11 @@ def _left(folder: Path) -> None:
         folder.rmdir()
 
 
-def refuse_taken(path: Path) -> None:
-    """Raise UsageError if something is at a path."""
+def refuse_taken(path: Path, elsewhere: str = "choose another place") -> None:
+    """Raise UsageError if something is at a path; `elsewhere` is how another one is given."""
     if os.path.lexists(path):
-        raise _taken(path)
+        raise _taken(path, elsewhere)
 
 
-def _taken(path: Path) -> UsageError:
-    return UsageError(f"{path} is there already, and nothing is overwritten", "choose another place, or move it away")
+def _taken(path: Path, elsewhere: str = "choose another place") -> UsageError:
+    return UsageError(f"{path} is there already, and nothing is overwritten", f"{elsewhere}, or move it away")

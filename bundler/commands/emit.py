@@ -13,8 +13,12 @@ from bundler.errors import IntegrityError, UsageError
 from bundler.release.from_set import whole_set, write_files
 from bundler.session import Session
 from bundler.sidecars import archive_of, over_release, sums
+from bundler.transfer.damage import as_word
 from bundler.transfer.opened import OpenSet
 from bundler.words import ARCHIVE
+
+_ELSEWHERE = "give --out another folder"
+_MOST_TOLD = 50
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,13 @@ def emit(
     before. Raises UsageError for a word that means none or what is there already, IntegrityError, WorkError.
     """
     with whole_set(session, path, repair=repair) as whole:
-        names = _chosen(list(whole.header.files), words)
+        names = _chosen(list(whole.header.files), words, path)
         for name in names:
-            refuse_taken(out / name)
+            refuse_taken(out / name, _ELSEWHERE)
         if listing:
             _agree(whole, names, {sums.NAME: sha256_of(listing), **read_sums(listing)}, listing)
         with all_appearing(out) as hidden:
-            write_files(session, whole, names, hidden)
+            write_files(session, whole, names, hidden, _ELSEWHERE)
         return Emitted(out, {name: whole.header.files[name].size for name in names})
 
 
@@ -54,7 +58,7 @@ def _agree(whole: OpenSet, names: Sequence[str], listed: Mapping[str, str], wher
             )
 
 
-def _chosen(names: Sequence[str], words: Sequence[str]) -> Sequence[str]:
+def _chosen(names: Sequence[str], words: Sequence[str], path: Path) -> Sequence[str]:
     """The files that words mean: names, or what archives are for, which brings all that stands beside these too.
 
     Raises UsageError for a word that means none.
@@ -66,11 +70,22 @@ def _chosen(names: Sequence[str], words: Sequence[str]) -> Sequence[str]:
             continue
         archives = {archive for name in names if (archive := archive_of(name)) and word in _words(archive)}
         if not archives and word != "all":
-            raise UsageError(f"nothing in it is called {word} or is for it", f"it has {', '.join(names)}")
+            raise UsageError(f"nothing in {path} is called {word} or is for it", _choice(names, path))
         beside = {name for name in names if archive_of(name) in archives}
         over = {name for name in names if name in over_release("") or name.startswith(f"{sums.NAME}.")}
         wanted |= set(names) if word == "all" else beside | over
     return [name for name in names if name in wanted]
+
+
+def _choice(names: Sequence[str], path: Path) -> str:
+    """What can be chosen: archives, by what of their names is not the same in all, three words at least."""
+    archives = [one.removesuffix(ARCHIVE).split("-") for one in names if archive_of(one) == one]
+    shared, most = 0, min(map(len, archives), default=0) - 3
+    while shared < most and len({one[shared] for one in archives}) == 1:
+        shared += 1
+    targets = sorted("-".join(one[shared:]) for one in archives)[:_MOST_TOLD]
+    among = f"{', '.join(targets)}; words of these; " if targets else ""
+    return f"choose among {among}all; or a file's name, as `aiws-bundle inspect {as_word(path)}` lists them"
 
 
 def _words(archive: str) -> set[str]:

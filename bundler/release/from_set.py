@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,12 @@ from bundler.errors import BundleError, IntegrityError, WorkError
 from bundler.release.folder import VerifyReport
 from bundler.session import Session
 from bundler.sizes import size_text
-from bundler.transfer.opened import OpenSet, damage, explained, free_in, is_set, opened, repaired
+from bundler.transfer.damage import ANEW, explained, refuse_damaged
+from bundler.transfer.opened import OpenSet, free_in, is_set, opened
+from bundler.transfer.repaired import repaired
+from bundler.transfer.volumes import base_of, there
+
+_ROOM = "give another folder with --cache-dir or AIWS_CACHE_DIR"
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,11 @@ def unpacked(session: Session, paths: Sequence[Path]) -> Iterator[Unpacked]:
 def _folder_of(session: Session, path: Path) -> Iterator[Path]:
     """All files of a set, in a folder. Raises IntegrityError, UsageError, WorkError."""
     with in_use(session.cache_dir, TEMPORARY) as place, TemporaryDirectory(dir=place) as folder:
+        size = sum(one.stat().st_size for one in there(base_of(path)).values())
+        with session.progress.task(f"reading {base_of(path).name}", size) as task:
+            refuse_damaged(path, task.advance)
         with whole_set(session, path, repair=False) as whole:
-            with session.progress.task(f"reading {whole.base.name}", whole.source.size) as task:
-                if found := damage(path, task.advance):
-                    raise IntegrityError(f"{whole.base}: {', '.join(found)}")
-            write_files(session, whole, list(whole.header.files), Path(folder))
+            write_files(session, whole, list(whole.header.files), Path(folder), _ROOM)
         yield Path(folder)
 
 
@@ -82,20 +88,28 @@ def whole_set(session: Session, path: Path, *, repair: bool) -> Iterator[OpenSet
     with in_use(session.cache_dir, TEMPORARY) as place, TemporaryDirectory(dir=place) as folder:
         try:
             if repair:
-                with repaired(path, Par2(session.env, run), Path(folder)) as base, opened(base) as whole:
+                par2 = partial(Par2, session.env, run)
+                with repaired(path, par2, Path(folder), session.progress.say) as base, opened(base) as whole:
                     yield whole
             else:
                 with opened(path) as whole:
                     yield whole
         except IntegrityError as error:
-            raise error if repair else explained(path, error) from error
+            error.message = error.message.replace(folder, str(base_of(path).parent))
+            if not repair:
+                raise explained(path, error) from error
+            error.hint = error.hint or ANEW
+            raise
 
 
-def write_files(session: Session, whole: OpenSet, names: Sequence[str], folder: Path) -> None:
-    """Make files of a set in an empty folder. Raises IntegrityError, WorkError if there is no room."""
+def write_files(session: Session, whole: OpenSet, names: Sequence[str], folder: Path, elsewhere: str) -> None:
+    """Make files of a set in an empty folder; `elsewhere` is how another one is given.
+
+    Raises IntegrityError, WorkError if there is no room.
+    """
     size = sum(whole.header.files[name].size for name in names)
     if size > free_in(folder):
-        raise WorkError(f"{folder.parent} has no room for {size_text(size)}", "free some space, or choose another")
+        raise WorkError(f"{folder.parent} has no room for {size_text(size)}", f"free some space, or {elsewhere}")
     with session.progress.task(f"taking {len(names)} files out of {whole.base.name}", size) as task:
         for name in names:
             with (folder / name).open("xb") as file:

@@ -48,7 +48,6 @@ def _place(folder: Path, wanted: Wanted, make: Callable[[Write], None]) -> Path:
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
     if os.path.lexists(target):
         raise RefusedError(f"{target} exists; give --out another folder, or remove it")
-    _remove_left(folder)
     # Named before it is made, so that a signal in between leaves nothing.
     hidden = folder / f"{_HIDDEN}{secrets.token_hex(4)}"
     try:
@@ -110,13 +109,14 @@ def _lock(descriptor: int) -> None:
 def _opened(path: Path) -> Iterator[Source]:
     """A file, or the volumes PATH.001, PATH.002 … that it was cut into."""
     descriptors: list[int] = []
+    found = volumes(path)
     try:
-        for one in volumes(path):
+        for one in found:
             # Without waiting for whoever would write into a pipe.
             descriptors.append(os.open(one, os.O_RDONLY | os.O_NONBLOCK))
             if not stat.S_ISREG(os.fstat(descriptors[-1]).st_mode):
                 raise RefusedError(f"{one} is no regular file")
-        yield Source(descriptors)
+        yield Source(descriptors, [one.name for one in found])
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -131,7 +131,7 @@ def volumes(path: Path) -> list[Path]:
     wanted = [f"{base.name}.{number:03}" for number in range(1, int(max(found)[-3:]) + 1)]
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise RefusedError(f"{', '.join(missing)} is missing")
+        raise RefusedError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
     return [base.parent / name for name in wanted]
 
 
@@ -141,6 +141,7 @@ def _apply(options: argparse.Namespace, sums: dict[str, str] | None) -> None:
         if not isinstance(header, Delta):
             raise RefusedError("it is no delta")
         _check(header.new, sums)
+        _remove_left(options.out)
         _tell([_place(options.out, header.new, partial(write_new, delta, header, old))])
 
 
@@ -151,6 +152,7 @@ def _take(options: argparse.Namespace, header: Set, source: Source, sums: dict[s
             raise RefusedError(f"it has no {name}; it has {', '.join(header.files)}")
         _check(header.files[name], sums)
     made: list[Path] = []
+    _remove_left(options.out)
     try:
         for wanted in (header.files[name] for name in dict.fromkeys(names)):
             made.append(_place(options.out, wanted, partial(write_file, source, header, wanted)))
@@ -218,7 +220,8 @@ def main() -> int:
     try:
         sums = _listed(options.sums) if options.sums else None
         with _opened(options.file) as source:
-            header = read_header(source) if source.read(0, min(9, source.size)) == b"aiws-set " else None
+            begins = source.read(0, min(9, source.size)) == b"aiws-set "
+            header = read_header(source) if begins or source.files > 1 else None
             if isinstance(header, Set):
                 _take(options, header, source, sums)
             elif len(options.names) == 1:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 DELTA, SET = "aiws-delta 1", "aiws-set 1"
@@ -70,10 +70,10 @@ class Set(NamedTuple):
 
 
 class Source:
-    """One or several files, read as one after the other."""
+    """One or several files, read as one after the other. By their `names`, if told, the one to blame is named."""
 
-    def __init__(self, descriptors: list[int]) -> None:
-        self._descriptors = descriptors
+    def __init__(self, descriptors: list[int], names: Sequence[str] = ()) -> None:
+        self._descriptors, self._names = descriptors, names
         self._starts = [0]
         for descriptor in descriptors:
             self._starts.append(self._starts[-1] + os.fstat(descriptor).st_size)
@@ -83,20 +83,46 @@ class Source:
         """How many bytes there are."""
         return self._starts[-1]
 
+    @property
+    def files(self) -> int:
+        """How many files they are."""
+        return len(self._descriptors)
+
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset` on. Raises RefusedError if there are not so many."""
         parts = []
         while length:
             number = bisect_right(self._starts, offset) - 1
             if number >= len(self._descriptors):
-                raise RefusedError("it is cut short")
+                raise self.cut_short()
             size = min(length, self._starts[number + 1] - offset)
-            data = os.pread(self._descriptors[number], size, offset - self._starts[number])
+            try:
+                data = os.pread(self._descriptors[number], size, offset - self._starts[number])
+            except OSError as error:  # a bad sector, a stick that was pulled
+                if not self._names:
+                    raise
+                raise RefusedError(f"{self._names[number]} cannot be read: {error.strerror}") from error
             if not data:
                 raise RefusedError("it became shorter while it was read")
             parts.append(data)
             offset, length = offset + len(data), length - len(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def ends_at(self, end: int) -> None:
+        """Raise RefusedError unless there are just so many bytes; of volumes the one to blame is told."""
+        if end > self.size:
+            raise self.cut_short()
+        if end in self._starts[1:-1] and self._names:
+            surplus = self._names[self._starts.index(end) :]
+            raise RefusedError(f"{', '.join(surplus)} {'does' if len(surplus) == 1 else 'do'} not belong to it")
+        if end < self.size:
+            raise RefusedError(f"it goes on for {self.size - end} bytes after its end")
+
+    def cut_short(self) -> RefusedError:
+        """The error for what ends too early, with the volume that may be missing."""
+        last = re.fullmatch(r"(.+\.)([0-9]{3})", self._names[-1], re.DOTALL) if self._names else None
+        volume = f": {last[1]}{int(last[2]) + 1:03} is missing, or {last[0]} is not whole" if last else ""
+        return RefusedError(f"it is cut short{volume}")
 
 
 def read_header(source: Source) -> Delta | Set:
@@ -105,18 +131,20 @@ def read_header(source: Source) -> Delta | Set:
     while b"\n\n" not in head and len(head) < min(source.size, LARGEST_HEADER):
         head = source.read(0, min(source.size, 2 * len(head), LARGEST_HEADER))
     text, blank, _ = head.partition(b"\n\n")
+    if not blank and head.startswith((f"{DELTA}\n".encode(), f"{SET}\n".encode())) and len(head) == source.size:
+        raise source.cut_short()
     if not blank or not text.isascii():
         raise RefusedError("it is no delta and no set, or of a form that is not known here")
     first, *lines = text.decode("ascii").split("\n")
     at = len(text) + len(blank)
     if first == DELTA:
-        return _delta(lines, at, source.size)
+        return _delta(lines, at, source)
     if first == SET:
-        return _set(lines, at, source.size)
+        return _set(lines, at, source)
     raise RefusedError("it is no delta and no set, or of a form that is not known here")
 
 
-def _delta(lines: list[str], at: int, size: int) -> Delta:
+def _delta(lines: list[str], at: int, source: Source) -> Delta:
     number = f"({_NUMBER})"
     grammar = [
         rf"old ({_DIGEST}) {number}",
@@ -133,12 +161,13 @@ def _delta(lines: list[str], at: int, size: int) -> Delta:
         placed.append(Stream(at, int(packed), int(unpacked)))
         at += int(packed)
     program, stored, text, differences = placed
-    if stored.packed != stored.size or at != size:
-        raise RefusedError("its header does not fit its size: it is cut short, or something follows it")
+    if stored.packed != stored.size:
+        raise RefusedError("its header is malformed")
+    source.ends_at(at)
     return Delta(old[0], int(old[1]), _wanted(new[2], int(new[1]), new[0], program), stored, text, differences)
 
 
-def _set(lines: list[str], at: int, size: int) -> Set:
+def _set(lines: list[str], at: int, source: Source) -> Set:
     *files, last = lines or [""]
     content = re.fullmatch(rf"content ({_NUMBER})", last)
     wanted: dict[str, Wanted] = {}
@@ -151,8 +180,7 @@ def _set(lines: list[str], at: int, size: int) -> Set:
         at += program.packed
     if not content:
         raise RefusedError("its header is malformed")
-    if at + int(content[1]) != size:
-        raise RefusedError("its header does not fit its size: it is cut short, or something follows it")
+    source.ends_at(at + int(content[1]))
     sizes = [one.size for one in wanted.values()]
     unit = int(content[1]) + MADE_TO_SPARE
     if sum(sizes) > MOST_OF_ALL * unit or max(sizes, default=0) > MOST_OF_ONE * unit:

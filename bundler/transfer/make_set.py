@@ -220,7 +220,7 @@ def write_set(plan: SetPlan, write: Write, advance: Callable[[int], None] = lamb
 def _opened(path: Path) -> Iterator[Source]:
     with open_regular(path) as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        yield Source([file.fileno()])
+        yield Source([file.fileno()], [path.name])
 
 
 def _whole(view: View) -> Iterator[Run]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from bundler.errors import IntegrityError
 from bundler.transfer.form import Packed, RefusedError, Set, Source, Stream
 from bundler.transfer.machine import COPY, END, FRAME, signed
 
-# Ours copy some hundreds of times, and once for each line of a text.
-_MOST_COPIES = 4_000_000
+# Ours copy some hundreds of times for an archive, and once for each line of a text: all are kept, 300 bytes each.
+_MOST_COPIES = 250_000
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,15 @@ class Shares:
 def shares(source: Source, header: Set) -> Shares:
     """Tell what the files of a set share. Raises IntegrityError if a program is not as `bundle-set` writes them."""
     edges: list[tuple[int, int, str]] = []
+    left = _MOST_COPIES
     try:
         for name, wanted in header.files.items():
-            for start, end in _merged(_copies(source, wanted.program)):
+            ranges = list(islice(_copies(source, wanted.program), left + 1))
+            left -= len(ranges)
+            if left < 0:
+                raise RefusedError("its programs copy too often")
+            for start, end in _merged(ranges):
                 edges += [(start, 1, name), (end, -1, name)]
-                if len(edges) > _MOST_COPIES:
-                    raise RefusedError("its programs copy too often")
     except RefusedError as error:
         raise IntegrityError(f"what its files share cannot be told: {error}") from error
     own, shared = dict.fromkeys(header.files, 0), 0
@@ -60,7 +64,7 @@ def _copies(source: Source, program: Stream) -> Iterator[tuple[int, int]]:
             raise RefusedError("a program does more than copy and frame")
 
 
-def _merged(ranges: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The same ranges without what two of them have in common."""
     start = end = 0
     for one, other in sorted(ranges):

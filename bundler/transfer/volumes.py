@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ class Volumes:
 
     def _next(self) -> None:
         self._end()
-        name = f"{self._name}.{len(self.sizes) + 1:03}" if self._limit else self._name
+        name = volume_name(self._name, len(self.sizes) + 1) if self._limit else self._name
         self._file = (self._folder / name).open("xb")
         self._sha256, self._room = hashlib.sha256(), self._limit
         self.sizes[name] = 0
@@ -68,7 +69,7 @@ def volumes_of(name: str, size: int, limit: int) -> Sequence[str]:
     number = -(-size // limit) if limit else 1
     if number > MOST_VOLUMES:
         raise UsageError(f"that makes {number} volumes; {MOST_VOLUMES} are the most", "give a larger --volume")
-    return [f"{name}.{one + 1:03}" for one in range(number)] if limit else [name]
+    return [volume_name(name, one + 1) for one in range(number)] if limit else [name]
 
 
 def taken_by(base: Path) -> Iterator[Path]:
@@ -81,26 +82,38 @@ def taken_by(base: Path) -> Iterator[Path]:
 
 
 def base_of(path: Path) -> Path:
-    """The set that a path names: itself, its first volume, its list of digests or what describes its recovery files."""
+    """The set that a path names: itself, a volume, its list of digests or what describes its recovery files."""
     for ending in (".001", DIGESTS, ".par2"):
         if path.name.endswith(ending) and (path.is_file() or not path.exists()):
             return path.parent / path.name.removesuffix(ending)
-    return path
+    base = path.parent / path.name[:-4]
+    beside = (path.parent / f"{base.name}{ending}" for ending in (".001", DIGESTS))
+    return base if _NUMBERED.fullmatch(path.name[-4:]) and any(one.is_file() for one in beside) else path
 
 
 def listed(base: Path) -> Mapping[str, str]:
     """The digests beside a set, volume -> SHA-256; none if there is no list.
 
-    Raises IntegrityError if it is malformed or names other files, UsageError, OSError.
+    Raises IntegrityError if it cannot be read, is malformed or names other files.
     """
     path = base.parent / f"{base.name}{DIGESTS}"
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
-    lines = read_regular(path, _LARGEST_DIGESTS).decode("utf-8", "replace").splitlines()
-    found = {match[2]: match[1] for match in map(_LINE.fullmatch, lines) if match}
-    numbered = [f"{base.name}.{number + 1:03}" for number in range(len(found))]
-    if len(found) != len(lines) or list(found) not in ([base.name], numbered):
-        raise IntegrityError(f"{path} is malformed, or of another set", "copy it anew, or remove it to go without")
+    try:
+        lines = read_regular(path, _LARGEST_DIGESTS).decode("utf-8", "replace").splitlines()
+    except UsageError as error:
+        raise IntegrityError(error.message) from error
+    except OSError as error:
+        raise IntegrityError(f"{path} cannot be read: {error.strerror}") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines or [""], 1):
+        match = _LINE.fullmatch(line)
+        if not match:
+            raise IntegrityError(f"{path} is malformed: line {number} is no SHA-256, two spaces and a name")
+        name = base.name if len(lines) == 1 and match[2] == base.name else volume_name(base.name, number)
+        if match[2] != name:
+            raise IntegrityError(f"{path} is malformed: line {number} is of {match[2]}, not of {name}")
+        found[name] = match[1]
     return found
 
 
@@ -108,5 +121,12 @@ def there(base: Path) -> Mapping[str, Path]:
     """The files of a set that are there, whether or not there are all."""
     if base.is_file():
         return {base.name: base}
-    numbered = [one for one in base.parent.glob("*.[0-9][0-9][0-9]") if one.name[:-4] == base.name]
+    if not base.parent.is_dir():
+        return {}
+    numbered = (one for one in base.parent.iterdir() if one.name[:-4] == base.name)
     return {one.name: one for one in sorted(numbered) if _NUMBERED.fullmatch(one.name[-4:]) and one.is_file()}
+
+
+def volume_name(base: str, number: int) -> str:
+    """What a set's volume is called; the first is 1."""
+    return f"{base}.{number:03}"

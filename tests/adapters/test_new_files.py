@@ -32,6 +32,19 @@ def test_one_that_cannot_be_put_in_place_takes_all_others_along(number: int, tmp
     assert not (tmp_path / "new").exists()
 
 
+def test_all_are_on_the_disk_before_the_first_appears(tmp_path: Path) -> None:
+    fsync, there, out = os.fsync, list[int](), tmp_path / "out"
+
+    def counting(descriptor: int) -> None:
+        there.append(len([one for one in out.iterdir() if not one.name.startswith(".")]))
+        fsync(descriptor)
+
+    with mock.patch.object(os, "fsync", counting), all_appearing(out) as hidden:
+        for name in "abc":
+            (hidden / name).write_text("x")
+    assert there == [0, 0, 0, 3]  # and then the folder
+
+
 def test_what_is_there_stays_even_as_a_link_to_nothing(tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to("nowhere")
     with pytest.raises(UsageError):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.cli.bundle_set import _bytes, _share
+from bundler.cli.bundle_set import _bytes, _named, _share
+from bundler.commands.emit import _chosen
 from bundler.errors import UsageError
 from tests.cli.releasing import REPO, Releasing
 from tests.world import World
@@ -45,6 +46,33 @@ def test_percentages() -> None:
     for text in ("0", "101%", "-5%", "5%%", "nan", "5e1"):
         with pytest.raises(UsageError, match="no percentage"):
             _share(text)
+
+
+@pytest.mark.parametrize("name", ["a.set", "a", "a.set.0011", "001"])
+def test_a_set_s_name(name: str) -> None:
+    assert _named(Path(name)) == Path(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a set", "a.set.001", "a.240", "a.sha256", "a.par2", "a.set.sh", "-a", "ö", "a" * 250]
+)
+def test_what_is_no_set_s_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=r"is no name for a set|is called as a file of another set"):
+        _named(Path(name))
+
+
+def test_what_can_be_chosen_is_told() -> None:
+    names = [f"x-runtime-{one}.tar.gz" for one in ("debian-12-amd64", "debian-13-arm64")]
+    for words in (["debian"], ["12"], ["debian-12-amd64", "debian-13-arm64"], [names[0]], ["all"], []):
+        assert _chosen([*names, "x"], words, Path("a b"))
+    with pytest.raises(UsageError, match="nothing in a b is called windows") as refused:
+        _chosen([*names, "x"], ["windows"], Path("a b"))
+    assert refused.value.hint.startswith("choose among debian-12-amd64, debian-13-arm64; words of these; all; or")
+    assert refused.value.hint.endswith("`aiws-bundle inspect 'a b'` lists them")
+    for few, told in ((names[:1], "debian-12-amd64; words"), (["x"], "all; or a file's name")):
+        with pytest.raises(UsageError) as refused:
+            _chosen(few, ["windows"], Path("a"))
+        assert refused.value.hint.startswith(f"choose among {told}")
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -105,7 +133,7 @@ def test_a_folder_becomes_a_set_and_comes_back(locked: World, dist_of: Callable[
     for name in volumes[2:-1:2]:
         (locked.root / name).unlink()
     hopeless = locked.run("emit", "dist.set", "--repair", "--out", "none")
-    assert (hopeless.code, "more is damaged than can be repaired" in hopeless.err) == (3, True)
+    assert (hopeless.code, "more is damaged than" in hopeless.err) == (3, True)
     assert not (locked.root / "none").exists()
     assert not list((locked.root / "cache" / "tmp").iterdir())
 

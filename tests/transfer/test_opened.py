@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import hashlib
+import os
+import resource
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +15,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bundler.errors import IntegrityError, UsageError
+from bundler.errors import IntegrityError, UsageError, WorkError
+from bundler.transfer.damage import explained, faults, refuse_damaged, told
 from bundler.transfer.form import RefusedError, Set, Source, read_header
-from bundler.transfer.opened import damage, explained, is_set, opened
+from bundler.transfer.opened import is_set, opened
 from bundler.transfer.program import Program
 from bundler.transfer.shares import shares
 from tests.model.samples import examples
@@ -47,7 +51,7 @@ def test_volumes_are_one_set_by_whichever_name(cut: Path) -> None:
     assert not is_set(cut.parent / "from" / "one.tar.gz")
     assert not is_set(cut.parent / "nowhere")
     assert not is_set(Path())
-    assert damage(cut) == ()
+    assert faults(cut, told(cut)) == {}
 
 
 @pytest.mark.parametrize("number", ["001", "003", "005"])
@@ -65,8 +69,42 @@ def test_a_volume_that_is_missing_is_named(cut: Path, number: str) -> None:
 def test_a_volume_that_is_damaged_is_named(cut: Path) -> None:
     volume = cut.parent / "a.set.004"
     volume.write_bytes(volume.read_bytes()[:-1] + b"!")
-    assert damage(cut) == ("a.set.004 is damaged",)
+    assert faults(cut, told(cut)) == {"a.set.004": "is damaged"}
     assert "a.set.004 is damaged" in _why(cut).message
+
+
+def test_a_volume_that_cannot_be_read_on_the_way_is_named(cut: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pread, volume = os.pread, (cut.parent / "a.set.003").stat().st_ino
+
+    def failing(descriptor: int, size: int, offset: int) -> bytes:
+        if os.fstat(descriptor).st_ino == volume and offset + size > 30_000:
+            raise OSError(errno.EIO, "Input/output error")
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    with pytest.raises(IntegrityError, match=r"a\.set\.003 cannot be read: Input/output error"):
+        taken(cut)
+
+
+def test_a_set_that_is_damaged_where_it_begins_is_a_set(tmp_path: Path) -> None:
+    path = make(tmp_path, CONTENTS)
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    assert not is_set(path)
+    (tmp_path / "a.set.sh").touch()
+    assert is_set(path)
+    assert "a.set is damaged" in _why(path).message
+
+
+def test_more_volumes_than_may_be_open_are_no_damage(tmp_path: Path) -> None:
+    path = make(tmp_path, CONTENTS, 2000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (90, hard))
+    try:
+        with pytest.raises(WorkError, match="fewer files may be open") as refused:
+            taken(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "ulimit -n 2" in refused.value.hint
 
 
 def test_volumes_in_each_other_s_place_are_named(cut: Path) -> None:
@@ -93,8 +131,9 @@ def test_a_list_of_digests_that_names_other_files_is_refused(cut: Path) -> None:
     listing = cut.parent / "a.set.sha256"
     for text in (f"{'0' * 64}  ../x\n", f"{'0' * 64}  other\n", "nothing\n", f"{'0' * 64}  a.set.002\n"):
         listing.write_text(text)
-        with pytest.raises(IntegrityError, match="malformed"):
-            damage(cut)
+        with pytest.raises(IntegrityError, match=r"a\.set\.sha256 is malformed: line 1 is"):
+            refuse_damaged(cut, lambda size: None)
+        assert taken(cut) == CONTENTS
 
 
 def _header(path: Path, old: bytes, new: bytes) -> Path:
@@ -141,6 +180,16 @@ def test_programs_that_would_take_days_are_refused(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="programs are far larger"):
         taken(_of_programs(tmp_path / "a.set", code, 300_000, 10, bytes(10)))
     assert len(taken(_of_programs(tmp_path / "a.set", code, 300_000, 1, bytes(10)))) == 1
+
+
+@pytest.mark.parametrize("files", [1, 4])
+def test_what_programs_that_copy_far_too_often_share_is_not_told(tmp_path: Path, files: int) -> None:
+    often = Program()
+    for number in range(300_000 // files):
+        often.copy(2 * number % 9000, 1)
+    path = _of_programs(tmp_path / "a.set", often.end(), 300_000 // files, files, bytes(10_000))
+    with opened(path) as whole, pytest.raises(IntegrityError, match="copy too often"):
+        shares(whole.source, whole.header)
 
 
 def test_programs_of_sets_inflate_nothing(tmp_path: Path) -> None:
