@@ -83,6 +83,8 @@ _ABSURD = {
     "no main packet": packet(bytes(16), "FileDesc", _ONE),
     "one main packet of another set": packet(bytes(16), "Main", main(4, [_ONE[:16]])),
     "a main packet cut short": packet(md5(main(4, [])[:8]), "Main", main(4, [])[:8]),
+    "a description that is not padded": packet(md5(main(4, [_ONE[:16]])), "Main", main(4, [_ONE[:16]]))
+    + packet(md5(main(4, [_ONE[:16]])), "FileDesc", _ONE[:-3]),
     "no name": recovery_file({b"": b"xyz"}),
     "nothing": b"",
     "zeros": bytes(1 << 20),

@@ -26,10 +26,12 @@ def test_pages_that_cannot_be_read_are_zeros() -> None:
             with pytest.raises(OSError, match="Input/output error"):
                 os.pread(file.fileno(), 10, start + page)
             got = salvaged(file.fileno(), start + 7, 3 * page - 7)
+            from_within = salvaged(file.fileno(), start + page + 7, 2 * page - 7)
     finally:
         _unmap(libc, start)
         _unmap(libc, start + 2 * page)
     assert got == b"x" * (page - 7) + bytes(page) + b"x" * page
+    assert from_within == bytes(page - 7) + b"x" * page
 
 
 def _unmap(libc: ctypes.CDLL, address: int) -> None:

@@ -67,6 +67,9 @@ def test_volumes_that_are_missing_are_named_once(cut: Path) -> None:
     wanted = "a.set is not whole\n  - a.set.001 is missing\n  - a.set.003 is missing\n  - a.set.004 is missing"
     for error in (_opening(cut), _verifying(cut)):
         assert error.message == str(cut.parent / wanted)
+    assert explained(cut, error).message == error.message
+    _volume(cut, 5).write_bytes(b"")
+    assert explained(cut, error).message == f"{error.message}\n  - a.set.005 is damaged"
     _listing(cut).unlink()
     assert is_set(cut)
     assert _opening(cut).message == str(cut.parent / wanted)

@@ -155,7 +155,17 @@ def test_what_stands_beside_and_is_no_recovery_file_harms_nothing(cut: Path) -> 
 def test_what_cannot_be_read_is_repaired(cut: Path) -> None:
     _own(cut, ".004").unlink()
     _own(cut, ".004").symlink_to("/proc/self/mem")
-    assert "a.set.004 cannot be read: Input/output error" in _whole(cut)[-1]
+    seen = list[Path]()
+
+    class Seeing(Par2):
+        """A program ends at what it cannot read: it is given what can be."""
+
+        def repair(self, folder: Path, file: str) -> bool:
+            seen.extend(one for one in folder.iterdir() if one.is_file() and not one.is_symlink())
+            return super().repair(folder, file)
+
+    assert "a.set.004 cannot be read: Input/output error" in _whole(cut, lambda: Seeing(os.environ, run))[-1]
+    assert sorted(one.name for one in seen) == ["a.set.004", "a.set.par2"]
 
 
 @pytest.mark.slow
