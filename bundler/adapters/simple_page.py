@@ -24,6 +24,8 @@ _LONGEST_ADDRESS = 4096
 _LONGEST_SHORT = 200
 _TOLD = (b"data-requires-python", b"data-yanked", b"data-provenance")
 _DIGEST = re.compile(r"[0-9a-f]{1,64}")
+# An address that urljoin, which takes ten times as long, would leave as it is: a page has thousands.
+_WHOLE = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9_+-][A-Za-z0-9_.+-]*+)++")
 # Each looks at a byte once or twice, whatever the page is: nothing here can be made to look back.
 _OPENING = re.compile(rb"<!--|<a(?=[\s/>])", re.IGNORECASE)
 _ATTRIBUTE = re.compile(rb"""[\s/]*+([^\s"'<>/=]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?+""")
@@ -127,7 +129,9 @@ def _references(content: bytes) -> Iterator[tuple[str, dict[bytes, bytes]]]:
 
 def _joined(base: str, reference: str) -> str:
     """The address that a page refers to; "" for one that is longer than any. Raises ValueError if it is none."""
-    return urljoin(base, reference) if len(reference) <= _LONGEST_ADDRESS else ""
+    if len(reference) > _LONGEST_ADDRESS:
+        return ""
+    return reference if _WHOLE.fullmatch(reference) else urljoin(base, reference)
 
 
 def _short(text: object) -> str:

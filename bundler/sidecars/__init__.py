@@ -13,6 +13,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final, Literal, Protocol
 
+from bundler.model.inventory import Inventory
 from bundler.model.sidecar import SidecarFacts
 from bundler.model.verdict import Finding
 from bundler.model.ways import DeltaName
@@ -111,6 +112,11 @@ def beside(archive: str, facts: SidecarFacts) -> Mapping[str, bytes]:
 def load() -> None:
     """Load what `beside` takes, while something is waited for."""
     sbom.load()
+
+
+def ahead(inventory: Inventory) -> None:
+    """Do what `beside` takes of what an archive holds, before all of it is written."""
+    sbom.ahead(inventory)
 
 
 def facts_of(sidecar: Sidecar, subject: str, facts: SidecarFacts) -> SidecarFacts:

@@ -68,7 +68,7 @@ def render(facts: SidecarFacts) -> bytes | None:
 def compose(sbom: Sbom) -> bytes:
     """Return the bytes of an SBOM."""
     held, root = sbom.inventory, _root(sbom)
-    components = [_component(replace(item, needs=())) for item in held.items]
+    components = _components(held)
     graph = {root: sorted(held.roots), **{item.purl: sorted(item.needs) for item in held.items}}
     dependencies = [{"dependsOn": needs, "ref": ref} if needs else {"ref": ref} for ref, needs in sorted(graph.items())]
     return _lines({**_head(sbom, root), "components": components, "dependencies": dependencies}).encode()
@@ -99,6 +99,15 @@ def _root(sbom: Sbom) -> str:
 def load() -> None:
     """Load what writing takes, which is large: so that it is done while something is waited for."""
     import cyclonedx.output.json  # noqa: F401 - kept by Python
+
+
+def ahead(held: Inventory) -> None:
+    """Make the components of an archive, which takes longest and is remembered."""
+    _components(held)
+
+
+def _components(held: Inventory) -> list[str]:
+    return [_component(replace(item, needs=())) for item in held.items]
 
 
 def _head(sbom: Sbom, purl: str) -> Mapping[str, object]:

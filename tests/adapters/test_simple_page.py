@@ -11,11 +11,11 @@ from subprocess import run
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bundler.adapters import simple_page
-from bundler.adapters.simple_page import JSON, IndexFile, read_page
+from bundler.adapters.simple_page import _WHOLE, JSON, IndexFile, _joined, read_page
 from bundler.errors import IntegrityError
 from bundler.model.release import Asset, read_json
 from tests.model.samples import examples
@@ -288,3 +288,21 @@ def test_a_bomb_takes_neither_time_nor_memory(unit: str) -> None:
     assert seconds < 10  # processor time; half of it on an idle machine, and what is not linear takes minutes
     assert megabytes < 200
     assert time.monotonic() - began < 60
+
+
+@example("https://a/b?", "https://h.test/simple/x/")
+@example("https://a/b#", "https://h.test/simple/x/")
+@example("http://a/b;", "http://a/b")
+@example("http:/b", "http://a/b")
+@given(
+    st.from_regex(_WHOLE, fullmatch=True) | st.text("htps:/.-_+%?#;@[]aZ09~ \t\n\\", max_size=30),
+    st.sampled_from(["https://h.test/simple/x/", "http://a/b"]),
+)
+def test_an_address_that_is_whole_is_what_a_browser_would_make_of_it(reference: str, base: str) -> None:
+    try:
+        wanted = urljoin(base, reference)
+    except ValueError:
+        with pytest.raises(ValueError):
+            _joined(base, reference)
+    else:
+        assert _joined(base, reference) == wanted

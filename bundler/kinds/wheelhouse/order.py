@@ -136,6 +136,11 @@ class WheelhouseJob:
         """Prove the wheels. Raises ProofError, IntegrityError."""
         self._proven(bench)
 
+    def _ahead(self, bench: Bench) -> None:
+        from bundler.sidecars import ahead
+
+        ahead(self.inventory(bench))
+
     def _reader(self, bench: Bench) -> ReadWheel:
         from bundler.kinds.wheelhouse.pack import wheel_reader
 
@@ -166,7 +171,7 @@ class WheelhouseJob:
         for pin in pins:
             if wheel := wheels.get(pin.sha256):
                 bench.arriving.then([pin], partial(read, wheel))
-        bench.arriving.then(pins, partial(self._proven, bench))
+        bench.arriving.then(pins, partial(self._ahead, bench))
 
         def awaited(entry: File) -> None:
             if entry.sha256 in wheels:
