@@ -41,6 +41,7 @@ from bundler.kinds.wheelhouse.members.install_version import (
 from bundler.kinds.wheelhouse.members.install_wheels import INFO, Wheel, clash, read_wheels, rest_of
 
 _COMPILE = "compile"
+_FEW = 10_000_000  # bytes of modules, which a processor compiles in about a second
 
 
 class Doing:
@@ -53,7 +54,7 @@ class Doing:
         worker = Path(__file__).with_name("install_share.py")
         # It inherits install.sh's lock: nobody begins anew while one that outlived a kill still writes.
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", worker, self._tasks, site], stdin=subprocess.DEVNULL, close_fds=False
+            [sys.executable, "-I", "-B", "-S", worker, self._tasks, site], stdin=subprocess.DEVNULL, close_fds=False
         )
 
     def end(self) -> dict[str, str]:
@@ -73,8 +74,9 @@ def spread(tasks: Sequence[Task], site: Path) -> dict[str, str]:
 def first_of(tasks: Iterable[Task], now: Version) -> tuple[list[Task], list[Task]]:
     """What pip needs to install while the rest is copied: itself, and what there is to know of other packages."""
     parts: tuple[list[Task], list[Task]] = ([], [])
+    site = f"{now.site}/"
     for task in tasks:
-        top = os.path.relpath(task[2], now.site).partition("/")[0]
+        top = task[2][len(site) :].partition("/")[0] if task[2].startswith(site) else ""
         parts[top != "pip" and not top.endswith(INFO)].append(task)
     return parts
 
@@ -148,12 +150,16 @@ def pip_install(pip: Path, lines: Sequence[str], links: Path, folder: Path) -> N
         fail("pip does not install the archive's packages")
 
 
-def same_text(now: Version, before: Version) -> dict[str, tuple[str, str]]:
-    """What was compiled of the modules that have the same text in both, with its SHA-256, by the module's name."""
-    old, new = ({n: row for one in version.rows.values() for n, row in one.items()} for version in (before, now))
+def same_text(now: Version, before: Version, kept: Collection[str]) -> dict[str, tuple[str, str]]:
+    """What was compiled of the modules that have the same text in both, with its SHA-256, by the module's name.
+
+    Not of the packages that were copied, which have theirs.
+    """
+    old = {name: row for rows in before.rows.values() for name, row in rows.items()}
+    new = (one for info in now.infos if info not in kept for one in now.rows[info].items())
+    pairs = ((name, cache_from_source(name)) for name, row in new if name.endswith(".py") and old.get(name) == row)
     compiled = before.compiled[1]
-    pairs = ((name, cache_from_source(name)) for name in new if name.endswith(".py") and old.get(name) == new[name])
-    return {name: (str(before.site / pyc), compiled[pyc]) for name, pyc in pairs if pyc in compiled}
+    return {name: (f"{before.site}/{pyc}", compiled[pyc]) for name, pyc in pairs if pyc in compiled}
 
 
 def to_compile(
@@ -161,17 +167,21 @@ def to_compile(
 ) -> tuple[list[Task], list[Task]]:
     """Every module of the packages that pip installed, the largest first; and those that may wait.
 
-    These are what the program does not import as it starts; none if that cannot be told. What is `known` is copied, and
-    not whole at every moment.
+    These are what the program does not import as it starts; none if that cannot be told, or they are few. What is
+    `known` is copied, and not whole at every moment.
     """
-    needed = imported(program, now.site, (name for rows in now.rows.values() for name in rows if name[:3] != "../"))
-    parts: tuple[list[tuple[int, str]], list[tuple[int, str]]] = ([], [])
-    for info in (info for info in now.infos if info not in kept):
-        for name, (_, size) in now.rows[info].items():
-            if name.endswith(".py") and name[:3] != "../":
-                parts[bool(needed) and name not in needed and name not in known].append((-int(size or 0), name))
-    made = [[(_COMPILE, str(now.site / n), *known.get(n, ("", "")), "") for _, n in sorted(part)] for part in parts]
-    return made[0], made[1]
+    rows = {name: row for info in now.infos if info not in kept for name, row in now.rows[info].items()}
+    sizes = {name: int(size or 0) for name, (_, size) in rows.items() if name.endswith(".py") and name[:3] != "../"}
+    needed, unknown = set[str](), sizes.keys() - known.keys()
+    if sum(sizes[name] for name in unknown) > _FEW:
+        every = (name for rows in now.rows.values() for name in rows if name[:3] != "../")
+        needed = imported(program, now.site, every)
+    late = unknown - needed if needed else set[str]()
+    parts = (sizes.keys() - late, late)
+    site = str(now.site)
+    made = [sorted((-sizes[name], name) for name in part) for part in parts]
+    soon, later = ([(_COMPILE, f"{site}/{n}", *known.get(n, ("", "")), "") for _, n in one] for one in made)
+    return soon, later
 
 
 def fail(message: str) -> NoReturn:
@@ -202,7 +212,7 @@ def main(archive: Path, folder: Path, program: str, earlier: Path | None) -> Non
         if not before:
             fill(wheels, ())
         infos = [wheel.info for wheel in kept]
-        known.update(same_text(now, before) if before else {})
+        known.update(same_text(now, before, infos) if before else {})
         soon, late = to_compile(now, infos, now.venv / "bin" / program, known)
         made = spread(soon, now.site)
     compiled = {os.path.relpath(cache_from_source(path), now.site): digest for path, digest in made.items()}

@@ -23,13 +23,13 @@ _NAME = re.compile(r"(?:^|[(,])\s*([\w.]+)")
 def imported(program: Path, site: Path, files: Iterable[str]) -> set[str]:
     """Those of the files below site-packages that a program imports, and what these import; none if it is not there."""
     modules = {_module(name): name for name in files if name.endswith(".py")}
-    found: set[str] = set()
+    found, seen = set[str](), set[str]()
     todo = list(_imports(program.read_bytes(), [])) if program.is_file() else []
     while todo:
         module = todo.pop()
-        while module:  # and the packages that it is in
-            name = modules.get(module, "")
-            if name and name not in found:
+        while module and module not in seen:  # and the packages that it is in
+            seen.add(module)
+            if name := modules.get(module):
                 found.add(name)
                 package = module.split(".")[: None if name.endswith("/__init__.py") else -1]
                 todo += _imports((site / name).read_bytes(), package)

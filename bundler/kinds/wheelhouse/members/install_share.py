@@ -1,4 +1,4 @@
-"""The many small tasks of install.py, which stands beside it: `python -I -B install_share.py TASKS SITE [LIST]`.
+"""The many small tasks of install.py, which stands beside it: `python -I -B -S install_share.py TASKS SITE [LIST]`.
 
 TASKS is a JSON list: copy FROM, TO; or unpack WHEEL, TO, whose path below SITE is its name in the wheel (each of the
 digest and size that it must have, and a program, or not); or compile SOURCE, unless PYC, of that digest, was made of

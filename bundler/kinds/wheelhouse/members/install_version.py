@@ -131,6 +131,7 @@ def copies(wheels: Iterable[Wheel], before: Version, now: Version) -> tuple[list
     """
     tasks, programs = [], {}
     _, compiled = before.compiled
+    old, new, venv = str(before.site), str(now.site), str(now.venv)
     for wheel in wheels:
         rows = before.rows[wheel.info]
         own = [f"{SITE}/{wheel.info}/{name}" for name in ("INSTALLER", "REQUESTED", "RECORD")]  # which pip writes
@@ -142,10 +143,10 @@ def copies(wheels: Iterable[Wheel], before: Version, now: Version) -> tuple[list
             if not digest.startswith("sha256=") or (place not in own and wheel.installed.get(place) != (digest, size)):
                 raise UnfitError(f"{wheel.info}/RECORD is not as it was installed")
             kind = _COPY + _PROGRAM * (place in wheel.executable)
-            tasks.append((kind, str(before.site / name), str(now.venv / place), digest[len("sha256=") :], size))
+            tasks.append((kind, f"{old}/{name}", f"{venv}/{place}", digest[len("sha256=") :], size))
             pyc = cache_from_source(name) if name.endswith(".py") else ""
             if pyc in compiled:
-                tasks.append((_COPY, str(before.site / pyc), str(now.site / pyc), compiled[pyc], ""))
+                tasks.append((_COPY, f"{old}/{pyc}", f"{new}/{pyc}", compiled[pyc], ""))
     return tasks, programs
 
 
