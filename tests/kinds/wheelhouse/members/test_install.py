@@ -426,7 +426,7 @@ def test_a_wheel_that_is_not_what_its_record_says_is_not_installed(first: Made, 
 def test_what_may_wait_is_what_the_program_does_not_import(tmp_path: Path) -> None:
     now, program = Version(tmp_path), tmp_path / "demo"
     program.write_text("#!python\nfrom small.b import main\n")
-    sizes = {"large": (100, 200), "kept": (300, 200), "small": (5, 6)}
+    sizes = {"large": (10_000_000, 200), "kept": (300, 200), "small": (5, 6)}
     for project, (one, two) in sizes.items():
         info = now.site / f"{project}-1.dist-info"
         info.mkdir(parents=True)
@@ -444,3 +444,7 @@ def test_what_may_wait_is_what_the_program_does_not_import(tmp_path: Path) -> No
     program.write_text("#!/bin/sh\n")
     soon, late = install.to_compile(now, ["kept-1.dist-info"], program, known)
     assert (len(soon), late) == (4, []), "where it cannot be told, nothing waits"
+    program.write_text("import small.b\n")
+    (now.site / "large-1.dist-info" / "RECORD").write_text("large/a.py,sha256=,9000000\n")
+    soon, late = install.to_compile(Version(tmp_path), ["kept-1.dist-info"], program, known)
+    assert (len(soon), late) == (3, []), "nor where it is not worth looking for"
