@@ -23,7 +23,7 @@ import pytest
 
 from bundler.kinds.wheelhouse.members import install
 from bundler.kinds.wheelhouse.members.install_version import Task, UnfitError, Version, digest_of
-from bundler.kinds.wheelhouse.members.install_wheels import Wheel, read_wheels, rows_of
+from bundler.kinds.wheelhouse.members.install_wheels import Wheel, clash, read_wheels, rows_of
 from bundler.kinds.wheelhouse.members.texts import PROGRAMS, program
 
 pytestmark = pytest.mark.slow  # each begins with pip
@@ -220,6 +220,7 @@ def test_what_it_installs_is_what_pip_installs(first: Made, tmp_path: Path) -> N
 def test_what_is_odd_is_installed_as_pip_does(name: str, tmp_path: Path) -> None:
     """A file that RECORD does not list, and one that is another's on some systems."""
     source = archive(tmp_path / "a", ("demo", "1.0", {**DEMO, name: "text"}))
+    assert bool(clash(read_wheels(source))) == (name != UNLISTED)
     found = contents(make(source, tmp_path / "v.1"))
     assert {name: one for name, one in found.items() if not name.endswith(".pyc")} == contents(by_pip(source, tmp_path))
 

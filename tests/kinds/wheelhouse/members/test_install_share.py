@@ -137,7 +137,7 @@ def waiting(folder: Path) -> list[Row]:
 def test_a_process_that_is_ended_ends_those_that_it_started(tmp_path: Path) -> None:
     with begun(tmp_path, waiting(tmp_path)) as process, (tmp_path / "slow.py").open("wb"):
         process.terminate()
-        assert process.wait() == 128 + signal.SIGTERM
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
         assert process.stdout
         assert process.stdout.read() == "", "nobody has it any more"
     assert not (tmp_path / "to").exists()
