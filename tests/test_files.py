@@ -37,6 +37,7 @@ REASONS = {
     "cli/report.py": "GITHUB_STEP_SUMMARY, to append to it",
     "kinds/wheelhouse/members/install.py": "on the host, what was installed there",
     "kinds/wheelhouse/members/agent.py": "on the host, what is the user's own",
+    "kinds/wheelhouse/members/install_imports.py": "on the host, what was installed there",
     "kinds/wheelhouse/members/install_share.py": "on the host, what was installed there",
     "kinds/wheelhouse/members/install_version.py": "on the host, what was installed there",
     "kinds/wheelhouse/members/install_wheels.py": "on the host, what is in the archive",

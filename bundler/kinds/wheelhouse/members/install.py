@@ -1,15 +1,16 @@
 """What install.sh installs the archive's packages with: `python -I -B install.py ARCHIVE VERSION PROGRAM [BEFORE]`.
 
-It is run by the Python of VERSION/venv, which is new and empty. The archive's own pip installs, in a process a
-processor, and compileall compiles, in as many. What is the same in the version BEFORE is copied from there and compared
-with the archive's wheels on the way; if something there is not as it was installed, nothing of it is taken. Code is
-compiled under its path below site-packages (Python puts the whole path in its place when it is imported), so it serves
-every version.
+It is run by the Python of VERSION/venv, which is new and empty. The archive's own pip judges each wheel, and makes its
+metadata, its programs and whatever is not plainly written below site-packages; all else is unpacked meanwhile, and
+compared with the wheel's RECORD. What is the same in the version BEFORE is copied from there and compared with the
+archive's wheels on the way; if something there is not as it was installed, nothing of it is taken. Code is compiled
+under its path below site-packages (Python puts the whole path in its place when it is imported), so it serves every
+version.
 VERSION/compiled says for which Python and with which pip that was, and the SHA-256 of each compiled file. VERSION/late
 is what is still to compile, while install.sh sees whether PROGRAM starts.
 
-install_share.py, beside it, is one such process. Python 3.9 runs both, with its standard library alone. In an archive,
-`install_wheels` and `install_version` are a part of this file.
+install_share.py, beside it, does all that is many files, in a process a processor. Python 3.9 runs both, with its
+standard library alone. In an archive, `install_wheels`, `install_version` and `install_imports` are parts of this file.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import NoReturn
 
+from bundler.kinds.wheelhouse.members.install_imports import imported
 from bundler.kinds.wheelhouse.members.install_version import (
     Task,
     UnfitError,
@@ -35,67 +36,61 @@ from bundler.kinds.wheelhouse.members.install_version import (
     made_for,
     rewrite_programs,
     same,
+    unpackings,
 )
-from bundler.kinds.wheelhouse.members.install_wheels import INFO, Wheel, clash, read_wheels
+from bundler.kinds.wheelhouse.members.install_wheels import INFO, Wheel, clash, read_wheels, rest_of
 
 _COMPILE = "compile"
-_MOST_PROCESSES, _WHEELS_A_PIP = 8, 10
-# The part of what is compiled that may wait: what one processor does while another starts the program.
-_LATE = 0.3
+_FEW = 10_000_000  # bytes of modules, which a processor compiles in about a second
 
 
-def shares(items: Iterable[tuple[int, str]], count: int) -> list[list[str]]:
-    """Spread items, which weigh something, over `count` shares of much the same weight; none is empty."""
-    made: list[tuple[int, list[str]]] = [(0, []) for _ in range(count)]
-    for weight, item in sorted(items, reverse=True) if count > 1 else items:
-        lightest = min(range(count), key=lambda index: made[index][0])
-        made[lightest] = (made[lightest][0] + weight, [*made[lightest][1], item])
-    return [share for _, share in made if share]
+class Doing:
+    """Tasks below a folder, which are being done from the moment that this is made."""
 
+    def __init__(self, tasks: Sequence[Task], site: Path) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._tasks = Path(self._folder.name) / "tasks"
+        self._tasks.write_text(json.dumps(tasks), encoding="utf-8")
+        worker = Path(__file__).with_name("install_share.py")
+        # It inherits install.sh's lock: nobody begins anew while one that outlived a kill still writes.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-S", worker, self._tasks, site], stdin=subprocess.DEVNULL, close_fds=False
+        )
 
-def _processors() -> int:
-    # macOS does not tell which of them a process may use.
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(count, _MOST_PROCESSES)
-
-
-def _run_all(commands: Sequence[Sequence[str]]) -> bool:
-    """Run them at once, and say whether all did their work."""
-    # They inherit install.sh's lock: nobody begins anew while one that outlived a kill still writes.
-    started = [subprocess.Popen(command, stdin=subprocess.DEVNULL, close_fds=False) for command in commands]
-    codes = [process.wait() for process in started]
-    return not any(codes)
+    def end(self) -> dict[str, str]:
+        """Wait until they are done; return the digests of what was compiled. Raises UnfitError."""
+        with self._folder:
+            if self._process.wait():
+                raise UnfitError("some of its files are not as they were installed")
+            made: dict[str, str] = json.loads(self._tasks.with_name("tasks.made").read_bytes())
+            return made
 
 
 def spread(tasks: Sequence[Task], site: Path) -> dict[str, str]:
-    """Do tasks below `site`, in a process a processor; return the digests of what was compiled. Raises UnfitError."""
-    with tempfile.TemporaryDirectory() as folder:
-        names, count, worker = [], _processors(), str(Path(__file__).with_name("install_share.py"))
-        for index in range(min(count, len(tasks))):
-            names.append(f"{folder}/{index}")
-            Path(names[-1]).write_text(json.dumps(tasks[index::count]))
-        if not _run_all([[sys.executable, "-I", "-B", worker, name, str(site)] for name in names]):
-            raise UnfitError("some of its files are not as they were installed")
-        return {
-            path: digest for name in names for path, digest in json.loads(Path(f"{name}.made").read_bytes()).items()
-        }
+    """Do tasks, and return the digests of what was compiled. Raises UnfitError."""
+    return Doing(tasks, site).end() if tasks else {}
 
 
 def first_of(tasks: Iterable[Task], now: Version) -> tuple[list[Task], list[Task]]:
     """What pip needs to install while the rest is copied: itself, and what there is to know of other packages."""
     parts: tuple[list[Task], list[Task]] = ([], [])
+    site = f"{now.site}/"
     for task in tasks:
-        top = os.path.relpath(task[2], now.site).partition("/")[0]
+        top = task[2][len(site) :].partition("/")[0] if task[2].startswith(site) else ""
         parts[top != "pip" and not top.endswith(INFO)].append(task)
     return parts
 
 
 def take(
-    wheels: Sequence[Wheel], before: Version, now: Version, told: Sequence[str], others: Callable[[list[Wheel]], None]
+    wheels: Sequence[Wheel],
+    before: Version,
+    now: Version,
+    told: Sequence[str],
+    fill: Callable[[Sequence[Wheel], Sequence[Task]], None],
 ) -> list[Wheel]:
     """Take from the version before what is the same; return those wheels. Raises UnfitError.
 
-    `others` installs all the other wheels, meanwhile.
+    `fill` installs all the other wheels, and does the tasks that copy.
     """
     if place := clash(wheels):
         raise UnfitError(f"two packages write {place}")
@@ -104,10 +99,7 @@ def take(
         tasks, programs = copies(kept, before, now)
         soon, rest = first_of(tasks, now)
         spread(soon, now.site)
-        with ThreadPoolExecutor(1) as pool:
-            installing = pool.submit(others, [wheel for wheel in wheels if wheel not in kept])
-            spread(rest, now.site)
-        installing.result()
+        fill([wheel for wheel in wheels if wheel not in kept], rest)
         for info, names in programs.items():
             rewrite_programs(names, info, before, now)
     except (OSError, ValueError, LookupError) as error:
@@ -115,13 +107,31 @@ def take(
     return kept
 
 
-def ready_pip(archive: Path, now: Version, folder: Path) -> dict[str, tuple[str, str]]:
+def filled(
+    wheels: Sequence[Wheel], tasks: Sequence[Task], archive: Path, now: Version, folder: Path, *, whole: bool
+) -> Mapping[str, tuple[str, str]]:
+    """Install wheels, and do tasks meanwhile; return what was compiled of pip. Raises UnfitError.
+
+    All is pip's if they are to be installed `whole`. What is needed on the way is put into `folder`.
+    """
+    taken = now.site if (now.site / "pip").is_dir() else None
+    doing = Doing([*tasks, *unpackings(() if whole else wheels, now)], now.site)
+    known: Mapping[str, tuple[str, str]] = {}
+    try:
+        if wheels:
+            known = {} if taken else ready_pip(archive, folder)
+            lines = [wheel.requirement if whole else rest_of(wheel, folder) for wheel in wheels]
+            pip_install((taken or folder) / "pip", lines, archive / "packages" / "pip" if whole else folder, folder)
+    finally:
+        doing.end()
+    return known
+
+
+def ready_pip(archive: Path, folder: Path) -> dict[str, tuple[str, str]]:
     """Put the archive's pip into `folder`; return what was compiled of it, with its SHA-256, by its names in the wheel.
 
-    pip is most of its own start if each of its processes compiles it. Nothing is done if it was taken.
+    Compiled, it starts in a third of the time, and what came of it is what the installation gets.
     """
-    if (now.site / "pip").is_dir():
-        return {}
     with zipfile.ZipFile(next((archive / "packages" / "pip").glob("pip-[0-9]*.whl"))) as pip:
         names = [name for name in pip.namelist() if name.startswith("pip/")]
         pip.extractall(folder, names)
@@ -129,51 +139,49 @@ def ready_pip(archive: Path, now: Version, folder: Path) -> dict[str, tuple[str,
     return {os.path.relpath(path, folder): (cache_from_source(path), digest) for path, digest in made.items()}
 
 
-def pip_install(wheels: Sequence[Wheel], archive: Path, now: Version, extracted: Path, *, at_once: bool) -> bool:
-    """Install wheels with the archive's own pip, and say whether that went well."""
-    if not wheels:
-        return True
-    with tempfile.TemporaryDirectory() as folder:
-        program = taken if (taken := now.site / "pip").is_dir() else extracted / "pip"
-        words = [sys.executable, "-I", "-B", str(program), "--isolated", "install", "--quiet", "--no-input"]
-        words += ["--no-cache-dir", "--no-index", "--no-deps", "--disable-pip-version-check", "--no-compile"]
-        words += ["--find-links", str(archive / "packages" / "pip"), "--only-binary", ":all:", "--require-hashes"]
-        count = min(_processors(), 1 + len(wheels) // _WHEELS_A_PIP) if at_once else 1
-        commands = []
-        for index, share in enumerate(shares([(wheel.weight, wheel.requirement) for wheel in wheels], count)):
-            name = Path(folder) / f"{index}.txt"
-            name.write_text("".join(f"{line}\n" for line in share))
-            commands.append([*words, "--requirement", str(name)])
-        return _run_all(commands)
+def pip_install(pip: Path, lines: Sequence[str], links: Path, folder: Path) -> None:
+    """Have a pip install what these lines require of the wheels in `links`."""
+    required = folder / "requirements"
+    required.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    words = [sys.executable, "-I", "-B", str(pip), "--isolated", "install", "--quiet", "--no-input", "--no-cache-dir"]
+    words += ["--no-index", "--no-deps", "--disable-pip-version-check", "--no-compile", "--find-links", str(links)]
+    words += ["--only-binary", ":all:", "--require-hashes", "--requirement", str(required)]
+    if subprocess.run(words, stdin=subprocess.DEVNULL, close_fds=False, check=False).returncode:
+        fail("pip does not install the archive's packages")
 
 
-def same_text(now: Version, before: Version) -> dict[str, tuple[str, str]]:
-    """What was compiled of the modules that have the same text in both, with its SHA-256, by the module's name."""
-    old, new = ({n: row for one in version.rows.values() for n, row in one.items()} for version in (before, now))
+def same_text(now: Version, before: Version, kept: Collection[str]) -> dict[str, tuple[str, str]]:
+    """What was compiled of the modules that have the same text in both, with its SHA-256, by the module's name.
+
+    Not of the packages that were copied, which have theirs.
+    """
+    old = {name: row for rows in before.rows.values() for name, row in rows.items()}
+    new = (one for info in now.infos if info not in kept for one in now.rows[info].items())
+    pairs = ((name, cache_from_source(name)) for name, row in new if name.endswith(".py") and old.get(name) == row)
     compiled = before.compiled[1]
-    pairs = ((name, cache_from_source(name)) for name in new if name.endswith(".py") and old.get(name) == new[name])
-    return {name: (str(before.site / pyc), compiled[pyc]) for name, pyc in pairs if pyc in compiled}
+    return {name: (f"{before.site}/{pyc}", compiled[pyc]) for name, pyc in pairs if pyc in compiled}
 
 
 def to_compile(
-    now: Version, kept: Collection[str], own: Collection[str], known: Mapping[str, tuple[str, str]]
+    now: Version, kept: Collection[str], program: Path, known: Mapping[str, tuple[str, str]]
 ) -> tuple[list[Task], list[Task]]:
     """Every module of the packages that pip installed, the largest first; and those that may wait.
 
-    These are of the largest packages but the program's `own`: it imports little of such as it starts, and what it
-    imports before that is compiled costs its time alone. What is `known` is copied, and not whole at every moment.
+    These are what the program does not import as it starts; none if that cannot be told, or they are few. What is
+    `known` is copied, and not whole at every moment.
     """
-    rows = {info: {n: int(row[1] or 0) for n, row in now.rows[info].items()} for info in now.infos if info not in kept}
-    modules = {i: {n: s for n, s in r.items() if n.endswith(".py") and n[:3] != "../"} for i, r in rows.items()}
-    parts: tuple[list[tuple[int, str]], list[tuple[int, str]]] = ([], [])
-    room = _LATE * sum(sum(sizes.values()) for sizes in modules.values())
-    for info, sizes in sorted(modules.items(), key=lambda one: (-sum(one[1].values()), one[0])):
-        for name, size in sizes.items():
-            waits = info not in own and name not in known and size <= room
-            room -= size * waits
-            parts[waits].append((-size, name))
-    made = [[(_COMPILE, str(now.site / n), *known.get(n, ("", "")), "") for _, n in sorted(part)] for part in parts]
-    return made[0], made[1]
+    rows = {name: row for info in now.infos if info not in kept for name, row in now.rows[info].items()}
+    sizes = {name: int(size or 0) for name, (_, size) in rows.items() if name.endswith(".py") and name[:3] != "../"}
+    needed, unknown = set[str](), sizes.keys() - known.keys()
+    if sum(sizes[name] for name in unknown) > _FEW:
+        every = (name for rows in now.rows.values() for name in rows if name[:3] != "../")
+        needed = imported(program, now.site, every)
+    late = unknown - needed if needed else set[str]()
+    parts = (sizes.keys() - late, late)
+    site = str(now.site)
+    made = [sorted((-sizes[name], name) for name in part) for part in parts]
+    soon, later = ([(_COMPILE, f"{site}/{n}", *known.get(n, ("", "")), "") for _, n in one] for one in made)
+    return soon, later
 
 
 def fail(message: str) -> NoReturn:
@@ -186,16 +194,14 @@ def main(archive: Path, folder: Path, program: str, earlier: Path | None) -> Non
     wheels, now = read_wheels(archive), Version(folder)
     told, known = made_for(archive), dict[str, tuple[str, str]]()
     before, kept = Version(earlier) if earlier else None, list[Wheel]()
-    with tempfile.TemporaryDirectory() as extracted:
+    with tempfile.TemporaryDirectory() as place:
 
-        def by_pip(missing: Sequence[Wheel]) -> None:
-            known.update(ready_pip(archive, now, Path(extracted)))
-            if not pip_install(missing, archive, now, Path(extracted), at_once=not clash(wheels)):
-                fail("pip does not install the archive's packages")
+        def fill(missing: Sequence[Wheel], tasks: Sequence[Task]) -> None:
+            known.update(filled(missing, tasks, archive, now, Path(place), whole=bool(clash(wheels))))
 
         if before:
             try:
-                kept = take(wheels, before, now, told, by_pip)
+                kept = take(wheels, before, now, told, fill)
                 print(f"{len(kept)} of {len(wheels)} packages are those of the version before, and copied", flush=True)
             except UnfitError as error:
                 print(f"nothing of the version before is used: {error}", flush=True)
@@ -204,11 +210,10 @@ def main(archive: Path, folder: Path, program: str, earlier: Path | None) -> Non
                     [sys.executable, "-I", "-B", "-m", "venv", "--clear", "--without-pip", now.venv], check=True
                 )
         if not before:
-            by_pip(wheels)
+            fill(wheels, ())
         infos = [wheel.info for wheel in kept]
-        known.update(same_text(now, before) if before else {})
-        own = [wheel.info for wheel in wheels if f"bin/{program}" in (*wheel.installed, *wheel.programs)]
-        soon, late = to_compile(now, infos, own, known)
+        known.update(same_text(now, before, infos) if before else {})
+        soon, late = to_compile(now, infos, now.venv / "bin" / program, known)
         made = spread(soon, now.site)
     compiled = {os.path.relpath(cache_from_source(path), now.site): digest for path, digest in made.items()}
     if before:
@@ -223,5 +228,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]) if len(sys.argv) > 4 else None)
+    except UnfitError:
+        fail("the archive's packages cannot be installed")
     except (OSError, ValueError, LookupError, StopIteration, zipfile.BadZipFile) as error:
         fail(f"{type(error).__name__}: {error}")

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from bundler.kinds.wheelhouse.members.install_wheels import INFO, SITE, Row, Wheel, project_of, rows_of
 
-# What a process does: copy FROM, TO, and the digest that RECORD has of it; or compile SOURCE, or take what was compiled
-# of it before, and its SHA-256; what is copied has this size, "" if that is not known.
+# What install_share.py does: copy FROM, or unpack of a WHEEL, TO, and the digest that RECORD has of it, and its size,
+# "" if that is not known; or compile SOURCE, or take what was compiled of it before, and its SHA-256.
 Task = tuple[str, str, str, str, str]
 
-_COPY, _COPY_PROGRAM = "copy", "copy program"
+_COPY, _UNPACK, _PROGRAM = "copy", "unpack", " program"
 _LARGEST = 1 << 26  # of what is read whole
 _LONGEST_SHEBANG = 124  # of a path: what distlib, in pip, writes as one line of a script
 
@@ -131,6 +131,7 @@ def copies(wheels: Iterable[Wheel], before: Version, now: Version) -> tuple[list
     """
     tasks, programs = [], {}
     _, compiled = before.compiled
+    old, new, venv = str(before.site), str(now.site), str(now.venv)
     for wheel in wheels:
         rows = before.rows[wheel.info]
         own = [f"{SITE}/{wheel.info}/{name}" for name in ("INSTALLER", "REQUESTED", "RECORD")]  # which pip writes
@@ -141,12 +142,22 @@ def copies(wheels: Iterable[Wheel], before: Version, now: Version) -> tuple[list
                 continue
             if not digest.startswith("sha256=") or (place not in own and wheel.installed.get(place) != (digest, size)):
                 raise UnfitError(f"{wheel.info}/RECORD is not as it was installed")
-            kind = _COPY_PROGRAM if place in wheel.executable else _COPY
-            tasks.append((kind, str(before.site / name), str(now.venv / place), digest[len("sha256=") :], size))
+            kind = _COPY + _PROGRAM * (place in wheel.executable)
+            tasks.append((kind, f"{old}/{name}", f"{venv}/{place}", digest[len("sha256=") :], size))
             pyc = cache_from_source(name) if name.endswith(".py") else ""
             if pyc in compiled:
-                tasks.append((_COPY, str(before.site / pyc), str(now.site / pyc), compiled[pyc], ""))
+                tasks.append((_COPY, f"{old}/{pyc}", f"{new}/{pyc}", compiled[pyc], ""))
     return tasks, programs
+
+
+def unpackings(wheels: Iterable[Wheel], now: Version) -> list[Task]:
+    """What of these wheels is unpacked, the largest wheel first."""
+    tasks, site, modes = [], str(now.site), {False: _UNPACK, True: _UNPACK + _PROGRAM}
+    for wheel in sorted(wheels, key=lambda one: -one.path.stat().st_size):
+        for name in wheel.plain:
+            kind, (digest, size) = modes[f"{SITE}/{name}" in wheel.executable], wheel.rows[name]
+            tasks.append((kind, str(wheel.path), f"{site}/{name}", digest[len("sha256=") :], size))
+    return tasks
 
 
 def rewrite_programs(names: Sequence[str], info: str, before: Version, now: Version) -> None:

@@ -1,4 +1,4 @@
-"""What an archive's wheels are, and what a virtual environment has of each once pip installed it.
+"""What an archive's wheels are, what a virtual environment has of each once it is installed, and who does which of it.
 
 A part of install.py, as install.sh runs it: Python 3.9, with its standard library alone.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import csv
+import hashlib
 import io
 import os
 import re
@@ -23,13 +24,16 @@ Row = tuple[str, str]  # of a RECORD: the digest as it stands there, and the siz
 INFO = ".dist-info"
 _PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 SITE = f"lib/{_PYTHON}/site-packages"
-_BYTES_A_FILE = 50_000
+_DIGEST = re.compile(r"sha256=[\w-]{43}", re.ASCII)
 _PROGRAMS = ("console_scripts", "gui_scripts")
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel of the archive, whose bytes install.sh has compared with the list of digests."""
+    """A wheel of the archive, whose bytes install.sh has compared with the list of digests.
+
+    `plain` are the files of which all that is done is to write them: pip would do no more, and takes longer for it.
+    """
 
     requirement: str
     project: str
@@ -39,16 +43,12 @@ class Wheel:
     installed: Mapping[str, Row]
     programs: tuple[str, ...]
     executable: frozenset[str]
+    plain: tuple[str, ...]
 
     @property
     def data(self) -> str:
         """The folder in it whose files are not for site-packages, or not as they lie there."""
         return f"{self.info[: -len(INFO)]}.data"
-
-    @property
-    def weight(self) -> int:
-        """How long it takes to install, beside others."""
-        return len(self.rows) + self.path.stat().st_size // _BYTES_A_FILE
 
 
 def rows_of(record: str) -> dict[str, Row]:
@@ -80,7 +80,32 @@ def _wheel(line: str, path: Path) -> Wheel:
     executable = {_place(name, project) for name, mode in modes.items() if stat.S_ISREG(mode) and mode & 0o111}
     installed = {_place(name, project): row for name, row in rows.items()}
     made = tuple(f"bin/{name}" for name in _programs(programs))
-    return Wheel(line, project_of(project), path, info, rows, installed, made, frozenset(executable))
+    plain = tuple(name for name in names if _is_plain(name, rows)) if len(set(names)) == len(names) else ()
+    return Wheel(line, project_of(project), path, info, rows, installed, made, frozenset(executable), plain)
+
+
+def _is_plain(name: str, rows: Mapping[str, Row]) -> bool:
+    """Whether a file is written below site-packages as it is, and means nothing to pip, or to Python as it starts."""
+    top, folder, _ = name.partition("/")
+    if not folder or top in ("", "..") or top.endswith((INFO, ".data")) or os.path.normpath(name) != name:
+        return False
+    return name.isprintable() and _DIGEST.fullmatch(rows.get(name, ("", ""))[0]) is not None
+
+
+def rest_of(wheel: Wheel, folder: Path) -> str:
+    """Write a wheel into `folder` without what is plain, its RECORD as it was; return the line that requires it.
+
+    pip judges it and makes its programs and its metadata as it would of the whole.
+    """
+    place, plain = folder / wheel.path.name, frozenset(wheel.plain)
+    with zipfile.ZipFile(wheel.path) as whole, zipfile.ZipFile(place, "w") as rest:
+        for member in whole.infolist():
+            if member.filename not in plain:
+                kept = zipfile.ZipInfo(member.filename)
+                kept.external_attr = member.external_attr
+                rest.writestr(kept, whole.read(member))
+    digest = hashlib.sha256(place.read_bytes()).hexdigest()
+    return f"{wheel.requirement.rpartition(':')[0]}:{digest}"
 
 
 def _place(name: str, project: str) -> str:
@@ -104,6 +129,7 @@ def _programs(text: str) -> list[str]:
 
 
 def clash(wheels: Iterable[Wheel]) -> str:
-    """The first place that two wheels would write to; "" if there is none."""
-    places = Counter(place for wheel in wheels for place in (*wheel.installed, *wheel.programs))
-    return next((place for place, count in places.items() if count > 1), "")
+    """The first place that two wheels would write to, on any file system; "" if there is none."""
+    places = [place for wheel in wheels for place in (*wheel.installed, *wheel.programs)]
+    counts = Counter(map(str.lower, places))
+    return next((place for place in places if counts[place.lower()] > 1), "")

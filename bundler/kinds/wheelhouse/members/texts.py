@@ -13,7 +13,7 @@ from bundler.model.one_program import one_program
 README, PROBE = "README.md", "metadata/probe.py"
 # What install.sh runs, and of which modules each is made; the second is run by the first, and stands beside it.
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "install.py": ("install_wheels.py", "install_version.py", "install.py"),
+    "install.py": ("install_wheels.py", "install_version.py", "install_imports.py", "install.py"),
     "install_share.py": ("install_share.py",),
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import ensurepip
 import hashlib
 import importlib.util
+import io
 import marshal
 import os
 import shutil
@@ -13,22 +15,32 @@ import sys
 import types
 import zipfile
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bundler.kinds.wheelhouse.members import install
-from bundler.kinds.wheelhouse.members.install_version import UnfitError, Version, digest_of
-from bundler.kinds.wheelhouse.members.install_wheels import read_wheels, rows_of
+from bundler.kinds.wheelhouse.members.install_version import Task, UnfitError, Version, digest_of
+from bundler.kinds.wheelhouse.members.install_wheels import Wheel, clash, read_wheels, rows_of
 from bundler.kinds.wheelhouse.members.texts import PROGRAMS, program
 
 pytestmark = pytest.mark.slow  # each begins with pip
 
 PIP = next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
 MINOR = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+FILES = {
+    "demo/run.sh": "#!/bin/sh\n",
+    "demo/empty.txt": "",
+    'demo/a, b "c" ä.txt': "a name",
+    "demo/deep/er/file.txt": "deeper",
+    "single.py": "SINGLE = 1\n",
+    "demo.pth": "# a path\n",
+    "demo-1.0.dist-info/licenses/LICENSE": "words",
+}
 DEMO = {
+    **FILES,
     "demo/__init__.py": "NAME = 'demo'\ndef main():\n    print(NAME)\n",
     "demo/odd.py": "this is no Python\n",
     "demo/data.txt": "text",
@@ -39,6 +51,7 @@ DEMO = {
     "demo-1.0.dist-info/entry_points.txt": "[console_scripts]\ndemo = demo:main\n",
 }
 MORE = {"more/__init__.py": "MORE = 1\n", "more/same.py": "SAME = 1\n", "space/one.py": "ONE = 1\n"}
+UNLISTED = "demo/unlisted.txt"
 OTHER = {"space/two.py": "TWO = 2\n"}
 
 
@@ -49,16 +62,17 @@ def wheel(folder: Path, project: str, version: str, files: Mapping[str, str]) ->
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    record = ""
+    record = io.StringIO()
     path = folder / f"{project}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as file:
         for name, text in said.items():
             member = zipfile.ZipInfo(name)
-            member.external_attr = (0o100755 if "/scripts/" in name else 0o100644) << 16
+            member.external_attr = (0o100755 if "/scripts/" in name or name.endswith(".sh") else 0o100644) << 16
             file.writestr(member, text)
             digest = urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-            record += f"{name},sha256={digest},{len(text)}\n"
-        file.writestr(zipfile.ZipInfo(f"{info}/RECORD"), f"{record}{info}/RECORD,,\n")
+            if name != UNLISTED:
+                csv.writer(record, lineterminator="\n").writerow((name, f"sha256={digest}", len(text.encode())))
+        file.writestr(zipfile.ZipInfo(f"{info}/RECORD"), f"{record.getvalue()}{info}/RECORD,,\n")
     return path
 
 
@@ -176,10 +190,10 @@ NEWER = {**MORE, "more/__init__.py": "MORE = 2\n"}
 UPGRADE = (("demo", "1.0", DEMO), ("more", "1.1", NEWER))
 
 
-def test_what_it_installs_is_what_pip_installs(first: Made, tmp_path: Path) -> None:
-    venv = tmp_path / "venv"
+def by_pip(source: Path, folder: Path) -> Made:
+    """The same by pip alone."""
+    venv = folder / "venv"
     subprocess.run([sys.executable, "-I", "-m", "venv", "--without-pip", venv], check=True)
-    source = first.folder.parent / "a"
     words = ["--isolated", "install", "-q", "--no-index", "--no-deps", "--disable-pip-version-check", "--no-compile"]
     words += [
         "--find-links",
@@ -189,13 +203,26 @@ def test_what_it_installs_is_what_pip_installs(first: Made, tmp_path: Path) -> N
         str(source / "metadata" / "requirements.txt"),
     ]
     subprocess.run([venv / "bin" / "python", "-I", "-B", f"{PIP}/pip", *words], check=True)
-    expected = contents(Made(tmp_path, ""))
-    found = contents(first)
+    return Made(folder, "")
+
+
+def test_what_it_installs_is_what_pip_installs(first: Made, tmp_path: Path) -> None:
+    expected, found = contents(by_pip(first.folder.parent / "a", tmp_path)), contents(first)
     assert {name: one for name, one in found.items() if not name.endswith(".pyc")} == expected
     modules = {name for name in expected if "site-packages" in name and name.endswith(".py")}
     compiled = {importlib.util.source_from_cache(name) for name in found if name.endswith(".pyc")}
     assert modules - compiled == {f"venv/lib/{MINOR}/site-packages/demo/odd.py"}
     assert (first.runs("demo"), first.runs("demo-script")) == ("demo\n", "script\n")
+    assert {f"venv/lib/{MINOR}/site-packages/{name}" for name in FILES} <= found.keys()
+
+
+@pytest.mark.parametrize("name", [UNLISTED, "DEMO/Data.txt"])
+def test_what_is_odd_is_installed_as_pip_does(name: str, tmp_path: Path) -> None:
+    """A file that RECORD does not list, and one that is another's on some systems."""
+    source = archive(tmp_path / "a", ("demo", "1.0", {**DEMO, name: "text"}))
+    assert bool(clash(read_wheels(source))) == (name != UNLISTED)
+    found = contents(make(source, tmp_path / "v.1"))
+    assert {name: one for name, one in found.items() if not name.endswith(".pyc")} == contents(by_pip(source, tmp_path))
 
 
 def test_an_upgrade_is_what_a_first_installation_is_and_shares_no_file(first: Made, tmp_path: Path) -> None:
@@ -229,6 +256,15 @@ def test_pip_and_the_programs_that_it_makes_for_itself_are_copied(tmp_path: Path
     assert contents(upgraded) == contents(first)
     programs = {path.name for path in (upgraded.folder / "venv" / "bin").iterdir()}
     assert {"pip", "pip3", f"pip{MINOR[6:]}", "demo"} <= programs
+
+
+def doing(now: Version) -> Callable[[Sequence[Wheel], Sequence[Task]], None]:
+    """What does the tasks alone, and installs nothing."""
+
+    def fill(_: Sequence[Wheel], tasks: Sequence[Task]) -> None:
+        install.spread(tasks, now.site)
+
+    return fill
 
 
 LEADS_OUT = "../../../../../out,sha256=x,1\n"
@@ -294,7 +330,7 @@ def test_of_a_version_that_was_changed_nothing_is_taken(
     versions = Version(before.folder), Version(tmp_path / "v.2")
     told = ["python 1", "pip 1"] if name == "another Python" else versions[0].compiled[0]
     with pytest.raises(UnfitError) as raised:
-        install.take(read_wheels(source), *versions, told, lambda _: None)
+        install.take(read_wheels(source), *versions, told, doing(versions[1]))
     assert said in f"{raised.value}{capfd.readouterr().out}"
     assert not (tmp_path / "out").exists()
 
@@ -304,7 +340,8 @@ def test_if_nothing_is_taken_all_is_installed(before: Made, tmp_path: Path) -> N
     (before.folder / "venv" / "share" / "demo" / "manual").write_text("TEXT")
     made = make(archive(tmp_path / "a", ("demo", "1.0", DEMO)), tmp_path / "v.2", before)
     assert "nothing of the version before is used: some of its files are not as they were installed\n" in made.said
-    assert {path.name for path in made.site.iterdir()} == {"demo", "demo-1.0.dist-info"}
+    assert {path.name for path in made.site.iterdir()} >= {"demo", "demo-1.0.dist-info"}
+    assert not {"more", "space"} & {path.name for path in made.site.iterdir()}
     assert (made.site / "demo" / "data.txt").read_text() == "text"
     assert made.runs("demo") == "demo\n"
 
@@ -328,9 +365,11 @@ def test_modes_are_those_of_a_first_installation(first: Made, tmp_path: Path) ->
     new = archive(tmp_path / "a", *UPGRADE)
     versions = Version(odd.folder), Version(tmp_path / "v.2")
     (versions[1].venv / "bin").mkdir(parents=True)
-    assert install.take(read_wheels(new), *versions, versions[0].compiled[0], lambda _: None)
+    assert install.take(read_wheels(new), *versions, versions[0].compiled[0], doing(versions[1]))
     for path in (one for one in versions[1].venv.rglob("*") if one.is_file()):
-        assert path.stat().st_mode & 0o7777 == (0o755 if path.parent.name == "bin" else 0o644), path
+        assert path.stat().st_mode & 0o7777 == (
+            0o755 if path.parent.name == "bin" or path.suffix == ".sh" else 0o644
+        ), path
 
 
 def test_where_two_wheels_write_one_file_one_pip_installs_and_nothing_is_taken(first: Made, tmp_path: Path) -> None:
@@ -352,40 +391,61 @@ def test_with_another_pip_programs_are_written_anew(before: Made, tmp_path: Path
 
 def test_what_pip_refuses_is_not_installed(tmp_path: Path) -> None:
     source = archive(tmp_path / "a", ("demo", "1.0", DEMO))
-    wheel(source / "packages" / "pip", "demo", "1.0", {**DEMO, "demo/data.txt": "other"})
+    other = source / "packages" / "pip" / "demo-1.0-cp27-none-any.whl"
+    (source / "packages" / "pip" / "demo-1.0-py3-none-any.whl").rename(other)
+    files = source / "metadata" / "files.sha256"
+    files.write_text(files.read_text().replace("demo-1.0-py3-none-any.whl", other.name))
     with pytest.raises(AssertionError, match="pip does not install the archive's packages"):
         make(source, tmp_path / "v.1")
 
 
-def test_work_is_spread_evenly_and_always_alike() -> None:
-    items = [(5, "e"), (1, "a"), (4, "d"), (2, "b"), (3, "c")]
-    assert install.shares(items, 2) == [["e", "b", "a"], ["d", "c"]]
-    assert install.shares(items, 1) == [["e", "a", "d", "b", "c"]]
-    assert install.shares(items[:1], 4) == [["e"]]
+def damaged(source: Path, project: str) -> None:
+    """Put other content into a wheel, whose RECORD stays as it was."""
+    path = source / "packages" / "pip" / f"{project}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path) as old:
+        said = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in said.items():
+            new.writestr(name, content.replace(b"MORE = 1", b"MORE = 9"))
+    digest, files = hashlib.sha256(path.read_bytes()).hexdigest(), source / "metadata" / "files.sha256"
+    lines = files.read_text().splitlines(keepends=True)
+    old_digest = next(line[:64] for line in lines if line.endswith(f"{path.name}\n"))
+    for listed in (files, source / "metadata" / "requirements.txt"):
+        listed.write_text(listed.read_text().replace(old_digest, digest))
 
 
-def test_what_may_wait_is_of_the_largest_packages_but_the_programs_own(tmp_path: Path) -> None:
-    now = Version(tmp_path)
-    sizes = {"own": (900, 10), "large": (100, 200), "larger": (300, 200), "small": (5, 6)}
+@pytest.mark.parametrize("upgrade", [False, True])
+def test_a_wheel_that_is_not_what_its_record_says_is_not_installed(first: Made, tmp_path: Path, upgrade: bool) -> None:
+    source = archive(tmp_path / "a", ("demo", "1.0", DEMO), ("more", "1.0", MORE))
+    damaged(source, "more")
+    with pytest.raises(AssertionError) as raised:
+        make(source, tmp_path / "v.1", first if upgrade else None)
+    assert "not as its RECORD says: more-1.0-py3-none-any.whl, more/__init__.py\n" in str(raised.value)
+    assert "install.sh: the archive's packages cannot be installed\n" in str(raised.value)
+
+
+def test_what_may_wait_is_what_the_program_does_not_import(tmp_path: Path) -> None:
+    now, program = Version(tmp_path), tmp_path / "demo"
+    program.write_text("#!python\nfrom small.b import main\n")
+    sizes = {"large": (10_000_000, 200), "kept": (300, 200), "small": (5, 6)}
     for project, (one, two) in sizes.items():
         info = now.site / f"{project}-1.dist-info"
         info.mkdir(parents=True)
         rows = [f"{project}/a.py,sha256=,{one}\n", f"{project}/b.py,sha256=,{two}\n", "../../../bin/x.py,sha256=,7\n"]
         (info / "RECORD").write_text("".join([*rows, f"{project}/c.so,sha256=,9000\n", f"{info.name}/RECORD,,\n"]))
-    known = {"larger/b.py": ("old.pyc", "digest")}
-    soon, late = install.to_compile(now, ["small-1.dist-info"], ["own-1.dist-info"], known)
-    site = str(now.site)
-    assert late == [("compile", f"{site}/larger/a.py", "", "", ""), ("compile", f"{site}/large/a.py", "", "", "")]
-    assert [task[1:] for task in soon] == [
-        (f"{site}/own/a.py", "", "", ""),
-        (f"{site}/large/b.py", "", "", ""),
-        (f"{site}/larger/b.py", "old.pyc", "digest", ""),
-        (f"{site}/own/b.py", "", "", ""),
+    (now.site / "small").mkdir()
+    (now.site / "small" / "b.py").write_text("import large\n")
+    known, site = {"large/b.py": ("old.pyc", "digest")}, str(now.site)
+    soon, late = install.to_compile(now, ["kept-1.dist-info"], program, known)
+    assert late == [("compile", f"{site}/large/a.py", "", "", ""), ("compile", f"{site}/small/a.py", "", "", "")]
+    assert soon == [
+        ("compile", f"{site}/large/b.py", "old.pyc", "digest", ""),
+        ("compile", f"{site}/small/b.py", "", "", ""),
     ]
-
-
-def test_where_the_system_tells_no_processors_to_use_all_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS has no sched_getaffinity(2)."""
-    monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    assert install._processors() == 3
+    program.write_text("#!/bin/sh\n")
+    soon, late = install.to_compile(now, ["kept-1.dist-info"], program, known)
+    assert (len(soon), late) == (4, []), "where it cannot be told, nothing waits"
+    program.write_text("import small.b\n")
+    (now.site / "large-1.dist-info" / "RECORD").write_text("large/a.py,sha256=,9000000\n")
+    soon, late = install.to_compile(Version(tmp_path), ["kept-1.dist-info"], program, known)
+    assert (len(soon), late) == (3, []), "nor where it is not worth looking for"

@@ -324,6 +324,18 @@ def test_what_goes_on_beside_the_start_has_to_end_well(installed: Site, name: st
         shutil.rmtree(installed.base / "broken")
 
 
+def test_what_makes_the_first_start_quick_is_gone_after_it(site: Site) -> None:
+    program = 'cat "${0%/*}"/../lib/python*/site-packages/*.pth || :; echo litellm 3.0'
+    quick = Install(
+        archive(site.base / "quick", "3.0", f"({program}) 2>/dev/null | tail -n 2 | paste -s -d ' '"), site.prefix
+    )
+    try:
+        assert f"installed in {site.prefix}: import gc; gc.disable() litellm 3.0\n" in quick.good()
+        assert quick.says() == "litellm 3.0"
+    finally:
+        shutil.rmtree(site.base / "quick")
+
+
 def test_what_the_program_changes_as_it_starts_is_told_and_no_damage(site: Site) -> None:
     program = "grep -q '^# moved' \"$0\" || echo '# moved' >>\"$0\"; echo litellm 3.0"
     moving = Install(archive(site.base / "moving", "3.0", program), site.prefix)
