@@ -867,6 +867,7 @@ def test_upgrades_killed_sixty_times_leave_one_version_that_works(installed: Sit
         work = (installed.new, installed.old)[turn % 2]
         cut_short(installed, work.words(), chance.uniform(0.1, 1.3) * whole)
         seen.add(work.says())
+        whole *= 1.1 if len(seen) < 2 else 1.0  # however busy the machine has become, some end well
         assert (installed.prefix / "litellm.env").read_text() == "export LITELLM_MODE=quick\n"
         assert (installed.prefix / "litellm.systemd.env").read_text() == "LITELLM_MODE=quick\n"
     assert seen == {"litellm 1.0", "litellm 2.0"}
