@@ -30,8 +30,8 @@ Bring: TypeAlias = "Callable[[Pin, Task], object]"
 # What a copy tells of a file, by its SHA-256 (hex): bytes that came; at its end whether it is there, or why it is not.
 _Told: TypeAlias = "tuple[str, int, bool | Exception | None]"
 _End: TypeAlias = "Connection[object, object]"
-# What a copy does with its end of a connection; it returns its exit code.
-_Live: TypeAlias = "Callable[[_End], int]"
+# What a copy does with its end of a connection, and those that it made; it returns its exit code.
+_Live: TypeAlias = "Callable[[_End, Sequence[int]], int]"
 # Of one file so many bytes, or what came in so many seconds, are told at once.
 _TOLD_BYTES, _TOLD_SECONDS = 1 << 20, 0.1
 # Who waits for a file looks that often whether it is still wanted.
@@ -187,22 +187,28 @@ def _copies(load: Callable[[], object], live: _Live, others: Sequence[_End], own
     with suppress(Exception):  # what is wrong is told where it is used
         load()
     first, *more = own
+    made: list[int] = []
     for connection in more:
         with suppress(OSError):  # no more processes: its share is for the process at the other end
-            helper(partial(_another, live, first, connection))
+            made.append(helper(partial(_another, live, first, connection)))
         connection.close()
-    return live(first)
+    return live(first, made)
 
 
 def _another(live: _Live, first: _End, own: _End) -> int:
     first.close()
-    return live(own)
+    return live(own, ())
 
 
-def _live(prepare: Callable[[], AbstractContextManager[Bring]], threads: int, connection: _End) -> int:
-    """What each copy does: bring what it is asked for, until it is told to end or nobody is there to tell it."""
+def _live(
+    prepare: Callable[[], AbstractContextManager[Bring]], threads: int, connection: _End, made: Sequence[int]
+) -> int:
+    """What each copy does: bring what it is asked for, until it is told to end or nobody is there to tell it.
+
+    It has `made` others, for whose end it waits: nothing of them is left to anybody else.
+    """
     asked: Queue[Sequence[Pin]] = Queue()
-    threading.Thread(target=_hear, args=(connection, asked), daemon=True).start()
+    threading.Thread(target=_hear, args=(connection, asked, made), daemon=True).start()
     with suppress(OSError):
         try:
             with prepare() as bring:
@@ -214,10 +220,13 @@ def _live(prepare: Callable[[], AbstractContextManager[Bring]], threads: int, co
     return 0
 
 
-def _hear(connection: _End, asked: Queue[Sequence[Pin]]) -> None:
+def _hear(connection: _End, asked: Queue[Sequence[Pin]], made: Sequence[int]) -> None:
     """Take what is asked for. At the end this process ends too, whatever its threads wait for."""
     while (pins := _received(connection)) is not None:
         asked.put(cast("Sequence[Pin]", pins))
+    for one in made:
+        with suppress(ChildProcessError):
+            os.waitpid(one, 0)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
