@@ -26,13 +26,10 @@ def open_regular(path: Path, *, follow: bool = True) -> BufferedReader:
         if error.errno in (errno.ENXIO, errno.ELOOP, errno.ENODEV):  # a socket, a link, a device that is not there
             raise not_regular(path) from error
         raise
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise not_regular(path)
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise
+        raise not_regular(path)
+    return os.fdopen(descriptor, "rb")  # which closes it from here on, whatever comes
 
 
 def read_regular(path: Path, limit: int, *, follow: bool = True) -> bytes:

@@ -38,3 +38,18 @@ def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
 def test_what_is_not_there_stays_the_systems_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "absent")
+
+
+def test_an_interruption_right_after_it_is_open_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file closes its descriptor then: who closed it once more would tell of that, or close another thread's."""
+    real = os.fdopen
+
+    def interrupted(descriptor: int, mode: str) -> None:
+        with real(descriptor, mode):
+            pass
+        raise KeyboardInterrupt
+
+    (tmp_path / "file").write_bytes(b"x")
+    monkeypatch.setattr(os, "fdopen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_regular(tmp_path / "file")

@@ -102,5 +102,5 @@ def test_nothing_is_left_of_what_a_delta_half_made(number: signal.Signals, unloc
     os.killpg(process.pid, number)
     _, err = process.communicate(timeout=20)
     assert "Traceback" not in err
-    assert process.returncode == 128 + number
+    assert process.returncode == 128 + number, err
     assert not (root / "made").exists()
