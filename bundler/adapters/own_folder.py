@@ -21,7 +21,8 @@ from filelock import FileLock
 
 from bundler.errors import WorkError
 
-_ELSEWHERE = "give another folder with --cache-dir or AIWS_CACHE_DIR"
+# What helps where the cache folder is of no use.
+ELSEWHERE = "give another folder with --cache-dir or AIWS_CACHE_DIR"
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -62,7 +63,7 @@ def _stands_at(folder: Path, descriptor: int) -> bool:
         return False
 
 
-def check_private(folder: Path, *, link: bool = False, elsewhere: str = _ELSEWHERE) -> bool:
+def check_private(folder: Path, *, link: bool = False, elsewhere: str = ELSEWHERE) -> bool:
     """Say whether `folder` is there. Raises WorkError if it is not ours. `link`: it may be a link of ours or root's.
 
     `elsewhere` is what to do in the end: how another folder is given.

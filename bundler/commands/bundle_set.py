@@ -10,14 +10,13 @@ from pathlib import Path
 from bundler.adapters.new_files import all_appearing, refuse_taken
 from bundler.adapters.par2 import MOST_FILES, Layout, Par2, layout, recovery_files
 from bundler.adapters.process import run
-from bundler.errors import IntegrityError, UsageError, WorkError
+from bundler.errors import IntegrityError, UsageError
 from bundler.progress import Progress
 from bundler.release.to_carry import to_carry
 from bundler.session import Session
-from bundler.sizes import size_text
 from bundler.transfer.form import RefusedError
 from bundler.transfer.make_set import SetPlan, plan, write_set
-from bundler.transfer.opened import free_in, opened
+from bundler.transfer.opened import opened, refuse_full
 from bundler.transfer.script import script
 from bundler.transfer.volumes import SCRIPT, Volumes, taken_by, volumes_of
 
@@ -69,7 +68,7 @@ def bundle_set(session: Session, subject: str, order: SetOrder) -> SetMade:
         names = volumes_of(name, planned.size, order.volume)
         parity = _layout(order, planned.size, names) if par2 else None
         with all_appearing(folder) as hidden:
-            _refuse_full(hidden, planned.size + (parity.size if parity else 0))
+            refuse_full(hidden, planned.size + (parity.size if parity else 0), "choose --out elsewhere")
             volumes = Volumes(hidden, name, order.volume)
             with session.progress.task(f"writing {name}", planned.content) as task:
                 write_set(planned, volumes.write, task.advance)
@@ -113,10 +112,3 @@ def _prove(progress: Progress, base: Path) -> None:
     with opened(base) as whole, progress.task(f"proving {base.name}", whole.unpacked) as task:
         for name in whole.header.files:
             whole.write(name, lambda data: task.advance(len(data)))
-
-
-def _refuse_full(folder: Path, size: int) -> None:
-    if size > free_in(folder):
-        raise WorkError(
-            f"{folder.parent} has no room for {size_text(size)}", "free some space, or choose --out elsewhere"
-        )

@@ -10,19 +10,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bundler.adapters.cache_folder import TEMPORARY
-from bundler.adapters.own_folder import in_use
+from bundler.adapters.own_folder import ELSEWHERE, in_use
 from bundler.adapters.par2 import Par2
 from bundler.adapters.process import run
-from bundler.errors import BundleError, IntegrityError, WorkError
+from bundler.errors import BundleError, IntegrityError
 from bundler.release.folder import VerifyReport
 from bundler.session import Session
-from bundler.sizes import size_text
 from bundler.transfer.damage import ANEW, explained, refuse_damaged
-from bundler.transfer.opened import OpenSet, free_in, is_set, opened
+from bundler.transfer.opened import OpenSet, is_set, opened, refuse_full
 from bundler.transfer.repaired import repaired
 from bundler.transfer.volumes import base_of, there
-
-_ROOM = "give another folder with --cache-dir or AIWS_CACHE_DIR"
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def _folder_of(session: Session, path: Path) -> Iterator[Path]:
         with session.progress.task(f"reading {base_of(path).name}", size) as task:
             refuse_damaged(path, task.advance)
         with whole_set(session, path, repair=False) as whole:
-            write_files(session, whole, list(whole.header.files), Path(folder), _ROOM)
+            write_files(session, whole, list(whole.header.files), Path(folder), ELSEWHERE)
         yield Path(folder)
 
 
@@ -108,8 +105,7 @@ def write_files(session: Session, whole: OpenSet, names: Sequence[str], folder: 
     Raises IntegrityError, WorkError if there is no room.
     """
     size = sum(whole.header.files[name].size for name in names)
-    if size > free_in(folder):
-        raise WorkError(f"{folder.parent} has no room for {size_text(size)}", f"free some space, or {elsewhere}")
+    refuse_full(folder, size, elsewhere)
     with session.progress.task(f"taking {len(names)} files out of {whole.base.name}", size) as task:
         for name in names:
             with (folder / name).open("xb") as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bundler.adapters.regular import not_regular, open_regular
 from bundler.errors import IntegrityError, UsageError, WorkError
+from bundler.sizes import size_text
 from bundler.transfer.damage import absent, refused, told
 from bundler.transfer.form import SET, Delta, RefusedError, Set, Source, read_header
 from bundler.transfer.machine import Checked, Write, write_file
@@ -95,7 +96,13 @@ def _listed(base: Path) -> Mapping[str, str]:
         return {}
 
 
-def free_in(folder: Path) -> int:
+def refuse_full(folder: Path, size: int, elsewhere: str, taken: str = "") -> None:
+    """Raise WorkError if a hidden folder has no room for so many bytes; `elsewhere` is how another one is given."""
+    if size > _free_in(folder):
+        raise WorkError(f"{folder.parent} has no room for {size_text(size)}{taken}", f"free some space, or {elsewhere}")
+
+
+def _free_in(folder: Path) -> int:
     """How many bytes may still be written to a folder's file system."""
     status = os.statvfs(folder)
     return status.f_bavail * status.f_frsize

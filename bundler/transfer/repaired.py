@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from hashlib import md5
 from pathlib import Path
 
+from bundler.adapters.own_folder import ELSEWHERE
 from bundler.adapters.par2 import Par2, recovery_files
 from bundler.adapters.par2_packets import FIRST, Recovery, recovery_sets
 from bundler.adapters.regular import open_regular
 from bundler.adapters.salvage import salvage
-from bundler.errors import IntegrityError, WorkError
-from bundler.sizes import size_text
+from bundler.errors import IntegrityError
 from bundler.transfer.damage import ANEW, DAMAGED, SURPLUS, Faults, Told, fault_lines, faults, own_names, told
-from bundler.transfer.opened import free_in
+from bundler.transfer.opened import refuse_full
 from bundler.transfer.volumes import base_of, there
 
 
@@ -39,7 +39,8 @@ def repaired(path: Path, par2: Callable[[], Par2], folder: Path, say: Callable[[
     if bad := {name: fault for name, fault in found.items() if fault != SURPLUS}:
         recovery = _fitting(base, known, bad)
         _refuse_hopeless(base, recovery, bad)
-        _refuse_full(folder, recovery.size + sum(recovery.files[name].size for name in bad))
+        size = recovery.size + sum(recovery.files[name].size for name in bad)
+        refuse_full(folder, size, ELSEWHERE, ", which a repair takes")
         say(f"repairing {', '.join(bad)}")
         _repair(base, known, bad, recovery, par2(), folder)
     say(f"goes on with a repaired copy: {', '.join(f'{name} {fault}' for name, fault in found.items())}")
@@ -89,12 +90,6 @@ def _refuse_hopeless(base: Path, recovery: Recovery, bad: Faults) -> None:
 def _too_much(base: Path, recovery: Recovery, bad: Faults) -> IntegrityError:
     blocks = f"{recovery.blocks} recovery blocks of {recovery.block} bytes"
     return _not_repaired(base, bad, f"more is damaged than {blocks} repair")
-
-
-def _refuse_full(folder: Path, size: int) -> None:
-    if size > free_in(folder):
-        hint = "free some space, or give another folder with --cache-dir or AIWS_CACHE_DIR"
-        raise WorkError(f"{folder.parent} has no room for {size_text(size)}, which a repair takes", hint)
 
 
 def _beginning(path: Path) -> tuple[int, str]:

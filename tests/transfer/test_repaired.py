@@ -238,7 +238,7 @@ def test_a_repair_that_nothing_has_room_for_is_refused(tmp_path: Path, monkeypat
     contents = {name.encode(): (tmp_path / name).read_bytes() for name in VOLUMES}
     _own(base, ".par2").write_bytes(recovery_file(contents, 10_000, 5))
     _own(base, ".002").unlink()
-    monkeypatch.setattr("bundler.transfer.repaired.free_in", lambda folder: 99_999)
+    monkeypatch.setattr("bundler.transfer.opened._free_in", lambda folder: 99_999)
     no_room = pytest.raises(WorkError, match=r"has no room for 0\.1 MB, which a repair takes")
     with TemporaryDirectory() as folder, no_room as refused, _tried(base, _none, folder):
         pass

@@ -324,14 +324,26 @@ def test_what_goes_on_beside_the_start_has_to_end_well(installed: Site, name: st
         shutil.rmtree(installed.base / "broken")
 
 
+_SAYS_WHETHER_IT_SEARCHES = '"${0%/*}/python" -c "import gc; print(\'litellm 3.0\', gc.isenabled())"'
+
+
 def test_the_first_start_alone_is_without_a_search_for_garbage(site: Site) -> None:
-    program = '"${0%/*}/python" -c "import gc; print(\'litellm 3.0\', gc.isenabled())"'
-    quick = Install(archive(site.base / "quick", "3.0", program), site.prefix)
+    quick = Install(archive(site.base / "quick", "3.0", _SAYS_WHETHER_IT_SEARCHES), site.prefix)
     try:
         assert f"installed in {site.prefix}: litellm 3.0 False\n" in quick.good()
         assert quick.says() == "litellm 3.0 True"
     finally:
         shutil.rmtree(site.base / "quick")
+
+
+def test_where_a_package_brings_a_sitecustomize_the_first_start_is_as_every_other(site: Site) -> None:
+    folder = archive(site.base / "own", "3.0", _SAYS_WHETHER_IT_SEARCHES)
+    (folder / "metadata" / "install.py").write_text(f"{PROGRAM}open(f'{{site}}/sitecustomize.py', 'wb').close()\n")
+    relist(folder)
+    try:
+        assert f"installed in {site.prefix}: litellm 3.0 True\n" in Install(folder, site.prefix).good()
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_what_the_program_changes_as_it_starts_is_told_and_no_damage(site: Site) -> None:
