@@ -80,6 +80,12 @@ class Bench:
         """Where a file of the store is."""
         return self.store.path(sha256)
 
+    def ask(self, sha256: str, work: Callable[[Path], T]) -> T:
+        """What `work` makes of a file of the store: where it was brought, or else here. Raises what it does."""
+        downloads = self.session.downloads
+        made = downloads.made(sha256, work) if downloads else None
+        return work(self.at(sha256)) if made is None else cast("T", made)
+
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns: it is called the first time that anybody asks with this key, by one thread at a time."""
         with self._one_at_a_time:

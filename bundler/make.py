@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from bundler.adapters.apart import Wanted, Work
 from bundler.adapters.archive import Written
 from bundler.adapters.cache_folder import TEMPORARY
 from bundler.adapters.dist import Dist
@@ -210,11 +211,27 @@ def _downloads(
 
         try:
             if apart and missing:
-                apart.begin([(pin, counted(pin)) for pin in files if pin.sha256 in missing])
+                works, ranks = _works(jobs), _ranks(jobs)
+                absent = [pin for pin in files if pin.sha256 in missing]
+                apart.begin([Wanted(p, ranks[p.sha256], works.get(p.sha256, ()), counted(p)) for p in absent])
             yield fetch
         finally:
             if apart:
                 apart.count_no_more()
+
+
+def _ranks(jobs: Sequence[tuple[Goal, Job]]) -> Mapping[str, int]:
+    """How soon each file is needed, by its SHA-256 (hex): archives are written in their order."""
+    return {pin.sha256: rank for rank, pin in enumerate(distinct(pin for _, job in jobs for pin in job.pins()))}
+
+
+def _works(jobs: Sequence[tuple[Goal, Job]]) -> Mapping[str, Sequence[Work]]:
+    """What jobs make of single files, by the SHA-256 (hex) of those."""
+    found: dict[str, dict[Work, None]] = {}
+    for _, job in jobs:
+        for sha256, work in job.works().items():
+            found.setdefault(sha256, {})[work] = None
+    return {sha256: tuple(works) for sha256, works in found.items()}
 
 
 @contextmanager

@@ -109,7 +109,7 @@ class Session:
         import bundler.adapters.store  # what both need is loaded once
         import bundler.fetch  # noqa: F401 - the same
 
-        with downloads_apart(_load_http, self._bringing, self.jobs) as downloads:
+        with downloads_apart(_load_fetching, self._bringing, self.jobs) as downloads:
             yield replace(self, downloads=downloads)
 
     @contextmanager
@@ -161,8 +161,10 @@ class Session:
         return find_archives(self.env, run)
 
 
-def _load_http() -> None:
-    import bundler.adapters.http  # noqa: F401 - large
+def _load_fetching() -> None:
+    import bundler.adapters.http  # large
+    import bundler.adapters.index
+    import bundler.adapters.locked_reading  # noqa: F401 - what is made of files as they come
 
 
 class Network:
@@ -260,6 +262,9 @@ def bring(pin: Pin, store: Store, network: Network, task: Task) -> Path:
     """Bring one file into the store over the network. Raises UnreachableError, IntegrityError."""
     from bundler.fetch import addresses_of, blob_of
 
+    if taken := store.take(blob_of(pin)):  # no connection is opened for it
+        task.advance(taken.stat().st_size)
+        return taken
     addresses = addresses_of(pin, lambda: network.index, lambda: network.registry, network.archive)
     return store.fetch(blob_of(pin), addresses, network.http, task)
 

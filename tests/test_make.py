@@ -115,7 +115,7 @@ def test_wheels_are_read_for_the_proof_as_they_come_not_as_they_are_packed(
         seen.add(filename)
         return read_wheel(stream, filename, digests=digests, code=code)
 
-    monkeypatch.setattr("bundler.kinds.wheelhouse.pack.read_wheel", noted)
+    monkeypatch.setattr("bundler.adapters.locked_reading.read_wheel", noted)
 
     def watch() -> None:
         deadline = time.monotonic() + 20

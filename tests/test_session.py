@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from bundler.adapters.http import Http
+from bundler.adapters.store import Store
 from bundler.errors import UnreachableError
+from bundler.model.pin import Pin
+from bundler.session import Network, bring
 from tests.payloads.downloads import network_to
 
 
@@ -44,3 +50,28 @@ def test_what_fails_fails_for_all_who_asked() -> None:
 def test_what_is_found_may_need_something_else_that_is_found_once() -> None:
     with network_to() as network:
         assert network.once("outer", lambda: network.once("inner", lambda: 1) + 1) == 2
+
+
+def test_for_what_is_in_the_store_no_connection_is_opened(tmp_path: Path) -> None:
+    """That takes longer than many a build."""
+
+    class Counted:
+        bytes = 0
+
+        def advance(self, amount: int) -> None:
+            self.bytes += amount
+
+    def opened() -> Http:
+        raise AssertionError("it was opened")
+
+    store, content, task = Store(tmp_path), b"content", Counted()
+    path = store.path(hashlib.sha256(content).hexdigest())
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    pin = Pin("file", path.name, len(content), "https://files.test/file")
+    network = Network(opened, lambda: "", lambda: "")
+    assert bring(pin, store, network, task) == path
+    assert task.bytes == len(content)
+    path.write_bytes(b"less")
+    with pytest.raises(AssertionError, match="it was opened"):
+        bring(pin, store, network, task)

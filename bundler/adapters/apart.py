@@ -11,24 +11,35 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from multiprocessing.connection import Connection, Pipe
 from queue import Queue
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
 
 from bundler.adapters.jail_fork import helper
+from bundler.adapters.turns import Turns
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bundler.model.pin import Pin
     from bundler.progress import Task
 
-# Brings one file into the store, and counts its bytes. Raises BundleError, OSError.
-Bring: TypeAlias = "Callable[[Pin, Task], object]"
-# What a copy tells of a file, by its SHA-256 (hex): bytes that came; at its end whether it is there, or why it is not.
-_Told: TypeAlias = "tuple[str, int, bool | Exception | None]"
+# Brings one file into the store, counts its bytes, and says where it is. Raises BundleError, OSError.
+Bring: TypeAlias = "Callable[[Pin, Task], Path]"
+# What can be made of one file by itself. It is told to a copy, and its answer is told back: both can be pickled.
+Work: TypeAlias = "Callable[[Path], object]"
+# What a copy is asked for: a file, how soon it is needed, and what is made of it.
+_Asked: TypeAlias = "tuple[Pin, int, Sequence[Work]]"
+# What a copy tells of a file, by its SHA-256 (hex): bytes that came; at its end whether it is there, or why it is not;
+# and what was made of it.
+_Told: TypeAlias = "tuple[str, int, bool | Exception | None, Mapping[Work, object]]"
 _End: TypeAlias = "Connection[object, object]"
 # What a copy does with its end of a connection, and those that it made; it returns its exit code.
 _Live: TypeAlias = "Callable[[_End, Sequence[int]], int]"
@@ -38,18 +49,32 @@ _TOLD_BYTES, _TOLD_SECONDS = 1 << 20, 0.1
 _LOOK_SECONDS = 0.1
 # More of them do not pay: a build's own work needs a processor too.
 _COPIES = 2
-# A file takes as long as so many bytes more.
-_A_FILE = 700_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file that a copy shall bring: the lower its rank, the sooner it is needed.
+
+    The works are done where it is brought; the task counts what comes of it.
+    """
+
+    pin: Pin
+    rank: int
+    works: Sequence[Work]
+    task: Task
 
 
 class Downloads:
-    """Other processes that fetch; for several threads."""
+    """Other processes that fetch, each at most `at_once` files; for several threads."""
 
-    def __init__(self, process: int, connections: Sequence[_End]) -> None:
-        self._process, self._connections = process, connections
+    def __init__(self, process: int, connections: Sequence[_End], at_once: int) -> None:
+        self._process, self._connections, self._at_once = process, connections, at_once
+        self._left: deque[Wanted] = deque()
         self._coming: dict[str, Future[bool]] = {}
+        self._made: dict[tuple[str, Work], object] = {}
         self._tasks: dict[str, Task] = {}
-        self._counting = threading.Lock()
+        self._counting, self._asking = threading.Lock(), threading.Lock()
+        self._living = len(connections)
         self._listeners: list[threading.Thread] = []
         self._ready: bool | None = None
 
@@ -63,21 +88,28 @@ class Downloads:
             self._ready = any(answers)
         return self._ready
 
-    def begin(self, tasks: Sequence[tuple[Pin, Task]]) -> None:
-        """Have files fetched, once: each process its share in their order, each file counted by its task.
+    def begin(self, files: Sequence[Wanted]) -> None:
+        """Have files fetched, once, begun in their order: each process takes the next one when it is done with one.
 
         Raises what `ready` raises.
         """
         self.ready()
-        self._tasks = {pin.sha256: task for pin, task in tasks}
+        self._left.extend(files)
+        self._tasks = {one.pin.sha256: one.task for one in files}
         self._coming = {sha256: Future() for sha256 in self._tasks}
-        shares = _shares([pin for pin, _ in tasks], len(self._connections))
-        for connection, share in zip(self._connections, shares, strict=True):
-            listener = threading.Thread(target=self._listen, args=(connection, share), daemon=True)
+        firsts: list[list[Wanted]] = [[] for _ in self._connections]
+        for _, first in product(range(self._at_once), firsts):
+            first += self._next()
+        for connection, first in zip(self._connections, firsts, strict=True):
+            listener = threading.Thread(target=self._listen, args=(connection, first), daemon=True)
             self._listeners.append(listener)
             listener.start()
-            with suppress(OSError):  # it has ended, which the listener tells
-                connection.send(share)
+
+    def _next(self) -> Sequence[Wanted]:
+        """The next file to be begun, if there is one."""
+        with suppress(IndexError):
+            return [self._left.popleft()]
+        return ()
 
     def count_no_more(self) -> None:
         """Leave the tasks alone from now on: their view ends."""
@@ -94,10 +126,14 @@ class Downloads:
             wait([coming], _LOOK_SECONDS)
         return coming is not None and coming.done() and coming.result()
 
+    def made(self, sha256: str, work: Work) -> object:
+        """What was made of a file that was brought; None if nothing was."""
+        return self._made.get((sha256, work))
+
     def end(self) -> None:
         """End them, whatever they are at: nothing in the store is there by half."""
         for connection in self._connections:
-            with suppress(OSError):
+            with self._asking, suppress(OSError):
                 connection.send(None)
         for listener in self._listeners:
             listener.join()
@@ -108,22 +144,38 @@ class Downloads:
         with suppress(ChildProcessError):
             os.waitpid(self._process, 0)
 
-    def _listen(self, connection: _End, share: Sequence[Pin]) -> None:
-        counted = {pin.sha256: 0 for pin in share}
+    def _listen(self, connection: _End, first: Sequence[Wanted]) -> None:
+        """Have one process fetch, file after file, until it ends."""
+        counted: dict[str, int] = {}
+        self._ask(connection, first, counted)
         while told := cast("_Told | None", _received(connection)):
-            sha256, amount, end = told
+            sha256, amount, end, made = told
             self._count(sha256, amount)
             counted[sha256] += amount
-            if end is False:
-                self._count(sha256, -counted[sha256])
-            if isinstance(end, Exception):
-                self._coming[sha256].set_exception(end)
-            elif end is not None:
-                self._coming[sha256].set_result(end)
-        for sha256, amount in counted.items():
-            if not self._coming[sha256].done():
-                self._count(sha256, -amount)
-                self._coming[sha256].set_result(False)
+            if end is not None:
+                self._ask(connection, self._next(), counted)
+                self._made |= {(sha256, work): answer for work, answer in made.items()}
+                self._end(sha256, end, counted.pop(sha256))
+        with self._counting:
+            self._living -= 1
+        rest = () if self._living else tuple(self._left)
+        for sha256 in (*counted, *(one.pin.sha256 for one in rest)):
+            self._end(sha256, False, counted.get(sha256, 0))
+
+    def _ask(self, connection: _End, files: Sequence[Wanted], counted: dict[str, int]) -> None:
+        counted |= {one.pin.sha256: 0 for one in files}
+        with self._asking, suppress(OSError):  # it has ended, which its listener sees
+            for one in files:
+                connection.send((one.pin, one.rank, one.works))
+
+    def _end(self, sha256: str, end: bool | Exception, counted: int) -> None:
+        """Tell who waits for a file; what was counted of one that is not there is taken back."""
+        if end is False:
+            self._count(sha256, -counted)
+        if isinstance(end, Exception):
+            self._coming[sha256].set_exception(end)
+        else:
+            self._coming[sha256].set_result(end)
 
     def _count(self, sha256: str, amount: int) -> None:
         with self._counting:
@@ -136,17 +188,6 @@ def _received(connection: _End) -> object:
     with suppress(OSError, EOFError):
         return connection.recv()
     return None
-
-
-def _shares(pins: Sequence[Pin], number: int) -> Sequence[list[Pin]]:
-    """As many shares that take about as long, each in the order of `pins`."""
-    shares: list[list[Pin]] = [[] for _ in range(number)]
-    weights = [0] * number
-    for pin in pins:
-        least = weights.index(min(weights))
-        shares[least].append(pin)
-        weights[least] += (pin.size or 0) + _A_FILE
-    return shares
 
 
 @contextmanager
@@ -166,8 +207,9 @@ def downloads_apart(
     ours, theirs = zip(*(Pipe() for _ in range(min(_COPIES, len(os.sched_getaffinity(0))))), strict=True)
     made = None
     try:
-        live = partial(_live, prepare, -(-threads // len(ours)))
-        made = Downloads(helper(partial(_copies, load, live, ours, theirs)), ours)
+        at_once = -(-threads // len(ours))
+        live = partial(_live, prepare, at_once)
+        made = Downloads(helper(partial(_copies, load, live, ours, theirs)), ours, at_once)
     except OSError:  # no more processes
         pass
     finally:
@@ -207,48 +249,60 @@ def _live(
 
     It has `made` others, for whose end it waits: nothing of them is left to anybody else.
     """
-    asked: Queue[Sequence[Pin]] = Queue()
+    asked: Queue[_Asked] = Queue()
     threading.Thread(target=_hear, args=(connection, asked, made), daemon=True).start()
     with suppress(OSError):
         try:
             with prepare() as bring:
                 connection.send(True)
-                _serve(bring, threads, connection, asked.get())
-                asked.get()  # there is nothing more: the end
+                _serve(bring, threads, connection, asked)
         except Exception as error:
             connection.send(_sendable(error))
     return 0
 
 
-def _hear(connection: _End, asked: Queue[Sequence[Pin]], made: Sequence[int]) -> None:
+def _hear(connection: _End, asked: Queue[_Asked], made: Sequence[int]) -> None:
     """Take what is asked for. At the end this process ends too, whatever its threads wait for."""
-    while (pins := _received(connection)) is not None:
-        asked.put(cast("Sequence[Pin]", pins))
-    for one in made:
+    while (one := _received(connection)) is not None:
+        asked.put(cast("_Asked", one))
+    for copy in made:
         with suppress(ChildProcessError):
-            os.waitpid(one, 0)
+            os.waitpid(copy, 0)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _serve(bring: Bring, threads: int, connection: _End, pins: Sequence[Pin]) -> None:
+def _serve(bring: Bring, threads: int, connection: _End, asked: Queue[_Asked]) -> NoReturn:
     """Bring files, and tell of each."""
-    lock = threading.Lock()
+    lock, turns = threading.Lock(), Turns(1)
 
     def tell(told: _Told) -> None:
         with lock, suppress(OSError):
             connection.send(told)
 
-    def one(pin: Pin) -> None:
-        count, end = _Count(pin.sha256, tell), cast("bool | Exception", True)
-        try:
-            bring(pin, count)
-        except Exception as error:
-            end = _sendable(error)
-        tell((pin.sha256, count.untold(), end))
+    def one(pin: Pin, rank: int, works: Sequence[Work]) -> None:
+        with turns.taken(rank):
+            count = _Count(pin.sha256, tell)
+            end, made = _brought(bring, pin, works, count)
+            tell((pin.sha256, count.untold(), end, made))
 
     with ThreadPoolExecutor(threads) as pool:
-        for pin in pins:
-            pool.submit(one, pin)
+        while True:
+            pool.submit(one, *asked.get())
+
+
+def _brought(
+    bring: Bring, pin: Pin, works: Sequence[Work], count: _Count
+) -> tuple[bool | Exception, Mapping[Work, object]]:
+    """Bring a file; whether it is there, or why it is not, and what was made of it."""
+    made: dict[Work, object] = {}
+    try:
+        path = bring(pin, count)
+    except Exception as error:
+        return _sendable(error), made
+    for work in works:
+        with suppress(Exception):  # it is done once more where it can be told
+            made[work] = work(path)
+    return True, made
 
 
 def _sendable(error: Exception) -> Exception | bool:
@@ -271,7 +325,7 @@ class _Count:
         now = time.monotonic()
         if abs(self._untold) >= _TOLD_BYTES or now - self._last >= _TOLD_SECONDS:
             self._last = now
-            self._tell((self._sha256, self.untold(), None))
+            self._tell((self._sha256, self.untold(), None, {}))
 
     def untold(self) -> int:
         """What was not told yet; it counts as told then."""

@@ -21,6 +21,8 @@ from weakref import WeakSet
 
 import httpcore
 
+from bundler.adapters.turns import waiting
+
 # Of one name; the rest would only be more of the same.
 _MOST_ADDRESSES = 8
 # For a read or write that httpcore gives no time-out: within the greeting of a SOCKS proxy.
@@ -106,15 +108,21 @@ class _Open:
 class _Stream(httpcore.NetworkStream):
     """A connected socket, or TLS over it."""
 
+    # What a read waits for: TLS may have something to send first.
+    _awaited = select.POLLIN
+
     def __init__(self, connected: socket.socket, among: _Open) -> None:
         among.add(connected)
         self._socket, self._among = connected, among
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what is there, at most `max_bytes`; b"" at the end. Raises httpcore.ReadTimeout, ReadError."""
+        ends = time.monotonic() + _seconds(timeout, httpcore.ReadTimeout)
         try:
-            self._socket.settimeout(_seconds(timeout, httpcore.ReadTimeout))
-            data = self._receive(max_bytes)
+            self._socket.settimeout(0)
+            while (data := self._taken(max_bytes)) is None:
+                with waiting():
+                    self._await(ends - time.monotonic())
         except TimeoutError as error:
             raise httpcore.ReadTimeout(_why(timeout)) from error
         except OSError as error:
@@ -123,9 +131,19 @@ class _Stream(httpcore.NetworkStream):
             timeout.exchange.received(len(data))
         return data
 
-    def _receive(self, max_bytes: int) -> bytes:
-        """Wait for bytes, at most `max_bytes`. Raises OSError."""
-        return self._socket.recv(max_bytes)
+    def _taken(self, max_bytes: int) -> bytes | None:
+        """What is there, at most `max_bytes`; None if that is nothing yet. Raises OSError."""
+        try:
+            return self._socket.recv(max_bytes)
+        except BlockingIOError:
+            return None
+
+    def _await(self, seconds: float) -> None:
+        """Wait until there may be something to read. Raises TimeoutError."""
+        poll = select.poll()
+        poll.register(self._socket, self._awaited)
+        if seconds <= 0 or not poll.poll(seconds * 1000):
+            raise TimeoutError
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write all of `buffer`. Raises httpcore.WriteTimeout, WriteError."""
@@ -148,7 +166,8 @@ class _Stream(httpcore.NetworkStream):
                 return _TlsInTls(self, ssl_context, server_hostname, timeout)
             # One deadline for the whole handshake: ssl counts the time-out from its first byte.
             self._socket.settimeout(_seconds(timeout, httpcore.ConnectTimeout))
-            self._socket = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+            with waiting():
+                self._socket = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
             return _TlsStream(self._socket, self._among)
         except BaseException as error:
             self.close()
@@ -175,20 +194,22 @@ class _TlsStream(_Stream):
         self._room = memoryview(bytearray(_MOST_AT_ONCE))
         self._fault: OSError | None = None
 
-    def _receive(self, max_bytes: int) -> bytes:
-        """Wait for bytes, and take all that are there; more than `max_bytes`, for h11 cares not how many they are."""
+    def _taken(self, max_bytes: int) -> bytes | None:
+        """All that is there, also more than `max_bytes`, for h11 cares not how many they are."""
         if self._fault:
             raise self._fault
-        size = self._socket.recv_into(self._room)
-        if size == _TLS_RECORD:
-            self._socket.settimeout(0)
-            try:
-                while size < _MOST_AT_ONCE and (more := self._socket.recv_into(self._room[size:])):
-                    size += more
-            except ssl.SSLWantReadError:
-                pass
-            except OSError as error:  # what came before it counts; the next read is the one that fails
-                self._fault = error
+        size = 0
+        try:
+            while size < _MOST_AT_ONCE and (more := self._socket.recv_into(self._room[size:])):
+                size += more
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            self._awaited = select.POLLIN if isinstance(error, ssl.SSLWantReadError) else select.POLLOUT
+            if not size:
+                return None
+        except OSError as error:
+            if not size:
+                raise
+            self._fault = error  # what came before it counts; the next read is the one that fails
         return bytes(self._room[:size])
 
 
@@ -264,14 +285,16 @@ class Backend(httpcore.NetworkBackend):
         """Connect to the first address of `host` that lets us. Raises httpcore.ConnectTimeout, ConnectError."""
         fault: Exception = httpcore.ConnectError(f"{host} has no address")
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            with waiting():
+                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         for family, kind, protocol, _, address in found[:_MOST_ADDRESSES]:
             made = socket.socket(family, kind, protocol)
             try:
                 made.settimeout(_seconds(timeout, httpcore.ConnectTimeout))
-                made.connect(address)
+                with waiting():
+                    made.connect(address)
                 made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return _Stream(made, self._open)
             except TimeoutError:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bundler.adapters.http import Http, TransientError, redact
 from bundler.adapters.simple_page import ACCEPT, LARGEST_PAGE, IndexFile, read_page
+from bundler.adapters.turns import held
 from bundler.errors import UnreachableError, printable
 from bundler.model.locked_wheel import LockedWheel
 
@@ -63,9 +64,9 @@ class Index:
         """Return every file that the index lists for a project. Raises UnreachableError."""
         with self._guard:
             busy = self._busy.setdefault(project, threading.Lock())
-        with busy:
+        with held(busy):
             if project not in self._pages:
-                with self._at_once:
+                with held(self._at_once):
                     self._pages[project] = self._read(project)
             return self._pages[project]
 
@@ -89,7 +90,7 @@ class Index:
 
     def _file_store(self, wheel: LockedWheel) -> str | None:
         """Learn from one looked-up wheel where this index keeps files, if it files them as the hints say."""
-        with self._base_known:
+        with held(self._base_known):
             if not self._learned:
                 self._learned = True
                 tail = f"{wheel.hint}/{wheel.filename}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
+from bundler.adapters.turns import waiting
 from bundler.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 ATTEMPTS = 5
 T = TypeVar("T")
@@ -33,16 +33,23 @@ class RangeRefusedError(TransientError):
 
 def retrying(work: Callable[[], T], attempts: int = ATTEMPTS) -> T:
     """Call `work` until it does not raise TransientError, at most `attempts` times, waiting longer each time."""
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt  # large: loaded when something is tried
+
     tries = Retrying(
         stop=stop_after_attempt(attempts),
         wait=_wait,
         retry=retry_if_exception_type(TransientError),
         reraise=True,
+        sleep=_sleep,
     )
     return tries(work)
 
 
-_backoff = wait_random_exponential(multiplier=0.25, max=8)
+def _sleep(seconds: float) -> None:
+    import tenacity.nap
+
+    with waiting():
+        tenacity.nap.sleep(seconds)
 
 
 def _wait(state: RetryCallState) -> float:
@@ -51,8 +58,17 @@ def _wait(state: RetryCallState) -> float:
     return asked if asked is not None else _backoff(state)
 
 
+def _backoff(state: RetryCallState) -> float:
+    from tenacity import wait_random_exponential
+
+    return wait_random_exponential(multiplier=0.25, max=8)(state)
+
+
 def retry_after(value: str) -> float | None:
     """Seconds that a Retry-After header asks to wait (RFC 9110, section 10.2.3), or None."""
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime  # large: few servers say when
+
     value = value.strip()
     try:
         if value.isdecimal():

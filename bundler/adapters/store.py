@@ -19,6 +19,7 @@ from bundler.adapters.durable import sync_folder
 from bundler.adapters.own_folder import check_private, is_plain, open_own, own_lock, private_folder
 from bundler.adapters.regular import open_regular
 from bundler.adapters.retry import RangeRefusedError, TransientError, retrying
+from bundler.adapters.turns import held, waiting
 from bundler.errors import IntegrityError, UnreachableError
 from bundler.progress import Task
 
@@ -109,7 +110,7 @@ class Store:
             return taken
         final = self.path(blob.sha256)
         partial = private_folder(self.root, "partial") / blob.sha256
-        with own_lock(partial.with_suffix(".lock")):
+        with held(own_lock(partial.with_suffix(".lock"))):
             if self.has(blob):
                 task.advance(final.stat().st_size)
                 return final
@@ -180,7 +181,8 @@ class Store:
     def _keep(self, partial: Path, final: Path) -> None:
         folder = private_folder(self.root, "sha256", final.parent.name)
         partial.replace(final)
-        sync_folder(folder)
+        with waiting():
+            sync_folder(folder)
 
     def _download(self, blob: Blob, addresses: Iterator[str], http: Source, partial: Path, task: Task) -> None:
         """Try each address in turn; the last one's error is the one that is raised."""
@@ -255,7 +257,8 @@ class _Attempt:
             file.flush()
             actual = sha256_of(self._partial) if resumed else self._hash.hexdigest()
             if actual == self._blob.sha256:
-                os.fsync(file.fileno())
+                with waiting():
+                    os.fsync(file.fileno())
                 return
             file.truncate(0)
         if resumed:  # the part that was there may have been another file's: once more from the start

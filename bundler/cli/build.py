@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bundler.commands.build import BuildReport
 
 # Objects after which Python looks for garbage, in place of 700: what a build loads and reads stays.
-_GARBAGE_AFTER = 50_000
+_GARBAGE_AFTER = 300_000
 _MIRROR_HELP = "Fetch addresses that start with FROM from TO; also in AIWS_MIRRORS. Digests are checked all the same."
 
 

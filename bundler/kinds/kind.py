@@ -24,6 +24,7 @@ from bundler.model.verdict import Verdict
 from bundler.terminal import Json
 
 if TYPE_CHECKING:  # large: loaded by those commands that need them
+    from bundler.adapters.apart import Work
     from bundler.adapters.archive import Written
     from bundler.adapters.workspace import Workspace
     from bundler.bench import Bench
@@ -131,6 +132,9 @@ class Job(Protocol):
 
     def kept(self) -> Iterable[Pin]:
         """All that the store keeps of it, which may have gone bad on disk."""
+
+    def works(self) -> Mapping[str, Work]:
+        """What is made of single ones of its pins, by SHA-256, wherever they are fetched (`Bench.ask`)."""
 
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """Those of its pins, by SHA-256, that are made here, and what makes them."""

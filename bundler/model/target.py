@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bundler.errors import UsageError
 from bundler.platforms import NAMES, canonical, name_for, spellings
@@ -50,6 +51,7 @@ class Target:
         """The name of its platform, `linux-amd64`, as archives have it that fit many distros."""
         return name_for(self.distro, self.arch)
 
+    @cached_property
     def words(self) -> frozenset[str]:
         """Every selector that includes this target."""
         return frozenset(
@@ -72,7 +74,7 @@ def select(targets: Sequence[Target], selectors: Sequence[str]) -> tuple[Target,
     Raises UsageError for a selector that includes none, naming the nearest words.
     """
     wanted = [_canonical(word) for word in selectors]
-    known = sorted({word for target in targets for word in target.words()})
+    known = sorted({word for target in targets for word in target.words})
     for asked, word in zip(selectors, wanted, strict=True):
         if word not in known:
             nearest = difflib.get_close_matches(word, known, n=3, cutoff=0.4)
@@ -80,12 +82,12 @@ def select(targets: Sequence[Target], selectors: Sequence[str]) -> tuple[Target,
                 f"unknown target {asked!r}",
                 f"did you mean {' or '.join(nearest)}?" if nearest else f"one of: {', '.join(known)}",
             )
-    return tuple(target for target in targets if not target.words().isdisjoint(wanted))
+    return tuple(target for target in targets if not target.words.isdisjoint(wanted))
 
 
 def selects(selectors: Sequence[str], target: Target) -> bool:
     """Say whether any selector includes `target`."""
-    return not target.words().isdisjoint(map(_canonical, selectors))
+    return not target.words.isdisjoint(map(_canonical, selectors))
 
 
 def select_platforms(platforms: Sequence[str], targets: Sequence[Target], selectors: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeAlias, TypeVar, cast
 from urllib.parse import unquote, urlsplit
@@ -220,10 +221,15 @@ def _listed(address: str, name: str, network: Network) -> str:
 def validated(kind: object, value: str, what: str) -> str:
     """A text that a template made, if it is of its kind, which pydantic knows. Raises ManifestError."""
     try:
-        return TypeAdapter(cast("type[str]", kind)).validate_python(value)
+        return _adapter(kind).validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         raise ManifestError([Problem(what, 0, 0, f"makes {str(value)[:200]!r}: {first}")]) from error
+
+
+@cache
+def _adapter(kind: object) -> TypeAdapter[str]:
+    return TypeAdapter(cast("type[str]", kind))
 
 
 def is_program_for(head: bytes, target: Target) -> bool:

@@ -17,7 +17,7 @@ from bundler.progress import Silent
 
 def fetch(root: str, name: str, sha256: str, size: int, address: str) -> None:
     """Fetch one file into the store at `root`."""
-    retry_module._backoff = lambda state: 0.0  # type: ignore[assignment]
+    retry_module._backoff = lambda state: 0.0
     with Silent().task("", size) as task:
         Store(Path(root)).fetch(Blob(name, sha256, size), iter([address]), Http(), task)
 

@@ -10,18 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bundler.adapters.apart import _A_FILE, _shares
-from bundler.model.pin import Pin
 from tests.server import wait_until
 from tests.world import World
 
 _PREPARED = """
 import os, signal, sys, time
+from pathlib import Path
 from contextlib import contextmanager
-from bundler.adapters.apart import downloads_apart
+from bundler.adapters.apart import Wanted, downloads_apart
 from bundler.errors import IntegrityError
 from bundler.model.pin import Pin
 
@@ -38,7 +35,7 @@ def bring(pin, task):
         raise IntegrityError("lies: the digest differs", "ask")
     if pin.name == "odd":
         raise ValueError("nobody expects it")
-    if pin.name == "kills":
+    if pin.name.startswith("kills"):
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGKILL)
     if pin.name.startswith("hangs"):
@@ -46,6 +43,17 @@ def bring(pin, task):
         time.sleep(60)
     if os.getpid() == here:
         sys.exit("it was brought in the first process")
+    return Path(pin.name)
+
+def wanted(names):
+    pins = [Pin(name, name * 8, 1, "https://x.test/") for name in names]
+    return [Wanted(pin, rank, (spell, fail), Task()) for rank, pin in enumerate(pins)]
+
+def spell(path):
+    return f"{path}, spelt by {'another' if os.getpid() != here else 'the first'}"
+
+def fail(path):
+    raise ValueError(path)
 
 @contextmanager
 def prepare():
@@ -56,19 +64,21 @@ def prepare():
 _BRINGING = f"""{_PREPARED}
 with downloads_apart(lambda: None, prepare, 2) as downloads:
     assert downloads.ready()
-    tasks = [(Pin(name, name * 8, 1, "https://x.test/"), Task()) for name in sys.argv[1:]]
-    downloads.begin(tasks)
-    for pin, task in tasks:
+    files = wanted(sys.argv[1:])
+    downloads.begin(files)
+    for one in files:
+        name, sha256 = one.pin.name, one.pin.sha256
         try:
-            print(pin.name, downloads.brought(pin.sha256, bool), task.bytes)
+            print(name, downloads.brought(sha256, bool), one.task.bytes, downloads.made(sha256, spell))
         except Exception as error:
-            print(pin.name, type(error).__name__, error)
+            print(name, type(error).__name__, error)
+        assert downloads.made(sha256, fail) is None
     print("unknown", downloads.brought("unknown", bool))
 """
 _ENDING = f"""{_PREPARED}
 with downloads_apart(lambda: None, prepare, 2) as downloads:
     if sys.argv[1:]:
-        downloads.begin([(Pin(name, name * 8, 1, "https://x.test/"), Task()) for name in sys.argv[1:]])
+        downloads.begin(wanted(sys.argv[1:]))
         input()
 print("ended", flush=True)
 input()
@@ -83,7 +93,12 @@ def brought(*names: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_what_the_copy_brings_is_there_and_what_it_cannot_is_told_or_left() -> None:
     done = brought("fine", "lies", "odd", "good")
-    told = ["fine True 7", "lies IntegrityError lies: the digest differs", "odd False 0", "good True 7"]
+    told = [
+        "fine True 7 fine, spelt by another",
+        "lies IntegrityError lies: the digest differs",
+        "odd False 0 None",
+        "good True 7 good, spelt by another",
+    ]
     assert (done.returncode, done.stdout.splitlines()) == (0, [*told, "unknown False"]), done.stderr
     assert done.stderr == ""
 
@@ -92,7 +107,10 @@ def test_what_the_copy_brings_is_there_and_what_it_cannot_is_told_or_left() -> N
 def test_nothing_waits_for_a_copy_that_was_killed() -> None:
     done = brought("fine", "kills", "late")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[:2] == ["fine True 7", "kills False 0"]
+    assert [line.split()[:3] for line in done.stdout.splitlines()[:2]] == [
+        ["fine", "True", "7"],
+        ["kills", "False", "0"],
+    ]
 
 
 @pytest.mark.slow
@@ -137,15 +155,24 @@ def test_no_copy_is_left_when_the_context_ends(names: list[str]) -> None:
         process.kill()
 
 
-@given(st.lists(st.none() | st.integers(0, 60_000_000), max_size=40), st.integers(1, 4))
-def test_every_file_is_in_one_share_and_none_takes_much_longer(sizes: list[int | None], number: int) -> None:
-    pins = [Pin(str(at), str(at), size, "https://x.test/") for at, size in enumerate(sizes)]
-    shares = _shares(pins, number)
-    assert len(shares) == number
-    assert sorted((pin for share in shares for pin in share), key=pins.index) == pins
-    weights = [sum((pin.size or 0) + _A_FILE for pin in share) for share in shares]
-    assert max(weights) - min(weights) <= max((size or 0 for size in sizes), default=0) + _A_FILE
-    assert all(share == sorted(share, key=pins.index) for share in shares)
+@pytest.mark.slow
+def test_all_is_brought_or_left_whichever_copies_are_killed() -> None:
+    """Each takes the next file when it is done with one: what nobody took is left when nobody is there."""
+    done = brought("kills", "kills too", *(f"hangs{number}" for number in range(40)))
+    lines = [line for line in done.stdout.splitlines() if not line.isdecimal()]
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[-3:] for line in lines[:-1]] == [["False", "0", "None"]] * 42
+
+
+@pytest.mark.slow
+def test_one_copy_goes_on_with_what_another_left() -> None:
+    names = [f"file{number}" for number in range(60)]
+    done = brought("kills", *names)
+    assert done.returncode == 0, done.stderr
+    there = [line.split()[0] for line in done.stdout.splitlines() if " True 7 " in line]
+    if len(os.sched_getaffinity(0)) > 1:
+        assert len(there) >= 50
+    assert set(there) <= set(names)
 
 
 def _runs(process: int) -> bool:

@@ -115,7 +115,7 @@ def test_selectors_are_those_that_build_takes(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = Manifests.parse({p.name: p.read_text() for p in (here / "manifests").glob("*.yaml")}).targets
-    words = {word for target in known for word in target.words()}
+    words = {word for target in known for word in target.words}
     shown = {line.removeprefix("plain,") for line in fit("aiws-bundle build ", monkeypatch, capsys)}
     assert shown >= words
     assert shown - words <= {word for name in NAMES for word in (name, name.split("-")[0])}

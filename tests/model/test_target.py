@@ -11,7 +11,7 @@ from bundler.model.target import Target, select
 from tests.model.samples import DEBIAN_12, PROPERTY, UBUNTU_26, real_manifests
 
 TARGETS = real_manifests().targets
-WORDS = sorted({word for target in TARGETS for word in target.words()})
+WORDS = sorted({word for target in TARGETS for word in target.words})
 
 
 def names(*selectors: str) -> list[str]:
@@ -110,7 +110,7 @@ def test_a_selector_near_nothing_is_answered_with_every_word(selector: str) -> N
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_every_word_of_a_target_selects_it(target: Target) -> None:
-    for word in {*target.words(), target.slug}:
+    for word in {*target.words, target.slug}:
         assert target in select(TARGETS, [word])
 
 
@@ -120,7 +120,7 @@ def test_any_selection_is_a_subset_in_order_and_no_more_than_asked(selectors: li
     chosen = select(TARGETS, selectors)
     assert list(chosen) == [target for target in TARGETS if target in chosen]
     for target in TARGETS:
-        assert (target in chosen) == any(word in target.words() for word in selectors)
+        assert (target in chosen) == any(word in target.words for word in selectors)
 
 
 @PROPERTY

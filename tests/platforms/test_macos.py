@@ -67,8 +67,8 @@ def test_people_are_told_of_macos() -> None:
 def test_a_target_that_is_called_macos_is_one() -> None:
     target = Target("macos", "11", "arm64", 11, None)
     assert target.platform == "darwin-arm64"
-    assert {"darwin", "darwin-arm64", "macos", "macos-arm64", "macos-11", "macos-11-arm64"} <= target.words()
-    assert "linux" not in target.words()
+    assert {"darwin", "darwin-arm64", "macos", "macos-arm64", "macos-11", "macos-11-arm64"} <= target.words
+    assert "linux" not in target.words
 
 
 def test_uv_is_told_the_floor() -> None:

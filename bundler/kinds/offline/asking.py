@@ -14,7 +14,7 @@ from bundler.adapters.archive import read_slice
 from bundler.kinds.offline.agreements import Agreement, Asked, disagreements, find_asked
 from bundler.kinds.offline.manifest import Offline
 from bundler.kinds.offline.places import REPOSITORIES
-from bundler.kinds.offline.roles import RoleNames, Roles, find_names, missing_packages, unused_exceptions
+from bundler.kinds.offline.roles import RoleNames, Roles, missing_packages, unused_exceptions
 from bundler.model.bundle import File
 from bundler.model.manifest_values import adapter_of
 from bundler.model.target import Target
@@ -56,6 +56,8 @@ def ask(manifest: Offline, target: Target, sections: Mapping[str, Collection], b
         files = _files(name, sections, bench)
         asked += find_asked(manifest.agreements, name, files, target)
         if manifest.roles and manifest.roles.repository == name:
+            from bundler.kinds.offline.role_names import find_names  # large: loaded when something is locked
+
             roles = find_names(manifest.roles, files, target)
     return Asking(choices_of(manifest, target), tuple(sorted(asked)), roles)
 

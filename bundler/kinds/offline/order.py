@@ -20,6 +20,7 @@ from bundler.model.pin import Pin
 from bundler.model.release import BUILT_PREFIX
 
 if TYPE_CHECKING:
+    from bundler.adapters.apart import Work
     from bundler.adapters.archive import Written
     from bundler.bench import Bench
     from bundler.payloads.payload import Payload
@@ -103,6 +104,10 @@ class OfflineJob:
     def kept(self) -> Sequence[Pin]:
         """The same, and what its parts keep."""
         return [*chain.from_iterable(job.kept() for _, _, job in self.parts), *self.lock.pins()]
+
+    def works(self) -> Mapping[str, Work]:
+        """What its parts make of theirs."""
+        return dict(chain.from_iterable(job.works().items() for _, _, job in self.parts))
 
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """What its parts make, and what collections make of their pins."""

@@ -16,6 +16,7 @@ from bundler.model.closure import Closure
 from bundler.model.pin import Pin
 
 if TYPE_CHECKING:
+    from bundler.adapters.apart import Work
     from bundler.adapters.archive import Written
     from bundler.bench import Bench
     from bundler.payloads.payload import Payload
@@ -87,6 +88,10 @@ class PrebuiltOrder:
     def kept(self) -> Sequence[Pin]:
         """The same, and what parts are joined to."""
         return [*self.pins(), Pin(self.asset, self.archive.sha256, self.archive.size, "")]
+
+    def works(self) -> Mapping[str, Work]:
+        """Nothing: `verify` looks inside."""
+        return {}
 
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """Nothing is made here."""

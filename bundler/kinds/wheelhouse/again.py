@@ -22,6 +22,7 @@ from bundler.model.contents import Head
 from bundler.model.pin import Pin
 
 if TYPE_CHECKING:
+    from bundler.adapters.apart import Work
     from bundler.adapters.archive import Written
     from bundler.bench import Bench
     from bundler.payloads.payload import Payload
@@ -70,6 +71,10 @@ class RecordedJob:
     def kept(self) -> Sequence[Pin]:
         """The same."""
         return self.pins()
+
+    def works(self) -> Mapping[str, Work]:
+        """Nothing: `verify` reads what is in it."""
+        return {}
 
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """What payloads make of their pins."""

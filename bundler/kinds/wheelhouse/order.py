@@ -22,6 +22,7 @@ from bundler.model.release import BUILT_PREFIX
 from bundler.platforms import named
 
 if TYPE_CHECKING:
+    from bundler.adapters.apart import Work
     from bundler.adapters.archive import Written
     from bundler.bench import Bench
     from bundler.kinds.wheelhouse.pack import Proven, ReadWheel
@@ -111,6 +112,12 @@ class WheelhouseJob:
         """The same: nothing else of it stays in the store."""
         return self.pins()
 
+    def works(self) -> Mapping[str, Work]:
+        """Of each of its wheels, what it says of itself."""
+        from bundler.adapters.locked_reading import ReadLocked
+
+        return {wheel.sha256: ReadLocked(wheel.filename, self._judges_code) for wheel in self.lock.wheels}
+
     def makes(self, bench: Bench) -> Mapping[str, Callable[[], Path]]:
         """What payloads make of their pins, and the component's own wheel, if it is built from source."""
         makers = bench.makers(self._payloads)
@@ -144,8 +151,12 @@ class WheelhouseJob:
     def _reader(self, bench: Bench) -> ReadWheel:
         from bundler.kinds.wheelhouse.pack import wheel_reader
 
-        code = named(self.recipe.request.python.platform)[0].JUDGES_CODE
-        return bench.once(("wheels", code), lambda: wheel_reader(bench.at, code=code))
+        code = self._judges_code
+        return bench.once(("wheels", code), lambda: wheel_reader(bench.ask, code=code))
+
+    @property
+    def _judges_code(self) -> bool:
+        return named(self.recipe.request.python.platform)[0].JUDGES_CODE
 
     def _proven(self, bench: Bench) -> Proven:
         from bundler.kinds.wheelhouse.pack import prove_wheels

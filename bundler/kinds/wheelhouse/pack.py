@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.adapters.locked_reading import ReadLocked
 from bundler.adapters.regular import open_regular
 from bundler.code.values import Code, Tree
 from bundler.errors import IntegrityError, ProofError, WorkError
@@ -35,12 +36,10 @@ from bundler.model.bundle import (
 )
 from bundler.model.closure import Wheel, proof_of
 from bundler.model.locked_wheel import LockedWheel
-from bundler.model.metadata import read_wheel
 from bundler.model.needs import UNREADABLE, parse_requirement
 from bundler.model.startup import startup_faults
 from bundler.model.unfit_code import faults_of
 from bundler.payloads import SECTIONS
-from bundler.payloads.payload import PathOf
 from bundler.platforms import HEAD, named, read_code
 
 _MOST_TOLD = 100
@@ -99,17 +98,16 @@ def _code_of(file: File) -> Code | None:
         return read_code(read(0, HEAD), read, file.size)
 
 
-def wheel_reader(path_of: PathOf, *, code: bool = False) -> ReadWheel:
-    """Read a locked wheel's metadata from its file; each file once, however many targets share it.
+def wheel_reader(ask: Callable[[str, ReadLocked], Wheel], *, code: bool = False) -> ReadWheel:
+    """Read locked wheels by `ask`, which is told their SHA-256 (hex); each once, however many targets share it.
 
-    The lock pins its bytes, so they are not inflated; `verify` does that. With `code` its compiled code is read.
+    With `code` its compiled code is read.
     """
     known: dict[str, Wheel] = {}
 
     def read(locked: LockedWheel) -> Wheel:
         if locked.sha256 not in known:
-            with open_regular(path_of(locked.sha256)) as file:
-                known[locked.sha256] = read_wheel(file, locked.filename, digests=False, code=code)
+            known[locked.sha256] = ask(locked.sha256, ReadLocked(locked.filename, code))
             _parse_ahead(known[locked.sha256])
         return known[locked.sha256]
 

@@ -12,13 +12,13 @@ from pydantic import TypeAdapter
 
 from bundler.errors import LockError
 from bundler.kinds.offline.playbook_text import Missing, Text, UnreadableText, read_yaml
+from bundler.kinds.offline.role_names import find_names
 from bundler.kinds.offline.roles import (
     LeftOut,
     RoleName,
     RoleNames,
     Roles,
     TargetVariables,
-    find_names,
     missing_packages,
     unused_exceptions,
 )

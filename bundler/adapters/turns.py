@@ -1,0 +1,129 @@
+"""Turns at the processor, for threads that wait for a network most of the time.
+
+In one process Python takes one step at a time: where many threads have something to do at once, to change over between
+them takes as long as what they do. So only a few have a turn, those of what is needed first; all others wait for theirs
+without a step. Who waits for something else gives its turn up meanwhile (`waiting`), and who keeps one for long loses
+it: turns save time and decide nothing, so nobody ever waits for one in vain.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Protocol
+
+# Who has a turn that long may wait for something of which nobody said so.
+_LONG_SECONDS = 0.1
+
+
+class Turns:
+    """So many turns at a time, each for the one of the lowest rank that waits for it; for several threads."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free = at_once
+        self._holders: dict[_Turn, None] = {}  # in the order in which they began
+        self._waiting: list[tuple[int, int, _Turn]] = []
+        self._numbers = count()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def taken(self, rank: int) -> Iterator[None]:
+        """A context in which this thread has a turn, but for while it is `waiting`."""
+        turn = _Turn(self, rank)
+        turn.begin()
+        _THREAD.turn = turn
+        try:
+            yield
+        finally:
+            _THREAD.turn = None
+            turn.end()
+
+    def begin(self, turn: _Turn) -> None:
+        """Wait for a turn of that rank."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                self._holders[turn] = None
+                return
+            heapq.heappush(self._waiting, (turn.rank, next(self._numbers), turn))
+        while not turn.given.acquire(timeout=_LONG_SECONDS):
+            self._take_one_away()
+        # It was noted as the holder by who gave it.
+
+    def end(self, turn: _Turn) -> None:
+        """Give a turn to the next one, unless it was taken away meanwhile."""
+        with self._lock:
+            if turn in self._holders:
+                del self._holders[turn]
+                self._free += 1
+                self._give()
+
+    def _take_one_away(self) -> None:
+        """Of those that have a turn, let the one that has it longest go on without."""
+        with self._lock:
+            if self._waiting and self._holders:
+                del self._holders[next(iter(self._holders))]
+                self._free += 1
+                self._give()
+
+    def _give(self) -> None:
+        """Let the next one begin, if there is one; the lock is held."""
+        if self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            self._free -= 1
+            self._holders[turn] = None
+            turn.given.release()
+
+
+class _Turn:
+    """A thread's place among the others; `given` can be acquired once for each time that somebody gave it a turn."""
+
+    def __init__(self, turns: Turns, rank: int) -> None:
+        self._turns, self.rank = turns, rank
+        self.given = threading.Semaphore(0)
+
+    def begin(self) -> None:
+        self._turns.begin(self)
+
+    def end(self) -> None:
+        self._turns.end(self)
+
+
+class _Thread(threading.local):
+    turn: _Turn | None = None
+
+
+_THREAD = _Thread()
+
+
+class _Lock(Protocol):
+    def acquire(self) -> object: ...
+    def release(self) -> None: ...
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """A context in which this thread only waits: if it has a turn, others may have it meanwhile."""
+    turn = _THREAD.turn
+    if turn is None:
+        yield
+        return
+    turn.end()
+    try:
+        yield
+    finally:
+        turn.begin()
+
+
+@contextmanager
+def held(lock: _Lock) -> Iterator[None]:
+    """A context in which a lock is held; who holds it may need a turn, so no turn is kept while waiting for it."""
+    with waiting():
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
