@@ -17,7 +17,7 @@ import httpcore
 import pytest
 import trustme
 
-from bundler.adapters.deadline import Backend
+from bundler.adapters.deadline import Backend, _Open, _Stream
 from bundler.adapters.http import Http, Patience
 from bundler.adapters.retry import TransientError
 from bundler.adapters.transport import trusted
@@ -375,6 +375,26 @@ def test_what_came_before_a_connection_broke_is_not_lost(authority: trustme.CA) 
         for _ in range(2):
             with pytest.raises(httpcore.ReadError, match=r"decryption failed|bad record mac"):
                 stream.read(1, SILENCE)
+
+
+def test_a_record_that_comes_byte_by_byte_is_not_waited_for_longer(authority: trustme.CA) -> None:
+    """A read has one time-out, however often there is something to be read that is nothing yet."""
+
+    def script(peer: Peer) -> None:
+        with socket.socket(fileno=os.dup(peer.connection.fileno())) as bare, suppress(OSError):
+            bare.sendall(b"\x17\x03\x03\x40\x00")
+            while not peer.closing.wait(0.02):
+                bare.sendall(b"x")
+
+    with tls_stream(script, authority) as stream, at_most(SILENCE), pytest.raises(httpcore.ReadTimeout):
+        stream.read(1, 0.3)
+
+
+def test_a_wait_whose_time_is_over_already_is_none() -> None:
+    """The system takes a negative time-out for no end."""
+    here, there = socket.socketpair()
+    with here, there, pytest.raises(TimeoutError):
+        _Stream(here, _Open())._await(-0.001)
 
 
 @contextmanager
