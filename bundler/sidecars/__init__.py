@@ -13,7 +13,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final, Literal, Protocol
 
-from bundler.model.inventory import Inventory
+from bundler.model.inventory import Item
 from bundler.model.sidecar import SidecarFacts
 from bundler.model.verdict import Finding
 from bundler.model.ways import DeltaName
@@ -114,9 +114,9 @@ def load() -> None:
     sbom.load()
 
 
-def ahead(inventory: Inventory) -> None:
-    """Do what `beside` takes of what an archive holds, before all of it is written."""
-    sbom.ahead(inventory)
+def ahead(items: Iterable[Item]) -> None:
+    """Do what `beside` takes of some of what an archive holds, before all of it is there."""
+    sbom.ahead(items)
 
 
 def facts_of(sidecar: Sidecar, subject: str, facts: SidecarFacts) -> SidecarFacts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol, cast
@@ -68,7 +68,7 @@ def render(facts: SidecarFacts) -> bytes | None:
 def compose(sbom: Sbom) -> bytes:
     """Return the bytes of an SBOM."""
     held, root = sbom.inventory, _root(sbom)
-    components = _components(held)
+    components = [_component(replace(item, needs=())) for item in held.items]
     graph = {root: sorted(held.roots), **{item.purl: sorted(item.needs) for item in held.items}}
     dependencies = [{"dependsOn": needs, "ref": ref} if needs else {"ref": ref} for ref, needs in sorted(graph.items())]
     return _lines({**_head(sbom, root), "components": components, "dependencies": dependencies}).encode()
@@ -97,17 +97,14 @@ def _root(sbom: Sbom) -> str:
 
 
 def load() -> None:
-    """Load what writing takes, which is large: so that it is done while something is waited for."""
-    import cyclonedx.output.json  # noqa: F401 - kept by Python
+    """Load what writing takes, which is large, by writing nothing: so that it is done while something is waited for."""
+    compose(Sbom("", "", "", Inventory("nothing", "", "")))
 
 
-def ahead(held: Inventory) -> None:
-    """Make the components of an archive, which takes longest and is remembered."""
-    _components(held)
-
-
-def _components(held: Inventory) -> list[str]:
-    return [_component(replace(item, needs=())) for item in held.items]
+def ahead(items: Iterable[Item]) -> None:
+    """Make the components of some items, which takes longest and is remembered."""
+    for item in items:
+        _component(replace(item, needs=()))
 
 
 def _head(sbom: Sbom, purl: str) -> Mapping[str, object]:

@@ -16,9 +16,11 @@ from bundler.kinds.wheelhouse.recipe import Recipe
 from bundler.kinds.wheelhouse.request import CONSUMERS_PIP
 from bundler.model.bundle import File
 from bundler.model.closure import Closure
-from bundler.model.inventory import Inventory
+from bundler.model.inventory import Inventory, Item, joined
+from bundler.model.locked_wheel import LockedWheel
 from bundler.model.pin import Pin
 from bundler.model.release import BUILT_PREFIX
+from bundler.model.wheel_items import wheel_items
 from bundler.platforms import named
 
 if TYPE_CHECKING:
@@ -143,10 +145,11 @@ class WheelhouseJob:
         """Prove the wheels. Raises ProofError, IntegrityError."""
         self._proven(bench)
 
-    def _ahead(self, bench: Bench) -> None:
+    def _read_ahead(self, bench: Bench, wheel: LockedWheel, pinned: Mapping[str, Item]) -> None:
+        """Do what the proof and the sidecars take of one wheel: it needs no archive, and no other wheel."""
         from bundler.sidecars import ahead
 
-        ahead(self.inventory(bench))
+        ahead(joined((pinned[wheel.sha256], *wheel_items((self._reader(bench)(wheel),), {}))))
 
     def _reader(self, bench: Bench) -> ReadWheel:
         from bundler.kinds.wheelhouse.pack import wheel_reader
@@ -177,12 +180,13 @@ class WheelhouseJob:
         bench.arriving.wait([pin for pin in pins if pin.sha256 not in wheels])  # what is unpacked
         carried = [entry for payload in self._payloads for entry in bench.entries(payload)]
         prove_carried(self.recipe.request, carried)
-        bundle, read = plan(self.recipe, self.lock, carried), self._reader(bench)
+        bundle = plan(self.recipe, self.lock, carried)
         # The sooner the proof, the less is left to do when the last has come: it needs no archive.
+        pinned = {item.sha256: item for payload in self._payloads for item in payload.items()}
         for pin in pins:
             if wheel := wheels.get(pin.sha256):
-                bench.arriving.then([pin], partial(read, wheel))
-        bench.arriving.then(pins, partial(self._ahead, bench))
+                bench.arriving.then([pin], partial(self._read_ahead, bench, wheel, pinned))
+        bench.arriving.then(pins, partial(self.prove, bench))
 
         def awaited(entry: File) -> None:
             if entry.sha256 in wheels:
