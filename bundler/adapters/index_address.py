@@ -11,6 +11,7 @@ from bundler.adapters.environment import PIP_CONFIG
 from bundler.adapters.pip_files import configured
 from bundler.adapters.process import Runner, isolated
 from bundler.errors import UnreachableError
+from bundler.model.program_log import last_line
 
 # uv lets an index's address begin with `NAME=`.
 _NAMED = re.compile(r"^[A-Za-z0-9._-]+=")
@@ -55,7 +56,7 @@ def find_index(env: Mapping[str, str], run: Runner) -> str:
     if address := _read_here(given):
         return address
     done = run(isolated("-W", "ignore", "-c", _ASK_PIP), given, 60.0)
-    address = _last_line(done.output)
+    address = last_line(done.output)
     if done.code or not urlsplit(address).scheme:
         reason = done.errors.strip().rpartition("\n")[2] or "it names no index"
         raise UnreachableError(
@@ -70,7 +71,7 @@ def _read_here(given: Mapping[str, str]) -> str:
     if (said := configured(given)) is None:
         return ""
     named = [said[key] for key in _KEYS if key in said]
-    address = _last_line(named[0] if named else _default())
+    address = last_line(named[0] if named else _default())
     with suppress(ValueError):
         if urlsplit(address).scheme:
             return address
@@ -84,7 +85,3 @@ def _default() -> str:
 
         return PyPI.simple_url
     return ""
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1] if text.strip() else ""

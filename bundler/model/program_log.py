@@ -52,6 +52,11 @@ def first_error(log: str) -> str:
     return group or next((line.strip() for line in _lines(log) if _ERROR.fullmatch(line.strip())), "")
 
 
+def last_line(log: str) -> str:
+    """The last line that says something, without colours; "" if there is none."""
+    return next((line for line in reversed([line.strip() for line in _lines(log)]) if line), "")
+
+
 def _lines(log: str) -> list[str]:
     return [_COLOUR.sub("", line[:_LONGEST_LINE]) for line in log.splitlines()]
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bundler.model.program_log import failure, first_error
+from bundler.model.program_log import failure, last_line, first_error
 
 CHAINED = """\
 INFO: starting
@@ -189,6 +189,19 @@ def test_a_failure_tells_the_command_its_end_the_cause_and_the_last_lines() -> N
 
 def test_a_program_that_writes_nothing_is_told_so() -> None:
     assert failure("demo", "ended with 127", " \n\n") == "demo\nended with 127\nit wrote nothing"
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("", ""),
+        (" \n\n", ""),
+        ("1.0\n", "1.0"),
+        ("\x1b[92mproxy:ERROR\x1b[0m: odd\r\n  version \x1b[1m1.0\x1b[0m \n\n \x1b[0m\n", "version 1.0"),
+    ],
+)
+def test_the_last_line_is_the_last_that_says_something(log: str, said: str) -> None:
+    assert last_line(log) == said
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from bundler.kinds.wheelhouse.examine import examine
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.program import Description, RehearsalPlan
 from bundler.kinds.wheelhouse.serve import serve, tried
+from bundler.model.program_log import last_line
 from bundler.model.verdict import Verdict
 from bundler.payloads import SECTIONS
 from bundler.platforms import Rehearsed, named
@@ -199,7 +200,7 @@ class Rehearsing:
             self._run(self._program, "--help")
         asked = f"import importlib.metadata as m; print(m.version({project(self._facts.requirement)!r}))"
         self._versions[self._facts.component] = _version(self._run(f"{_VENV}/bin/python", "-I", "-c", asked), -1)
-        return " ".join(said.output.split())[:_LONGEST_VERSION] if not said.code else "--help, for want of --version"
+        return last_line(said.output)[:_LONGEST_VERSION] if not said.code else "--help, for want of --version"
 
     def _trials(self, plan: RehearsalPlan | None) -> Iterator[tuple[str, Work]]:
         """What the manifest has tried of the program."""
@@ -225,11 +226,11 @@ class Rehearsing:
             # With the tree that was moved away; in a folder where nothing that ran has been.
             self._sandbox.extract(_AGAIN)
             self._top = f"{_AGAIN}/{self._top.rpartition('/')[2]}"
-        return _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
+        return last_line(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
 
     def _script_again(self) -> str:
         before = self._sandbox.look(_PREFIX)
-        said = _last(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
+        said = last_line(self._run("/bin/sh", f"{self._top}/install.sh", "--prefix", _PREFIX))
         return f"{said}; {self._unchanged(_PREFIX, before.digest)}"
 
     def _payloads(self, whose: str, setting: str) -> Iterator[tuple[str, Work]]:
@@ -265,7 +266,3 @@ def _version(output: str, at: int) -> str:
     if not -len(words) <= at < len(words) or len(words[at]) > _LONGEST_VERSION:
         raise StepError(f"says no version, but {output[:_LONGEST_VERSION]!r}")
     return words[at]
-
-
-def _last(output: str) -> str:
-    return output.strip().splitlines()[-1] if output.strip() else ""

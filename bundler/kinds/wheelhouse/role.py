@@ -21,7 +21,7 @@ from bundler.kinds.wheelhouse.consumers import copied_python, exported, pip_word
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
 from bundler.kinds.wheelhouse.program import Description
 from bundler.kinds.wheelhouse.service import Service
-from bundler.model.program_log import failure
+from bundler.model.program_log import failure, last_line
 from bundler.payloads import SECTIONS
 from bundler.sizes import size_text
 
@@ -100,7 +100,7 @@ class Role:
         yield "the installer's part, as root", self._bootstrap
         yield f"without {FLAGS} pip sees no wheelhouse", self._without
         yield "make the venv", lambda: self._user(f"{self._python} -m venv {self._venv}")
-        yield "upgrade pip", lambda: _last(self._user(self._pip(self._venv, "install", "--upgrade", "pip")))
+        yield "upgrade pip", lambda: last_line(self._user(self._pip(self._venv, "install", "--upgrade", "pip")))
         yield "install", self._install
         yield "again, nothing changes", self._again
         for name, section in SECTIONS.items():
@@ -197,7 +197,3 @@ class Role:
 
 def _sudo(flags: Iterable[str], words: str) -> tuple[str, ...]:
     return ("sudo", *flags, "-u", _USER, "/bin/sh", "-c", words)
-
-
-def _last(output: str) -> str:
-    return output.strip().splitlines()[-1] if output.strip() else ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bundler.kinds.offline.places import REPOSITORIES
-from bundler.kinds.offline.rehearsing.host import Host, lacking, last
+from bundler.kinds.offline.rehearsing.host import Host, lacking
 from bundler.kinds.steps import SkippedError, StepError
+from bundler.model.program_log import last_line
 
 
 def checkouts(host: Host) -> str:
@@ -38,7 +39,9 @@ def redirects(host: Host) -> str:
         commit = _git(host, name, folder, "rev-parse", "HEAD").strip()
         done = host.attempt("git", "ls-remote", address, "HEAD", patience=60)
         if done.code or not done.output.startswith(commit):
-            raise StepError(f"{address} does not lead git to {REPOSITORIES}/{name}: {last(done.output)}", done.output)
+            raise StepError(
+                f"{address} does not lead git to {REPOSITORIES}/{name}: {last_line(done.output)}", done.output
+            )
         host.run("git", "clone", "--quiet", address, f"/tmp/clone-{number}")  # noqa: S108 - the machine's own
     return ", ".join(f"{address} is {name}" for address, name in sorted(host.facts.redirects.items()))
 
@@ -46,5 +49,5 @@ def redirects(host: Host) -> str:
 def _git(host: Host, name: str, folder: str, *words: str) -> str:
     done = host.attempt("git", "-C", folder, *words)
     if done.code:
-        raise StepError(f"git {words[0]} fails in {REPOSITORIES}/{name}: {last(done.output)}", done.output)
+        raise StepError(f"git {words[0]} fails in {REPOSITORIES}/{name}: {last_line(done.output)}", done.output)
     return done.output

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from bundler.adapters.sandbox import Finished
-from bundler.kinds.offline.rehearsing.host import Host, lacking, last, succeeded
+from bundler.kinds.offline.rehearsing.host import Host, lacking, succeeded
 from bundler.kinds.steps import SkippedError, StepError
+from bundler.model.program_log import last_line
 
 PACKAGES = "packages/apt"
 LISTS = "metadata/apt"
@@ -57,7 +58,7 @@ def update(host: Host) -> None:
     """Have apt read the repository. Raises StepError."""
     done = _apt(host, "update")
     if done.code or re.search("^[EW]: ", done.output, re.MULTILINE):
-        raise StepError(f"apt cannot read {PACKAGES}: {last(done.output)}", done.output)
+        raise StepError(f"apt cannot read {PACKAGES}: {last_line(done.output)}", done.output)
 
 
 def prerequisites(host: Host) -> str:

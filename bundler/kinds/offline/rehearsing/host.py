@@ -80,8 +80,3 @@ def succeeded(command: str, done: Finished) -> str:
 def lacking(where: str, things: Sequence[str], log: str) -> StepError:
     """The error that names what is missing in one line."""
     return StepError(f"{where} lacks {', '.join(dict.fromkeys(things))}", log)
-
-
-def last(output: str) -> str:
-    """The last line of what a program said."""
-    return output.strip().splitlines()[-1] if output.strip() else ""

@@ -9,9 +9,10 @@ from packaging.requirements import Requirement
 
 from bundler.kinds.offline.package import ClosureFacts
 from bundler.kinds.offline.rehearsing import debs
-from bundler.kinds.offline.rehearsing.host import FLAGS, HOME, USER, Host, lacking, last, succeeded
+from bundler.kinds.offline.rehearsing.host import FLAGS, HOME, USER, Host, lacking, succeeded
 from bundler.kinds.steps import SkippedError, StepError
 from bundler.model.bundle import PYTHON, WHEELS
+from bundler.model.program_log import last_line
 from bundler.sizes import size_text
 
 _COPY, _LINK = "/opt/ai-workspace/python", "/usr/local/bin/ai-workspace-python"
@@ -36,7 +37,7 @@ def portable_python(host: Host) -> str:
             host.run("ln", "-sfn", found, _LINK)
             for part in host.facts.parts:
                 host.env[f"{part.component.upper().replace('-', '_')}_PYTHON_EXECUTABLE"] = _LINK
-            return f"{found}: {last(host.run(_LINK, '--version'))}"
+            return f"{found}: {last_line(host.run(_LINK, '--version'))}"
     raise SkippedError(f"the package has no {PYTHON} for Python {', '.join(minors)}")
 
 
@@ -79,8 +80,8 @@ def _python(host: Host, closure: ClosureFacts) -> str:
     said = host.attempt("python3", "-c", "import sys, ensurepip; print('%d.%d' % sys.version_info[:2])")
     if said.code:
         raise lacking(debs.PACKAGES, ["python3-venv, which this host has not"], said.output)
-    if last(said.output) != minor:
-        raise lacking("the package", [f"a Python {minor}: the host's is {last(said.output)}"], "")
+    if last_line(said.output) != minor:
+        raise lacking("the package", [f"a Python {minor}: the host's is {last_line(said.output)}"], "")
     return "/usr/bin/python3"
 
 
