@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bundler.model.program_log import failure, last_line, first_error
+from bundler.model.program_log import failure, first_error, last_line
 
 CHAINED = """\
 INFO: starting
