@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import cycle, islice
 from multiprocessing.connection import Connection, Pipe
 from queue import Queue
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
@@ -65,7 +65,7 @@ class Wanted:
 
 
 class Downloads:
-    """Other processes that fetch, each at most `at_once` files; for several threads."""
+    """Other processes that fetch, `at_once` files together, which is at least one each; for several threads."""
 
     def __init__(self, process: int, connections: Sequence[_End], at_once: int) -> None:
         self._process, self._connections, self._at_once = process, connections, at_once
@@ -98,7 +98,7 @@ class Downloads:
         self._tasks = {one.pin.sha256: one.task for one in files}
         self._coming = {sha256: Future() for sha256 in self._tasks}
         firsts: list[list[Wanted]] = [[] for _ in self._connections]
-        for _, first in product(range(self._at_once), firsts):
+        for first in islice(cycle(firsts), self._at_once):
             first += self._next()
         for connection, first in zip(self._connections, firsts, strict=True):
             listener = threading.Thread(target=self._listen, args=(connection, first), daemon=True)
@@ -204,12 +204,12 @@ def downloads_apart(
     if not hasattr(os, "sched_getaffinity") or threading.active_count() != 1:
         yield None
         return
-    ours, theirs = zip(*(Pipe() for _ in range(min(_COPIES, len(os.sched_getaffinity(0))))), strict=True)
+    number = min(_COPIES, threads, len(os.sched_getaffinity(0)))
+    ours, theirs = zip(*(Pipe() for _ in range(number)), strict=True)
     made = None
     try:
-        at_once = -(-threads // len(ours))
-        live = partial(_live, prepare, at_once)
-        made = Downloads(helper(partial(_copies, load, live, ours, theirs)), ours, at_once)
+        live = partial(_live, prepare, -(-threads // number))
+        made = Downloads(helper(partial(_copies, load, live, ours, theirs)), ours, threads)
     except OSError:  # no more processes
         pass
     finally:

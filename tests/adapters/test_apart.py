@@ -165,6 +165,23 @@ def test_all_is_brought_or_left_whichever_copies_are_killed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5])
+def test_no_more_is_fetched_at_once_than_was_said(at_once: int) -> None:
+    """Each that hangs tells of itself, and keeps its place."""
+    script = _ENDING.replace("prepare, 2)", f"prepare, {at_once})")
+    argv = [sys.executable, "-c", script, *(f"hangs{number}" for number in range(9))]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        for _ in range(at_once):
+            assert process.stdout.readline().strip().isdecimal()
+        assert not select.select([process.stdout], [], [], 0.3)[0], "one more was begun"
+        print(file=process.stdin, flush=True)
+        assert process.stdout.readline() == "ended\n"
+        process.kill()
+
+
+@pytest.mark.slow
 def test_one_copy_goes_on_with_what_another_left() -> None:
     names = [f"file{number}" for number in range(60)]
     done = brought("kills", *names)
