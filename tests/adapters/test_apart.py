@@ -15,7 +15,7 @@ from tests.server import wait_until
 from tests.world import World
 
 _PREPARED = """
-import os, signal, sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from contextlib import contextmanager
 from bundler.adapters.apart import Wanted, downloads_apart
@@ -23,6 +23,11 @@ from bundler.errors import IntegrityError
 from bundler.model.pin import Pin
 
 here = os.getpid()
+
+class OfTwo(IntegrityError):
+    # What is told of it is not enough to make it anew.
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
 
 class Task:
     bytes = 0
@@ -33,6 +38,10 @@ def bring(pin, task):
     task.advance(7)
     if pin.name == "lies":
         raise IntegrityError("lies: the digest differs", "ask")
+    if pin.name == "of two":
+        raise OfTwo("of", "two")
+    if pin.name == "of threads":
+        raise OSError(threading.Lock())
     if pin.name == "odd":
         raise ValueError("nobody expects it")
     if pin.name.startswith("kills"):
@@ -50,6 +59,10 @@ def wanted(names):
     return [Wanted(pin, rank, (spell, fail), Task()) for rank, pin in enumerate(pins)]
 
 def spell(path):
+    if path.name == "untold":
+        return threading.Lock()
+    if path.name == "unheard":
+        return OfTwo("un", "heard")
     return f"{path}, spelt by {'another' if os.getpid() != here else 'the first'}"
 
 def fail(path):
@@ -101,6 +114,20 @@ def test_what_the_copy_brings_is_there_and_what_it_cannot_is_told_or_left() -> N
     ]
     assert (done.returncode, done.stdout.splitlines()) == (0, [*told, "unknown False"]), done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [("of two", "False 0"), ("of threads", "False 0"), ("untold", "True 7"), ("unheard", "True 7")],
+)
+def test_what_cannot_be_told_or_understood_is_left_and_all_else_goes_on(name: str, left: str) -> None:
+    """An error or an answer that cannot be pickled, or that nothing can be made of at the other end."""
+    files = [f"file{number}" for number in range(8)]
+    done = brought(name, *files)
+    assert done.returncode == 0, done.stderr
+    told = [f"{one} True 7 {one}, spelt by another" for one in files]
+    assert done.stdout.splitlines() == [f"{name} {left} None", *told, "unknown False"]
 
 
 @pytest.mark.slow
