@@ -24,7 +24,7 @@ from queue import Queue
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
 
 from bundler.adapters.jail_fork import helper
-from bundler.adapters.turns import Turns
+from bundler.adapters.turns import Turns, waiting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -279,14 +279,14 @@ def _serve(bring: Bring, threads: int, connection: _End, asked: Queue[_Asked]) -
     lock, turns = threading.Lock(), Turns(1)
 
     def tell(told: _Told) -> None:
-        with lock, suppress(OSError):
+        with waiting(), lock, suppress(OSError):  # who listens may be at something else
             connection.send(told)
 
     def one(pin: Pin, rank: int, works: Sequence[Work]) -> None:
+        count = _Count(pin.sha256, tell)
         with turns.taken(rank):
-            count = _Count(pin.sha256, tell)
             end, made = _brought(bring, pin, works, count)
-            tell((pin.sha256, count.untold(), end, made))
+        tell((pin.sha256, count.untold(), end, made))
 
     with ThreadPoolExecutor(threads) as pool:
         while True:

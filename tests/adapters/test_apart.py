@@ -7,12 +7,23 @@ import select
 import signal
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from bundler.adapters import turns
+from bundler.adapters.apart import _serve
+from bundler.model.pin import Pin
+from bundler.progress import Task
 from tests.server import wait_until
 from tests.world import World
+
+if TYPE_CHECKING:
+    from bundler.adapters.apart import _Asked, _End
 
 _PREPARED = """
 import os, signal, sys, threading, time
@@ -200,6 +211,37 @@ def test_one_copy_goes_on_with_what_another_left() -> None:
     if len(os.sched_getaffinity(0)) > 1:
         assert len(there) >= 50
     assert set(there) <= set(names)
+
+
+class _Blocked:
+    """A connection at whose other end nobody listens before another file is begun."""
+
+    def __init__(self) -> None:
+        self.begun, self.waited = threading.Event(), list[bool]()
+
+    def send(self, _: object) -> None:
+        """Block as a pipe that is full."""
+        self.waited.append(self.begun.wait(10))
+
+
+def test_others_have_the_turn_of_a_file_that_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_LONG_SECONDS", 60.0)
+    connection, told = _Blocked(), threading.Event()
+    asked = cast("Queue[_Asked]", Queue())
+
+    def bring(pin: Pin, task: Task) -> Path:
+        if pin.name == "first":
+            told.set()
+            task.advance(1 << 20)
+        connection.begun.set()
+        return Path(pin.name)
+
+    serve = partial(_serve, bring, 2, cast("_End", connection), asked)
+    threading.Thread(target=serve, daemon=True).start()
+    asked.put((Pin("first", "a" * 64, None, "https://x.test/"), 0, ()))
+    assert told.wait(10)
+    asked.put((Pin("second", "b" * 64, None, "https://x.test/"), 1, ()))
+    wait_until(lambda: connection.waited == [True] * 3)
 
 
 def _runs(process: int) -> bool:
