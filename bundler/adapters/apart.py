@@ -207,10 +207,10 @@ def downloads_apart(
     if not hasattr(os, "sched_getaffinity") or threading.active_count() != 1:
         yield None
         return
-    ours, theirs = zip(*(Pipe() for _ in range(min(_COPIES, len(os.sched_getaffinity(0))))), strict=True)
+    copies, at_once = _shared(threads, len(os.sched_getaffinity(0)))
+    ours, theirs = zip(*(Pipe() for _ in range(copies)), strict=True)
     made = None
     try:
-        at_once = -(-threads // len(ours))
         live = partial(_live, prepare, at_once)
         made = Downloads(helper(partial(_copies, load, live, ours, theirs)), ours, at_once)
     except OSError:  # no more processes
@@ -223,6 +223,12 @@ def downloads_apart(
     finally:
         if made:
             made.end()
+
+
+def _shared(threads: int, processors: int) -> tuple[int, int]:
+    """How many copies there are, and how many threads each has: together no more than `threads`."""
+    copies = min(_COPIES, processors, threads)
+    return copies, threads // copies
 
 
 def _copies(load: Callable[[], object], live: _Live, others: Sequence[_End], own: Sequence[_End]) -> int:

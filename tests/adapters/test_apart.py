@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from bundler.adapters import turns
-from bundler.adapters.apart import _serve
+from bundler.adapters.apart import _serve, _shared
 from bundler.model.pin import Pin
 from bundler.progress import Task
 from tests.server import wait_until
@@ -211,6 +211,16 @@ def test_one_copy_goes_on_with_what_another_left() -> None:
     if len(os.sched_getaffinity(0)) > 1:
         assert len(there) >= 50
     assert set(there) <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("threads", "processors", "shared"),
+    [(16, 8, (2, 8)), (16, 1, (1, 16)), (1, 2, (1, 1)), (2, 2, (2, 1)), (3, 2, (2, 1)), (5, 4, (2, 2))],
+)
+def test_all_copies_together_bring_no_more_at_once_than_was_asked_for(
+    threads: int, processors: int, shared: tuple[int, int]
+) -> None:
+    assert _shared(threads, processors) == shared
 
 
 class _Blocked:
