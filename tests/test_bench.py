@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def bench(folder: Path, downloads: Downloads | None = None) -> Bench:
 
 def test_what_was_made_of_a_file_where_it_was_brought_is_not_made_again(tmp_path: Path) -> None:
     downloads = Downloads(0, (), 1)
-    downloads._made["a" * 64, length] = 4000
+    downloads._made["a" * 64, length] = pickle.dumps(4000)
     assert bench(tmp_path, downloads).ask("a" * 64, length) == 4000
     assert bench(tmp_path, downloads).ask("b" * 64, length) == 7
     assert bench(tmp_path).ask("a" * 64, length) == 4

@@ -8,6 +8,7 @@ They are a help and nothing else: what they do not answer is for this process to
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
@@ -23,7 +24,7 @@ from queue import Queue
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
 
 from bundler.adapters.jail_fork import helper
-from bundler.adapters.turns import Turns
+from bundler.adapters.turns import Turns, waiting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,8 +39,8 @@ Work: TypeAlias = "Callable[[Path], object]"
 # What a copy is asked for: a file, how soon it is needed, and what is made of it.
 _Asked: TypeAlias = "tuple[Pin, int, Sequence[Work]]"
 # What a copy tells of a file, by its SHA-256 (hex): bytes that came; at its end whether it is there, or why it is not;
-# and what was made of it.
-_Told: TypeAlias = "tuple[str, int, bool | Exception | None, Mapping[Work, object]]"
+# and what was made of it, pickled: who listens does not fail on what cannot be read.
+_Told: TypeAlias = "tuple[str, int, bool | Exception | None, Mapping[Work, bytes]]"
 _End: TypeAlias = "Connection[object, object]"
 # What a copy does with its end of a connection, and those that it made; it returns its exit code.
 _Live: TypeAlias = "Callable[[_End, Sequence[int]], int]"
@@ -71,7 +72,7 @@ class Downloads:
         self._process, self._connections, self._at_once = process, connections, at_once
         self._left: deque[Wanted] = deque()
         self._coming: dict[str, Future[bool]] = {}
-        self._made: dict[tuple[str, Work], object] = {}
+        self._made: dict[tuple[str, Work], bytes] = {}
         self._tasks: dict[str, Task] = {}
         self._counting, self._asking = threading.Lock(), threading.Lock()
         self._living = len(connections)
@@ -127,8 +128,10 @@ class Downloads:
         return coming is not None and coming.done() and coming.result()
 
     def made(self, sha256: str, work: Work) -> object:
-        """What was made of a file that was brought; None if nothing was."""
-        return self._made.get((sha256, work))
+        """What was made of a file that was brought; None if nothing was, or nothing that can be told."""
+        with suppress(Exception):  # it is not there, or cannot be made anew
+            return cast("object", pickle.loads(self._made[sha256, work]))  # noqa: S301 - a copy of ours made it
+        return None
 
     def end(self) -> None:
         """End them, whatever they are at: nothing in the store is there by half."""
@@ -148,8 +151,8 @@ class Downloads:
         """Have one process fetch, file after file, until it ends."""
         counted: dict[str, int] = {}
         self._ask(connection, first, counted)
-        while told := cast("_Told | None", _received(connection)):
-            sha256, amount, end, made = told
+        while isinstance(told := _received(connection), tuple):
+            sha256, amount, end, made = cast("_Told", told)
             self._count(sha256, amount)
             counted[sha256] += amount
             if end is not None:
@@ -276,14 +279,14 @@ def _serve(bring: Bring, threads: int, connection: _End, asked: Queue[_Asked]) -
     lock, turns = threading.Lock(), Turns(1)
 
     def tell(told: _Told) -> None:
-        with lock, suppress(OSError):
+        with waiting(), lock, suppress(OSError):  # who listens may be at something else
             connection.send(told)
 
     def one(pin: Pin, rank: int, works: Sequence[Work]) -> None:
+        count = _Count(pin.sha256, tell)
         with turns.taken(rank):
-            count = _Count(pin.sha256, tell)
             end, made = _brought(bring, pin, works, count)
-            tell((pin.sha256, count.untold(), end, made))
+        tell((pin.sha256, count.untold(), end, made))
 
     with ThreadPoolExecutor(threads) as pool:
         while True:
@@ -292,16 +295,16 @@ def _serve(bring: Bring, threads: int, connection: _End, asked: Queue[_Asked]) -
 
 def _brought(
     bring: Bring, pin: Pin, works: Sequence[Work], count: _Count
-) -> tuple[bool | Exception, Mapping[Work, object]]:
+) -> tuple[bool | Exception, Mapping[Work, bytes]]:
     """Bring a file; whether it is there, or why it is not, and what was made of it."""
-    made: dict[Work, object] = {}
+    made: dict[Work, bytes] = {}
     try:
         path = bring(pin, count)
     except Exception as error:
         return _sendable(error), made
     for work in works:
         with suppress(Exception):  # it is done once more where it can be told
-            made[work] = work(path)
+            made[work] = pickle.dumps(work(path))
     return True, made
 
 
@@ -309,7 +312,10 @@ def _sendable(error: Exception) -> Exception | bool:
     """An error that is expected, to be raised in the other process; False for all else, which that one meets itself."""
     from bundler.errors import BundleError
 
-    return error.with_traceback(None) if isinstance(error, BundleError | OSError) else False
+    with suppress(Exception):  # nothing can be made of it there either
+        if isinstance(error, BundleError | OSError):
+            return cast("Exception", pickle.loads(pickle.dumps(error)))  # noqa: S301 - our own
+    return False
 
 
 class _Count:

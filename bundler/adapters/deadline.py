@@ -125,7 +125,7 @@ class _Stream(httpcore.NetworkStream):
                     self._await(ends - time.monotonic())
         except TimeoutError as error:
             raise httpcore.ReadTimeout(_why(timeout)) from error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: of a socket that another thread has closed
             raise httpcore.ReadError(str(error)) from error
         if isinstance(timeout, Wait):
             timeout.exchange.received(len(data))

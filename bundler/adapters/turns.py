@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -24,7 +25,7 @@ class Turns:
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
-        self._holders: dict[_Turn, None] = {}  # in the order in which they began
+        self._holders: dict[_Turn, float] = {}  # and since when (s, monotonic), in the order in which they began
         self._waiting: list[tuple[int, int, _Turn]] = []
         self._numbers = count()
         self._lock = threading.Lock()
@@ -45,8 +46,7 @@ class Turns:
         """Wait for a turn of that rank."""
         with self._lock:
             if self._free:
-                self._free -= 1
-                self._holders[turn] = None
+                self._hold(turn)
                 return
             heapq.heappush(self._waiting, (turn.rank, next(self._numbers), turn))
         while not turn.given.acquire(timeout=_LONG_SECONDS):
@@ -57,25 +57,29 @@ class Turns:
         """Give a turn to the next one, unless it was taken away meanwhile."""
         with self._lock:
             if turn in self._holders:
-                del self._holders[turn]
-                self._free += 1
-                self._give()
+                self._drop(turn)
 
     def _take_one_away(self) -> None:
-        """Of those that have a turn, let the one that has it longest go on without."""
+        """Let the one that has a turn longest go on without, if it is long that it has it."""
         with self._lock:
             if self._waiting and self._holders:
-                del self._holders[next(iter(self._holders))]
-                self._free += 1
-                self._give()
+                turn, since = next(iter(self._holders.items()))
+                if time.monotonic() - since >= _LONG_SECONDS:
+                    self._drop(turn)
 
-    def _give(self) -> None:
-        """Let the next one begin, if there is one; the lock is held."""
+    def _hold(self, turn: _Turn) -> None:
+        """Note that one of the free turns is this one's; the lock is held, as it is below."""
+        self._free -= 1
+        self._holders[turn] = time.monotonic()
+
+    def _drop(self, turn: _Turn) -> None:
+        """Note that it is this one's no more, and let the next one begin, if there is one."""
+        del self._holders[turn]
+        self._free += 1
         if self._waiting:
-            _, _, turn = heapq.heappop(self._waiting)
-            self._free -= 1
-            self._holders[turn] = None
-            turn.given.release()
+            _, _, following = heapq.heappop(self._waiting)
+            self._hold(following)
+            following.given.release()
 
 
 class _Turn:
@@ -111,11 +115,13 @@ def waiting() -> Iterator[None]:
     if turn is None:
         yield
         return
+    _THREAD.turn = None  # who waits within that has none to give up
     turn.end()
     try:
         yield
     finally:
         turn.begin()
+        _THREAD.turn = turn
 
 
 @contextmanager

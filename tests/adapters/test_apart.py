@@ -7,15 +7,26 @@ import select
 import signal
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from bundler.adapters import turns
+from bundler.adapters.apart import _serve
+from bundler.model.pin import Pin
+from bundler.progress import Task
 from tests.server import wait_until
 from tests.world import World
 
+if TYPE_CHECKING:
+    from bundler.adapters.apart import _Asked, _End
+
 _PREPARED = """
-import os, signal, sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from contextlib import contextmanager
 from bundler.adapters.apart import Wanted, downloads_apart
@@ -23,6 +34,11 @@ from bundler.errors import IntegrityError
 from bundler.model.pin import Pin
 
 here = os.getpid()
+
+class OfTwo(IntegrityError):
+    # What is told of it is not enough to make it anew.
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
 
 class Task:
     bytes = 0
@@ -33,6 +49,10 @@ def bring(pin, task):
     task.advance(7)
     if pin.name == "lies":
         raise IntegrityError("lies: the digest differs", "ask")
+    if pin.name == "of two":
+        raise OfTwo("of", "two")
+    if pin.name == "of threads":
+        raise OSError(threading.Lock())
     if pin.name == "odd":
         raise ValueError("nobody expects it")
     if pin.name.startswith("kills"):
@@ -50,6 +70,10 @@ def wanted(names):
     return [Wanted(pin, rank, (spell, fail), Task()) for rank, pin in enumerate(pins)]
 
 def spell(path):
+    if path.name == "untold":
+        return threading.Lock()
+    if path.name == "unheard":
+        return OfTwo("un", "heard")
     return f"{path}, spelt by {'another' if os.getpid() != here else 'the first'}"
 
 def fail(path):
@@ -101,6 +125,20 @@ def test_what_the_copy_brings_is_there_and_what_it_cannot_is_told_or_left() -> N
     ]
     assert (done.returncode, done.stdout.splitlines()) == (0, [*told, "unknown False"]), done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [("of two", "False 0"), ("of threads", "False 0"), ("untold", "True 7"), ("unheard", "True 7")],
+)
+def test_what_cannot_be_told_or_understood_is_left_and_all_else_goes_on(name: str, left: str) -> None:
+    """An error or an answer that cannot be pickled, or that nothing can be made of at the other end."""
+    files = [f"file{number}" for number in range(8)]
+    done = brought(name, *files)
+    assert done.returncode == 0, done.stderr
+    told = [f"{one} True 7 {one}, spelt by another" for one in files]
+    assert done.stdout.splitlines() == [f"{name} {left} None", *told, "unknown False"]
 
 
 @pytest.mark.slow
@@ -190,6 +228,37 @@ def test_one_copy_goes_on_with_what_another_left() -> None:
     if len(os.sched_getaffinity(0)) > 1:
         assert len(there) >= 50
     assert set(there) <= set(names)
+
+
+class _Blocked:
+    """A connection at whose other end nobody listens before another file is begun."""
+
+    def __init__(self) -> None:
+        self.begun, self.waited = threading.Event(), list[bool]()
+
+    def send(self, _: object) -> None:
+        """Block as a pipe that is full."""
+        self.waited.append(self.begun.wait(10))
+
+
+def test_others_have_the_turn_of_a_file_that_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_LONG_SECONDS", 60.0)
+    connection, told = _Blocked(), threading.Event()
+    asked = cast("Queue[_Asked]", Queue())
+
+    def bring(pin: Pin, task: Task) -> Path:
+        if pin.name == "first":
+            told.set()
+            task.advance(1 << 20)
+        connection.begun.set()
+        return Path(pin.name)
+
+    serve = partial(_serve, bring, 2, cast("_End", connection), asked)
+    threading.Thread(target=serve, daemon=True).start()
+    asked.put((Pin("first", "a" * 64, None, "https://x.test/"), 0, ()))
+    assert told.wait(10)
+    asked.put((Pin("second", "b" * 64, None, "https://x.test/"), 1, ()))
+    wait_until(lambda: connection.waited == [True] * 3)
 
 
 def _runs(process: int) -> bool:

@@ -397,6 +397,19 @@ def test_a_wait_whose_time_is_over_already_is_none() -> None:
         _Stream(here, _Open())._await(-0.001)
 
 
+def test_a_connection_that_another_thread_closes_before_a_wait_is_closed_and_no_more() -> None:
+    """After a failure nobody waits for downloads that are under way."""
+
+    class ClosedMeanwhile(_Stream):
+        def _taken(self, max_bytes: int) -> bytes | None:
+            self.close()
+            return None
+
+    here, there = socket.socketpair()
+    with here, there, pytest.raises(httpcore.ReadError):
+        ClosedMeanwhile(here, _Open()).read(1, SILENCE)
+
+
 @contextmanager
 def in_another_thread(work: Callable[[], object]) -> Iterator[Future[object]]:
     """`work`, under way until the context ends."""

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import pytest
+
+from bundler.adapters import turns as module
 from bundler.adapters.turns import Turns, held, waiting
 from tests.server import wait_until
 
@@ -136,3 +139,29 @@ def test_turns_are_given_back_where_work_fails() -> None:
         except ValueError:
             pass
     assert (turns._free, turns._holders) == (1, {})
+
+
+def test_who_has_just_begun_keeps_its_turn_however_long_another_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else many that wait would each let another one go on without, and all work at once."""
+    monkeypatch.setattr(module, "_LONG_SECONDS", 60.0)
+    turns, begins = Turns(1), threading.Event()
+
+    def second() -> None:
+        assert begins.wait(10)
+        with turns.taken(2):
+            pass
+
+    with begun(second), turns.taken(1):
+        begins.set()
+        wait_until(lambda: bool(turns._waiting))
+        turns._take_one_away()  # as who waits for long does
+        assert turns._waiting
+
+
+def test_a_wait_within_a_wait_takes_no_second_turn() -> None:
+    turns = Turns(2)
+    with turns.taken(1):
+        with waiting(), waiting():
+            assert turns._free == 2
+        assert turns._free == 1
+    assert (turns._free, turns._holders) == (2, {})
