@@ -51,7 +51,8 @@ def test_readmes_first_two_commands_are_the_job_and_the_tests() -> None:
 
 
 def test_readme_is_a_screen_and_a_half() -> None:
-    assert len(README.split()) <= 950
+    words = [word for word in README.split() if word.strip("|:-")]  # of a table, what stands in it
+    assert len(words) <= 880
     assert README.count("\n") <= 110
 
 
