@@ -161,9 +161,11 @@ class Downloads:
                 self._end(sha256, end, counted.pop(sha256))
         with self._counting:
             self._living -= 1
-        rest = () if self._living else tuple(self._left)
-        for sha256 in (*counted, *(one.pin.sha256 for one in rest)):
-            self._end(sha256, False, counted.get(sha256, 0))
+            last = not self._living
+        for sha256, amount in counted.items():
+            self._end(sha256, False, amount)
+        while last and (rest := self._next()):
+            self._end(rest[0].pin.sha256, False, 0)
 
     def _ask(self, connection: _End, files: Sequence[Wanted], counted: dict[str, int]) -> None:
         counted |= {one.pin.sha256: 0 for one in files}

@@ -2,8 +2,8 @@
 
 In one process Python takes one step at a time: where many threads have something to do at once, to change over between
 them takes as long as what they do. So only a few have a turn, those of what is needed first; all others wait for theirs
-without a step. Who waits for something else gives its turn up meanwhile (`waiting`), and who keeps one for long loses
-it: turns save time and decide nothing, so nobody ever waits for one in vain.
+without a step, at most about a second. Who waits for something else gives its turn up meanwhile (`waiting`), and who
+keeps one for long loses it: turns save time and decide nothing, so nobody ever waits for one in vain.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Protocol
 
 # Who has a turn that long may wait for something of which nobody said so.
 _LONG_SECONDS = 0.1
+# Who waits for so many times that long is next, whatever is needed sooner: the other end of a connection waits, too.
+_PATIENCE = 10
 
 
 class Turns:
@@ -49,8 +51,12 @@ class Turns:
                 self._hold(turn)
                 return
             heapq.heappush(self._waiting, (turn.rank, next(self._numbers), turn))
+        waited = 0
         while not turn.given.acquire(timeout=_LONG_SECONDS):
+            waited += 1
             self._take_one_away()
+            if waited == _PATIENCE:
+                self._put_first(turn)
         # It was noted as the holder by who gave it.
 
     def end(self, turn: _Turn) -> None:
@@ -66,6 +72,12 @@ class Turns:
                 turn, since = next(iter(self._holders.items()))
                 if time.monotonic() - since >= _LONG_SECONDS:
                     self._drop(turn)
+
+    def _put_first(self, turn: _Turn) -> None:
+        """Let one that waits be next, after those of which that was said before."""
+        with self._lock:
+            self._waiting = [(-1 if one is turn else rank, number, one) for rank, number, one in self._waiting]
+            heapq.heapify(self._waiting)
 
     def _hold(self, turn: _Turn) -> None:
         """Note that one of the free turns is this one's; the lock is held, as it is below."""

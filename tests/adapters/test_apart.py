@@ -198,7 +198,7 @@ def test_all_is_brought_or_left_whichever_copies_are_killed() -> None:
     """Each takes the next file when it is done with one: what nobody took is left when nobody is there."""
     done = brought("kills", "kills too", *(f"hangs{number}" for number in range(40)))
     lines = [line for line in done.stdout.splitlines() if not line.isdecimal()]
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[-3:] for line in lines[:-1]] == [["False", "0", "None"]] * 42
 
 

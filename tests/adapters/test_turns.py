@@ -95,6 +95,30 @@ def test_who_keeps_a_turn_for_long_loses_it_and_goes_on() -> None:
     assert (turns._free, turns._waiting, turns._holders) == (1, [], {})
 
 
+def test_what_is_needed_last_is_not_put_off_for_ever() -> None:
+    """Its connection would be given up at the other end."""
+    turns, stop, came = Turns(1), threading.Event(), threading.Event()
+
+    def busy() -> None:
+        with turns.taken(0):
+            while not stop.is_set():
+                sum(range(5000))
+                with waiting():
+                    pass
+
+    def last() -> None:
+        with turns.taken(9):
+            came.set()
+
+    with begun(busy), begun(busy), begun(busy):
+        try:
+            wait_until(lambda: len(turns._waiting) == 2)
+            with begun(last):
+                assert came.wait(9), "it waits as long as something else is needed sooner"
+        finally:
+            stop.set()
+
+
 def test_a_lock_is_waited_for_without_a_turn() -> None:
     """Else who has it would wait for a turn, and who has the turn for the lock."""
     turns, lock, order = Turns(1), threading.Lock(), list[str]()
