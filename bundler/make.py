@@ -213,7 +213,7 @@ def _downloads(
             if apart and missing:
                 works, ranks = _works(jobs), _ranks(jobs)
                 absent = [pin for pin in files if pin.sha256 in missing]
-                apart.begin([Wanted(p, ranks[p.sha256], works.get(p.sha256, ()), counted(p)) for p in absent])
+                apart.begin([Wanted(p, ranks[p.sha256], works.get(p.sha256, set()), counted(p)) for p in absent])
             yield fetch
         finally:
             if apart:
@@ -225,13 +225,13 @@ def _ranks(jobs: Sequence[tuple[Goal, Job]]) -> Mapping[str, int]:
     return {pin.sha256: rank for rank, pin in enumerate(distinct(pin for _, job in jobs for pin in job.pins()))}
 
 
-def _works(jobs: Sequence[tuple[Goal, Job]]) -> Mapping[str, Sequence[Work]]:
-    """What jobs make of single files, by the SHA-256 (hex) of those."""
-    found: dict[str, dict[Work, None]] = {}
+def _works(jobs: Sequence[tuple[Goal, Job]]) -> Mapping[str, set[Work]]:
+    """What jobs make of single files, each once, by the SHA-256 (hex) of those."""
+    found: dict[str, set[Work]] = {}
     for _, job in jobs:
         for sha256, work in job.works().items():
-            found.setdefault(sha256, {})[work] = None
-    return {sha256: tuple(works) for sha256, works in found.items()}
+            found.setdefault(sha256, set()).add(work)
+    return found
 
 
 @contextmanager

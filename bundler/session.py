@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from bundler.progress import Progress, Silent, Task
 
 if TYPE_CHECKING:
     from bundler.adapters.github import GitHub
-    from bundler.adapters.http import Http
+    from bundler.adapters.http import Body, Http
     from bundler.adapters.index import Index
     from bundler.adapters.signing_key import KeyOptions
     from bundler.adapters.store import Store
@@ -210,6 +210,10 @@ class Network:
                 self._http = self._open_http()
             return self._http
 
+    def stream(self, address: str, start: int = 0) -> AbstractContextManager[Body]:
+        """As `Http.stream`: no connection is opened before somebody asks for something."""
+        return self.http.stream(address, start)
+
     def close(self) -> None:
         """Open no connections any more, for whichever thread."""
         with self._opening:
@@ -262,11 +266,8 @@ def bring(pin: Pin, store: Store, network: Network, task: Task) -> Path:
     """Bring one file into the store over the network. Raises UnreachableError, IntegrityError."""
     from bundler.fetch import addresses_of, blob_of
 
-    if taken := store.take(blob_of(pin)):  # no connection is opened for it
-        task.advance(taken.stat().st_size)
-        return taken
     addresses = addresses_of(pin, lambda: network.index, lambda: network.registry, network.archive)
-    return store.fetch(blob_of(pin), addresses, network.http, task)
+    return store.fetch(blob_of(pin), addresses, network, task)
 
 
 def fetch_one(pin: Pin, store: Store, network: Network | None) -> Path:

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ Bring: TypeAlias = "Callable[[Pin, Task], Path]"
 # What can be made of one file by itself. It is told to a copy, and its answer is told back: both can be pickled.
 Work: TypeAlias = "Callable[[Path], object]"
 # What a copy is asked for: a file, how soon it is needed, and what is made of it.
-_Asked: TypeAlias = "tuple[Pin, int, Sequence[Work]]"
+_Asked: TypeAlias = "tuple[Pin, int, Collection[Work]]"
 # What a copy tells of a file, by its SHA-256 (hex): bytes that came; at its end whether it is there, or why it is not;
 # and what was made of it, pickled: who listens does not fail on what cannot be read.
 _Told: TypeAlias = "tuple[str, int, bool | Exception | None, Mapping[Work, bytes]]"
@@ -61,7 +61,7 @@ class Wanted:
 
     pin: Pin
     rank: int
-    works: Sequence[Work]
+    works: Collection[Work]
     task: Task
 
 
@@ -284,7 +284,7 @@ def _serve(bring: Bring, threads: int, connection: _End, asked: Queue[_Asked]) -
         with waiting(), lock, suppress(OSError):  # who listens may be at something else
             connection.send(told)
 
-    def one(pin: Pin, rank: int, works: Sequence[Work]) -> None:
+    def one(pin: Pin, rank: int, works: Collection[Work]) -> None:
         count = _Count(pin.sha256, tell)
         with turns.taken(rank):
             end, made = _brought(bring, pin, works, count)
@@ -296,7 +296,7 @@ def _serve(bring: Bring, threads: int, connection: _End, asked: Queue[_Asked]) -
 
 
 def _brought(
-    bring: Bring, pin: Pin, works: Sequence[Work], count: _Count
+    bring: Bring, pin: Pin, works: Collection[Work], count: _Count
 ) -> tuple[bool | Exception, Mapping[Work, bytes]]:
     """Bring a file; whether it is there, or why it is not, and what was made of it."""
     made: dict[Work, bytes] = {}

@@ -52,12 +52,12 @@ class Turns:
                 return
             heapq.heappush(self._waiting, (turn.rank, next(self._numbers), turn))
         waited = 0
+        # Who gives a turn notes who has it.
         while not turn.given.acquire(timeout=_LONG_SECONDS):
             waited += 1
             self._take_one_away()
             if waited == _PATIENCE:
                 self._put_first(turn)
-        # It was noted as the holder by who gave it.
 
     def end(self, turn: _Turn) -> None:
         """Give a turn to the next one, unless it was taken away meanwhile."""

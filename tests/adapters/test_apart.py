@@ -283,6 +283,37 @@ def test_a_build_with_a_copy_makes_the_same_bytes_as_one_without(locked: World) 
     assert (locked.root / "again/SHA256SUMS").read_bytes() == without
 
 
+_WHO_READS = """
+import os, sys
+from bundler.adapters.locked_reading import ReadLocked
+
+read = ReadLocked.__call__
+
+def told(self, path):
+    with open(sys.argv[1], "a") as file:
+        print(os.getpid(), self.filename, file=file)
+    return read(self, path)
+
+ReadLocked.__call__ = told
+from bundler.cli import run
+print(os.getpid(), run(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+def test_each_wheel_is_read_once_by_the_copy_that_brought_it(locked: World) -> None:
+    """What a job has made of it there is what it asks for here."""
+    noted = locked.root / "noted"
+    words = ["--cache-dir", "other", "-q", "build", "debian-12-amd64"]
+    argv = [sys.executable, "-c", _WHO_READS, str(noted), *words]
+    done = subprocess.run(argv, cwd=locked.root, env=locked.env(), capture_output=True, text=True, check=False)
+    here, code = done.stdout.splitlines()[-1].split()
+    assert code == "0", done.stderr
+    by, wheels = zip(*(line.split() for line in noted.read_text().splitlines()), strict=True)
+    assert here not in by
+    assert len(set(wheels)) == len(wheels) > 3
+
+
 @pytest.mark.slow
 def test_what_an_index_lacks_is_told_as_ever(locked: World) -> None:
     for wheel in locked.index.folder.glob("orjson-*"):

@@ -24,6 +24,13 @@ def begun(work: Callable[[], object]) -> Iterator[threading.Thread]:
     assert not thread.is_alive()
 
 
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turn is taken away, however slow the machine is."""
+    monkeypatch.setattr(module, "_LONG_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("kept")
 def test_what_is_needed_first_comes_first_whoever_asked_before() -> None:
     turns, done, hold = Turns(1), list[int](), threading.Event()
 
@@ -43,6 +50,7 @@ def test_what_is_needed_first_comes_first_whoever_asked_before() -> None:
     assert done == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.usefixtures("kept")
 def test_no_more_work_at_once_than_there_are_turns() -> None:
     turns, now, most, lock = Turns(2), 0, 0, threading.Lock()
 
@@ -165,9 +173,9 @@ def test_turns_are_given_back_where_work_fails() -> None:
     assert (turns._free, turns._holders) == (1, {})
 
 
-def test_who_has_just_begun_keeps_its_turn_however_long_another_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("kept")
+def test_who_has_just_begun_keeps_its_turn_however_long_another_waits() -> None:
     """Else many that wait would each let another one go on without, and all work at once."""
-    monkeypatch.setattr(module, "_LONG_SECONDS", 60.0)
     turns, begins = Turns(1), threading.Event()
 
     def second() -> None:
