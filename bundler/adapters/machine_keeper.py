@@ -64,8 +64,6 @@ def main() -> None:
             kernel.leave_keyrings()
             kernel.unshare(_SPACES)
             os.waitpid(fork(lambda: _inside(first, groups)), 0)
-        with suppress(OSError):
-            Path(str(first["mountpoint"])).rmdir()
     except Exception as error:
         answer({"error": told(error)})
 

@@ -253,7 +253,9 @@ def started(
 ) -> Iterator[Sandbox]:
     """Start a module of this package that answers as the inside of a sandbox does, with its `first` request.
 
-    It has the empty folder `mountpoint`, which is made. When the context ends, so does the process, and all of its own.
+    It has the empty folder `mountpoint`, which is made and stays: removed, it would take away what another process has
+    mounted there in a namespace of its own (mount_namespaces(7)). When the context ends, so does the process, and all
+    of its own.
     """
     mountpoint.mkdir(parents=True, exist_ok=True)
     process = _process(module)
@@ -263,8 +265,6 @@ def started(
         yield sandbox
     finally:
         _end(process)
-        with suppress(OSError):
-            mountpoint.rmdir()
 
 
 def _process(module: str) -> subprocess.Popen[bytes]:

@@ -13,6 +13,7 @@ import tarfile
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -347,7 +348,7 @@ def test_nothing_is_left_when_it_is_closed(archive: Path, tmp_path: Path) -> Non
     words = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
     assert not [one for one in words if b"987652" in one]
     assert Path("/proc/self/mountinfo").read_text() == before
-    assert not (tmp_path / "mountpoint").exists()
+    assert list((tmp_path / "mountpoint").iterdir()) == []
 
 
 def test_a_socket_or_pipe_in_a_shown_folder_leads_to_nobody(tmp_path: Path) -> None:
@@ -379,3 +380,15 @@ def test_a_socket_or_pipe_in_a_shown_folder_leads_to_nobody(tmp_path: Path) -> N
             done = made.run(["python3", "-I", "-c", textwrap.dedent(code)], ENV, "/build", 60.0)
         os.close(pipe)
     assert done.output.splitlines() == ["Connection refused", "No such device or address"]
+
+
+def test_many_that_share_a_mountpoint_do_not_disturb_each_other(archive: Path, tmp_path: Path) -> None:
+    """A folder that is removed takes what others have mounted there away from them: one that ends leaves it."""
+    root, mountpoint = debian_root("12", "amd64"), tmp_path / "mountpoint"
+
+    def once(number: int) -> int:
+        with opened(root, "x86_64", mountpoint, archive) as made:
+            return made.run(["test", "-e", "/etc/debian_version"], ENV).code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(once, range(40))) == [0] * 40
