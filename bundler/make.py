@@ -31,7 +31,6 @@ from bundler.model.pin import Pin
 from bundler.model.sidecar import NOTHING_TOLD, SidecarFacts, UnreadError
 from bundler.progress import Silent, Task, Uncounted
 from bundler.session import Network, Session, bring
-from bundler.sidecars import beside, load
 
 
 class Goal(Protocol):
@@ -53,11 +52,16 @@ _DAMAGED_HINT = "the damaged copy was removed from the store; run again to fetch
 
 
 def make_all(
-    session: Session, network: Network | None, dist: Dist, jobs: Sequence[tuple[Goal, Job]]
+    session: Session,
+    network: Network | None,
+    dist: Dist,
+    jobs: Sequence[tuple[Goal, Job]],
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> dict[str, Written | BundleError]:
     """Fetch for all jobs in their order, and write each archive while its files come; what became of each.
 
-    Without a network, everything must be in the store.
+    Without a network, everything must be in the store. `meanwhile` is done once the first files are asked for, before
+    anything is written; if it raises, nothing is.
     """
     store = session.store()
     with ExitStack() as stack:
@@ -75,9 +79,17 @@ def make_all(
         stack.callback(line.at_rest)
         packers = stack.enter_context(_pool(session, _PACKERS, wait=True))
         bench.arriving = Fetching.start(files, _either(made, fetch), fetchers)
-        packers.submit(load)
+        meanwhile()
+        packers.submit(_load)
         making = {order.asset: packers.submit(line.make, order, job) for order, job in jobs}
         return {asset: future.result() for asset, future in making.items()}
+
+
+def _load() -> None:
+    """Load what sidecars take, while something is waited for."""
+    from bundler.sidecars.table import load
+
+    load()
 
 
 def _large_first(pins: Sequence[Pin]) -> Sequence[Pin]:
@@ -139,6 +151,8 @@ class _Line:
             return IntegrityError(error.message, _DAMAGED_HINT) if damaged else error
 
     def _placed(self, order: Goal, job: Job) -> Written:
+        from bundler.sidecars.table import beside  # large: loaded by now
+
         with self.dist.replacing(order.asset) as file:
             written = self._written(job, file)
             with syncing(file):

@@ -6,6 +6,7 @@ says what may stand there, its examples show it: in a manifest's JSON Schema, an
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -25,6 +26,13 @@ SUMS = "SHA256SUMS"
 LONGEST_NAME = 255
 # A requirement such as name[extra]==1.89.0, fit to stand in a shell's assignment.
 SPEC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9][A-Za-z0-9,._-]*\])?==[A-Za-z0-9][A-Za-z0-9.+_-]*$"
+_BESIDE = re.compile(rf"(?P<archive>.+?{re.escape(ARCHIVE)})(\..+)?")
+
+
+def archive_of(name: str) -> str | None:
+    """The archive that a file of this name is, is a part of or stands beside; None for any other name."""
+    match = _BESIDE.fullmatch(name)
+    return match["archive"] if match else None
 
 
 def _plain_requirement(value: str) -> str:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
+import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -15,10 +18,12 @@ from pathlib import Path
 import pytest
 
 from bundler.kinds import KINDS
+from bundler.kinds.kind import Kind
 from bundler.kinds.wheelhouse.lock import LockFacts
 from bundler.kinds.wheelhouse.manifest import WheelhouseKeys
 from bundler.kinds.wheelhouse.members.archive_manifest import ArchiveManifest
-from bundler.payloads import COLLECTIONS, PAYLOADS, SECTIONS
+from bundler.payloads import PAYLOADS, SECTIONS
+from bundler.payloads.collections import COLLECTIONS
 from tests.modules import MODULES, ROOT, faults, nodes_of, text_of
 
 # A table's wing, and the modules in it that are no entries: what an entry is, and what reads or writes any entry.
@@ -36,8 +41,10 @@ TABLES = {
         "to_come",
         "verify",
     },
-    "payloads": {"payload", "collection", "spool", "download"},
+    "payloads": {"payload", "collection", "collections", "spool", "download"},
 }
+# Where a wing's entries are listed.
+LISTS = {"kinds": ("__init__",), "payloads": ("__init__", "collections")}
 # What is true of one component stands in its manifest. A payload may be called as what it carries.
 COMPONENTS = re.compile(r"litellm|prisma", re.IGNORECASE)
 
@@ -62,10 +69,17 @@ def _imported(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
+def lists(wing: str) -> list[Path]:
+    return [ROOT / wing / f"{name}.py" for name in LISTS[wing]]
+
+
+def list_lines(wing: str) -> list[str]:
+    return [line for path in lists(wing) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def entry_lines(wing: str) -> set[str]:
-    """The lines of a table's module that import and list entries."""
-    lines = (ROOT / wing / "__init__.py").read_text(encoding="utf-8").splitlines()
-    return {line for line in lines if line.startswith(f"from bundler.{wing} import ")} | {
+    """The lines of a table's modules that import and list entries."""
+    return {line for line in list_lines(wing) if line.startswith(f"from bundler.{wing} import ")} | {
         f"    {entry}," for entry in entries(wing)
     }
 
@@ -76,10 +90,9 @@ def inside(path: Path, folder: Path) -> bool:
 
 @pytest.mark.parametrize("wing", TABLES)
 def test_only_the_table_names_an_entry(wing: str) -> None:
-    table = ROOT / wing / "__init__.py"
     for entry in sorted(entries(wing)):
         place = f"bundler.{wing}.{entry}"
-        others = [path for path in MODULES if path != table and not inside(path, ROOT / wing / entry)]
+        others = [path for path in MODULES if path not in lists(wing) and not inside(path, ROOT / wing / entry)]
         naming = [
             str(path.relative_to(ROOT))
             for path in others
@@ -90,7 +103,7 @@ def test_only_the_table_names_an_entry(wing: str) -> None:
 
 @pytest.mark.parametrize("wing", TABLES)
 def test_the_table_lists_every_entry_in_one_line(wing: str) -> None:
-    lines = (ROOT / wing / "__init__.py").read_text(encoding="utf-8").splitlines()
+    lines = list_lines(wing)
     for entry in entries(wing):
         assert lines.count(f"    {entry},") == 1, entry
 
@@ -106,10 +119,21 @@ def test_the_tables_hold_what_their_wings_do() -> None:
     assert list(SECTIONS) == [payload.SECTION for payload in PAYLOADS if payload.SECTION]
 
 
+def test_no_module_takes_the_place_of_what_a_kind_does() -> None:
+    """A module of a package is an attribute of it once it is loaded, in place of a function of the same name."""
+    for kind in KINDS:
+        for module in pkgutil.iter_modules(kind.__path__, f"{kind.__name__}."):  # type: ignore[attr-defined]
+            importlib.import_module(module.name)
+    functions = [name for name, one in vars(Kind).items() if inspect.isfunction(one) and not name.startswith("_")]
+    assert len(functions) > 9
+    for kind in KINDS:
+        assert [name for name in functions if not inspect.isfunction(getattr(kind, name))] == []
+
+
 def test_no_module_speaks_of_one_component() -> None:
     def named(path: Path) -> list[str]:
         text = text_of(path)
-        if path == ROOT / "payloads" / "__init__.py":  # the table: an import and an entry
+        if path in lists("payloads"):  # the table: an import and an entry
             text = "\n".join(line for line in text.splitlines() if line not in entry_lines("payloads"))
         return COMPONENTS.findall(text)
 

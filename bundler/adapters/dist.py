@@ -34,10 +34,9 @@ from bundler.adapters.own_folder import (
 )
 from bundler.adapters.sweep import Fate, Sweep, swept
 from bundler.errors import IntegrityError, WorkError
-from bundler.model.signatures import form_of
 from bundler.progress import Progress
-from bundler.sidecars import SIDECARS, archive_of, sums
-from bundler.words import ARCHIVE
+from bundler.sidecars import sums
+from bundler.words import ARCHIVE, archive_of
 
 _TEMPORARY = ".aiws-bundle-"
 _LEFTOVER = re.compile(rf"{re.escape(_TEMPORARY)}[0-9a-f]{{16}}\.tmp")  # what `open_new` calls it
@@ -206,6 +205,8 @@ class Dist:
 
     def _sidecars(self, name: str) -> Iterator[str]:
         """What stands beside an archive and does not fit another one: what was written here, and all of the table."""
+        from bundler.sidecars.table import SIDECARS  # large
+
         yield from (one for one in self._memory.beside(name) if one != name and self._memory[one].made)
         known = (one.name(name) for one in SIDECARS if one.OF == "archive")
         yield from (one for one in known if is_plain(self.folder / one))
@@ -241,7 +242,7 @@ class Dist:
         with self.replacing(name) as file:
             file.write(content)
         self._put(name, _sha256(content), "")
-        self._signed = self._signed or form_of(name) is not None
+        self._signed = self._signed or _signs(name)
 
     def clear(self, *, dry_run: bool, gone: Collection[Path] = ()) -> Iterator[Fate]:
         """Remove what runs of ours wrote into the folder, then the folder if it is empty, and what is remembered of it.
@@ -359,7 +360,7 @@ class Dist:
         if not self._signed:
             return
         self._signed = False
-        stale = [path for path in self.folder.glob(f"{sums.NAME}.*") if form_of(path.name) and not path.is_dir()]
+        stale = [path for path in self.folder.glob(f"{sums.NAME}.*") if _signs(path.name) and not path.is_dir()]
         for path in stale:
             path.unlink(missing_ok=True)
             self._memory.forget(path.name)
@@ -372,6 +373,15 @@ class Dist:
         self._memory.note(name, sha256, inputs, made=True, path=temporary)
         temporary.replace(self.folder / name)
         sync_folder(self.folder)
+
+
+def _signs(name: str) -> bool:
+    """Say whether a file of this name is a signature of SHA256SUMS."""
+    if not name.startswith(f"{sums.NAME}."):
+        return False
+    from bundler.model.signatures import form_of  # large: there are none in most folders
+
+    return form_of(name) is not None
 
 
 def _sha256(content: bytes) -> str:

@@ -17,7 +17,7 @@ from bundler.adapters.own_folder import open_own
 from bundler.adapters.regular import read_regular
 from bundler.errors import UsageError
 from bundler.model.json_text import parse_json
-from bundler.sidecars import archive_of
+from bundler.words import archive_of
 
 _FILE = "file://"
 _LARGEST = 16 << 20

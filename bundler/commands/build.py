@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from bundler.adapters.dist import Dist
 from bundler.errors import BundleError, LockError, gravest
 from bundler.kinds import inputs_of
 from bundler.kinds.kind import Job, Order
-from bundler.kinds.manifests import load_manifests
+from bundler.kinds.manifests import Manifests, Reading
 from bundler.model.advice import joined
 from bundler.model.known_bad import KnownBad, bad_among
 from bundler.model.outcome import Outcome
@@ -52,7 +53,8 @@ def build(
     anything is written.
     """
     workspace, epoch = session.workspace(), session.epoch()
-    manifests = load_manifests(workspace)
+    reading = Reading(workspace.manifest_texts())
+    manifests = reading.whole() if components else reading.some(command)
     chosen = manifests.chosen(components, command)
     found = _each(chosen, lambda one: one.orders(manifests.hosts, workspace, selectors, epoch))
     orders: list[Order] = [order for some in found for order in some]
@@ -67,11 +69,21 @@ def build(
             with nullcontext() if offline else session.network() as network:
                 from bundler.make import make_all  # large: not loaded for what is finished
 
-                made = make_all(session, network, dist, list(zip(waiting, jobs, strict=True)))
+                rest = partial(_check_rest, reading, manifests, waiting)
+                made = make_all(session, network, dist, list(zip(waiting, jobs, strict=True)), rest)
+        else:
+            reading.whole()
         for asset, written in done.items():
             if not dist.complete(asset):
                 _tell_beside(dist, asset, written)
     return BuildReport(out, tuple(_outcome(order, done.get(order.asset), made.get(order.asset)) for order in orders))
+
+
+def _check_rest(reading: Reading, manifests: Manifests, orders: Sequence[Order]) -> None:
+    """Read what no order was made of. Raises ManifestError, and LockError as `_job` does."""
+    known_bad = reading.whole().known_bad
+    if known_bad != manifests.known_bad:
+        _each(orders, lambda order: _job(order, known_bad))
 
 
 def _job(order: Order, known_bad: KnownBad) -> Job:
@@ -86,7 +98,7 @@ def _tell_beside(dist: Dist, asset: str, written: Written) -> None:
     """Make the sidecars of an archive that was finished before, by reading it."""
     from bundler.kinds.verify import judge_any  # large: not loaded for what is complete
     from bundler.make import told_of
-    from bundler.sidecars import beside
+    from bundler.sidecars.table import beside
 
     path = dist.folder / asset
     dist.place_beside(asset, beside(asset, told_of(asset, written, path, judge_any(path, asset).inventory)))

@@ -12,10 +12,11 @@ from bundler.adapters.sums import read_sums
 from bundler.errors import IntegrityError, UsageError
 from bundler.release.from_set import whole_set, write_files
 from bundler.session import Session
-from bundler.sidecars import archive_of, over_release, sums
+from bundler.sidecars import sums
+from bundler.sidecars.table import over_release
 from bundler.transfer.damage import as_word
 from bundler.transfer.opened import OpenSet
-from bundler.words import ARCHIVE
+from bundler.words import ARCHIVE, archive_of
 
 _ELSEWHERE = "give --out another folder"
 _MOST_TOLD = 50

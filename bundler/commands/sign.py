@@ -23,7 +23,8 @@ from bundler.release.signing import folder_signer, public_files, signatures, sig
 from bundler.release.sources import builder_here, sources_at_hand
 from bundler.release.whole import whole_folder
 from bundler.session import Session
-from bundler.sidecars import beside, foreign, sums
+from bundler.sidecars import sums
+from bundler.sidecars.table import beside, foreign
 from bundler.transfer import script
 from bundler.words import ARCHIVE
 

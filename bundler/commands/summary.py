@@ -10,7 +10,8 @@ from bundler.adapters.regular import read_regular
 from bundler.errors import UsageError
 from bundler.model.holding import Holding
 from bundler.release.holdings import of_archives
-from bundler.sidecars import archive_of, sums
+from bundler.sidecars import sums
+from bundler.words import archive_of
 
 
 @dataclass(frozen=True)

@@ -271,6 +271,13 @@ class Component(Protocol):
 Judge: TypeAlias = Callable[[Path, str], Verdict]
 
 
+class Others(Protocol):
+    """Tells the components of a folder of manifests, which are parsed when they are asked for."""
+
+    def __call__(self, kind: str = "") -> Mapping[str, Component]:
+        """Those of a kind, by its name, or all of them: by their file stems."""
+
+
 class Kind(Protocol):
     """An entry of the table."""
 
@@ -297,11 +304,8 @@ class Kind(Protocol):
         They are paths below the top folder, before all that is large.
         """
 
-    def parse(self, name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> Component:
-        """Validate a manifest; `name` is its file stem.
-
-        `others` tells all components by their file stems, once every manifest was parsed. Raises ManifestError.
-        """
+    def parse(self, name: str, document: Document, others: Others) -> Component:
+        """Validate a manifest; `name` is its file stem. `others` is not asked before it is. Raises ManifestError."""
 
     def schema(self) -> Mapping[str, object]:
         """The JSON Schema of its manifests."""

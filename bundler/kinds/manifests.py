@@ -6,7 +6,8 @@ A JSON Schema for each file is generated from their classes (`bundler.kinds.sche
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bundler.adapters.workspace import PYTHON, TARGETS, TRUST, Workspace
@@ -54,45 +55,7 @@ class Manifests:
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> Manifests:
         """Parse the manifests from file name -> text. Raises ManifestError holding every problem of every file."""
-        problems: list[Problem] = []
-        if TARGETS not in texts:
-            problems.append(Problem(TARGETS, 0, 0, f"is missing; {holds(TargetsFile)}"))
-        documents: dict[str, Document] = {}
-        targets: TargetsFile | None = None
-        python: PortablePython | None = None
-        trust = NOTHING_TRUSTED
-        components: dict[str, Component] = {}
-        kinds: dict[str, Kind] = {}
-        for name, text in sorted(texts.items()):
-            try:
-                document = documents[name] = parse_yaml(text, name)
-                if name == TARGETS:
-                    targets = parse_targets(document)
-                elif name == PYTHON:
-                    python = validate(document, adapter_of(PortablePython))
-                elif name == TRUST:
-                    trust = validate(document, adapter_of(Trust))
-                else:
-                    kinds[name.removesuffix(".yaml")] = _kind(document)
-            except ManifestError as error:
-                problems.extend(error.problems)
-        for stem, kind in kinds.items():
-            try:
-                components[stem] = kind.parse(stem, documents[f"{stem}.yaml"], lambda: components)
-            except ManifestError as error:
-                problems.extend(error.problems)
-        hosts = Hosts(targets.targets() if targets else (), python, trust.bad)
-        if (choices := sum(component.choices(hosts) for component in components.values())) > _MOST_CHOICES:
-            message = f"{choices} choices, of targets times overrides of all components; {_MOST_CHOICES} are the most"
-            problems.append(Problem(TARGETS, 0, 0, message))
-        elif targets and (python or PYTHON not in texts):
-            for stem, component in components.items():
-                problems += component.problems(documents[f"{stem}.yaml"], hosts)
-            problems += _same_archives(components, documents, hosts)
-        problems += _called_alike(components)
-        if problems:
-            raise ManifestError(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column)))
-        return cls(hosts, components, kinds, trust)
+        return Reading(texts).whole()
 
     @property
     def known_bad(self) -> KnownBad:
@@ -129,6 +92,96 @@ class Manifests:
 
     def _named(self) -> str:
         return ", ".join(sorted(self.components)) or "none"
+
+
+class Reading:
+    """The manifests of a folder while they are read, from file name -> text: each is, once, when it is asked for."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._documents: dict[str, Document] = {}
+        self._targets: TargetsFile | None = None
+        self._python: PortablePython | None = None
+        self._trust = NOTHING_TRUSTED
+        self._kinds: dict[str, Kind] = {}
+        self._components: dict[str, Component] = {}
+        self._asked: dict[str, Mapping[str, Component]] = {}
+        self._problems: list[Problem] = []
+        if TARGETS not in texts:
+            self._problems.append(Problem(TARGETS, 0, 0, f"is missing; {holds(TargetsFile)}"))
+        for name, text in sorted(texts.items()):
+            with self._telling():
+                self._read(name, text)
+        self._unread = dict(self._kinds)
+        self._has_python = PYTHON in texts
+
+    def some(self, command: str) -> Manifests:
+        """Those of the kinds that `command` makes, and what is about every component.
+
+        Raises ManifestError holding every problem of every file, if there is one in these.
+        """
+        wanted = [stem for stem, kind in self._kinds.items() if command == kind.COMMAND]
+        try:
+            return self._of(wanted)
+        except ManifestError:
+            return self.whole()
+
+    def whole(self) -> Manifests:
+        """All of them. Raises ManifestError holding every problem of every file."""
+        return self._of(self._kinds)
+
+    def _others(self, kind: str = "") -> Mapping[str, Component]:
+        """Those of a kind, by its name, or all of them, as far as they can be parsed."""
+        if kind not in self._asked:
+            stems = [stem for stem, own in self._kinds.items() if kind in ("", own.NAMES[0])]
+            self._asked[kind] = self._parsed(stems)
+        return self._asked[kind]
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Keep the problems of what is read."""
+        try:
+            yield
+        except ManifestError as error:
+            self._problems.extend(error.problems)
+
+    def _read(self, name: str, text: str) -> None:
+        document = self._documents[name] = parse_yaml(text, name)
+        if name == TARGETS:
+            self._targets = parse_targets(document)
+        elif name == PYTHON:
+            self._python = validate(document, adapter_of(PortablePython))
+        elif name == TRUST:
+            self._trust = validate(document, adapter_of(Trust))
+        else:
+            self._kinds[name.removesuffix(".yaml")] = _kind(document)
+
+    def _parsed(self, stems: Iterable[str]) -> Mapping[str, Component]:
+        """The components of these file stems that can be parsed, in their order."""
+        for stem in stems:
+            if kind := self._unread.pop(stem, None):
+                with self._telling():
+                    document = self._documents[f"{stem}.yaml"]
+                    self._components[stem] = kind.parse(stem, document, self._others)
+        return {stem: self._components[stem] for stem in stems if stem in self._components}
+
+    def _of(self, stems: Collection[str]) -> Manifests:
+        components = self._parsed(stems)
+        hosts = Hosts(self._targets.targets() if self._targets else (), self._python, self._trust.bad)
+        problems = [*self._problems, *self._disagreements(components, hosts)]
+        if problems:
+            raise ManifestError(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column)))
+        return Manifests(hosts, components, {stem: self._kinds[stem] for stem in components}, self._trust)
+
+    def _disagreements(self, components: Mapping[str, Component], hosts: Hosts) -> Iterator[Problem]:
+        """What is wrong with manifests that are right each by itself."""
+        yield from _called_alike(components)
+        if (choices := sum(component.choices(hosts) for component in components.values())) > _MOST_CHOICES:
+            message = f"{choices} choices, of targets times overrides of all components; {_MOST_CHOICES} are the most"
+            yield Problem(TARGETS, 0, 0, message)
+        elif self._targets and (self._python or not self._has_python):
+            for stem, component in components.items():
+                yield from component.problems(self._documents[f"{stem}.yaml"], hosts)
+            yield from _same_archives(components, self._documents, hosts)
 
 
 def _kind(document: Document) -> Kind:
@@ -195,7 +248,7 @@ def manifests_at_hand(session: Session) -> Manifests | None:
 
 def load_manifests(workspace: Workspace) -> Manifests:
     """Parse all manifests of a folder. Raises ManifestError with every problem."""
-    return Manifests.parse(workspace.manifest_texts())
+    return Reading(workspace.manifest_texts()).whole()
 
 
 def locked(workspace: Workspace) -> tuple[Inventory, ...]:

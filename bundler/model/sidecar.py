@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from bundler.errors import IntegrityError
 from bundler.model.inventory import Inventory
 from bundler.model.materials import NO_BUILDER, Builder, Materials, Sources
-from bundler.model.signatures import Demand
-from bundler.model.signing import Signer
 from bundler.model.trust import NOTHING_TRUSTED, Trust
+
+if TYPE_CHECKING:
+    from bundler.model.signatures import Demand
+    from bundler.model.signing import Signer
 
 # A snapshot of advisories, as it is called wherever it stands, and the most bytes that it may have.
 ADVISORIES, LARGEST_ADVISORIES = "advisories.json", 32 << 20

@@ -1,6 +1,6 @@
-"""The parts that archives consist of: `PAYLOADS` those of wheelhouses, `COLLECTIONS` those of the all-in-one package.
+"""The parts that wheelhouses consist of. `PAYLOADS` is the only place that lists them: one line an entry.
 
-These two are the only places that list them: one line an entry.
+Those of the all-in-one package are listed in `payloads.collections`.
 """
 
 from __future__ import annotations
@@ -8,23 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from bundler.payloads import apt, browsers, files, images, npm, prisma, python, repository, wheels
-from bundler.payloads.collection import CollectionModule
+from bundler.payloads import prisma, python, wheels
 from bundler.payloads.payload import Parts, Payload, PayloadModule, SectionModule
 
 PAYLOADS: tuple[PayloadModule, ...] = (
     python,
     wheels,
     prisma,
-)
-
-COLLECTIONS: tuple[CollectionModule, ...] = (
-    repository,
-    apt,
-    npm,
-    files,
-    browsers,
-    images,
 )
 
 

@@ -1,7 +1,7 @@
 """What a collection is: a payload that a manifest of the all-in-one package asks for in a section of its own.
 
 What the lock pins for the section is the payload itself: a frozen value that pydantic validates. The module that it
-stands in is its entry of the table (`payloads.COLLECTIONS`).
+stands in is its entry of the table (`payloads.collections`).
 """
 
 from __future__ import annotations

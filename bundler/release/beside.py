@@ -13,7 +13,7 @@ from bundler.kinds import materials_of
 from bundler.model.materials import Materials
 from bundler.model.sidecar import SidecarFacts, UnreadError
 from bundler.model.verdict import Finding
-from bundler.sidecars import SIDECARS, facts_of_each, subjects_of
+from bundler.sidecars.table import SIDECARS, facts_of_each, subjects_of
 
 # Brings the bytes of a file by its name, of at most so many. Raises IntegrityError, UsageError.
 Text = Callable[[str, int], bytes]

@@ -12,8 +12,9 @@ from bundler.errors import IntegrityError
 from bundler.model.release import CHANNEL, Release
 from bundler.model.sidecar import Held, Place
 from bundler.model.signatures import is_further
-from bundler.sidecars import channel, over_release
+from bundler.sidecars import channel
 from bundler.sidecars.channel import Channel
+from bundler.sidecars.table import over_release
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from bundler.model.statement import Statement
 from bundler.release.beside import reading
 from bundler.release.parts import CUT, Cut, split
 from bundler.release.signing import fitting
-from bundler.sidecars import SIDECARS, facts_of, facts_of_each
+from bundler.sidecars.table import SIDECARS, facts_of, facts_of_each
 from bundler.words import LONGEST_NAME, SUMS
 
 _CHUNK = 1 << 20

@@ -22,9 +22,9 @@ from bundler.progress import Progress
 from bundler.release import beside
 from bundler.release.delta_findings import delta_findings, faults
 from bundler.release.signed import signatures_of
-from bundler.sidecars import archive_of, sums
+from bundler.sidecars import sums
 from bundler.transfer.applied import header_of
-from bundler.words import ARCHIVE
+from bundler.words import ARCHIVE, archive_of
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from bundler.errors import BundleError, IntegrityError, UsageError
 from bundler.model.holding import Holding
 from bundler.model.inventory import Inventory
 from bundler.progress import Progress
-from bundler.sidecars import archive_of, parts, sbom, sums
+from bundler.sidecars import parts, sbom, sums
+from bundler.words import archive_of
 
 
 def of_archive(path: Path, progress: Progress, *, deep: bool = False) -> Holding:

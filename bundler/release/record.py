@@ -18,7 +18,7 @@ from bundler.errors import UsageError
 from bundler.model.json_text import limited
 from bundler.model.markdown import escaped
 from bundler.model.ways import DeltaName
-from bundler.sidecars import over_release
+from bundler.sidecars.table import over_release
 from bundler.sizes import size_text
 from bundler.terminal import Json
 

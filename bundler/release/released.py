@@ -16,8 +16,8 @@ from bundler.model.release import Asset
 from bundler.progress import Task
 from bundler.release.holdings import told_by
 from bundler.session import Session
-from bundler.sidecars import archive_of, parts, sbom
-from bundler.words import ARCHIVE
+from bundler.sidecars import parts, sbom
+from bundler.words import ARCHIVE, archive_of
 
 
 def of_release(session: Session, repository: str, tag: str) -> tuple[Holding, ...]:

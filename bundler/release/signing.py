@@ -15,7 +15,8 @@ from bundler.model.signatures import LARGEST, SUFFIXES, file_name, form_of, is_f
 from bundler.model.signing import Signer
 from bundler.model.statement import Statement
 from bundler.model.trust import Trust, is_key_name
-from bundler.sidecars import SIDECARS, allowed_signers, minisign_pub
+from bundler.sidecars import allowed_signers, minisign_pub
+from bundler.sidecars.table import SIDECARS
 from bundler.words import SUMS
 
 _UNSIGNED = "--unsigned publishes without a signature"

@@ -16,8 +16,7 @@ from bundler.model.release import OFFLINE_PREFIX, RUNTIME_PREFIX, Release
 from bundler.release.content import Content
 from bundler.release.released import Released
 from bundler.session import Session
-from bundler.sidecars import archive_of
-from bundler.words import TAG_PATTERN
+from bundler.words import TAG_PATTERN, archive_of
 
 # GitHub takes 125,000 characters for a release's text; the first lines, and a mark, have to have room too.
 _LONGEST = 100_000

@@ -16,7 +16,8 @@ from bundler.model.trust import NOTHING_TRUSTED
 from bundler.release.home import addresses
 from bundler.release.whole import refuse_unless_whole, whole_folder
 from bundler.session import Session
-from bundler.sidecars import over_release, sums
+from bundler.sidecars import sums
+from bundler.sidecars.table import over_release
 
 # name -> where it is and its SHA-256 (hex).
 Files = Mapping[str, tuple[Path, str]]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bundler.kinds.prebuilt.component import PrebuiltComponent
 from tests.world import World, make_wheel
 
 # Whole commands, or other programs: each takes a good part of a second.
@@ -237,3 +239,42 @@ def test_a_change_to_a_readme_or_a_comment_changes_no_archive(locked: World) -> 
     assert "unchanged" in locked.run("build", "debian-12-amd64").out
     locked.run("build", "debian-12-amd64", "--force")
     assert digest(locked.dist / ASSET) == before
+
+
+QMD = """\
+kind: prebuilt
+component: qmd
+repository: example/qmd
+tag: v1
+asset: qmd-{os}-{arch}.tar.gz
+targets: [linux-amd64]
+"""
+BROKEN = QMD + "colour: red\n"
+
+
+def test_what_is_wrong_with_a_manifest_of_another_kind_is_told_and_nothing_is_written(locked: World) -> None:
+    locked.write("qmd.yaml", BROKEN)
+    for words in ((), ("--offline",), ("--component", "litellm")):
+        done = locked.run("build", "debian-12-amd64", *words)
+        assert done.code == 2
+        assert "qmd.yaml:7:1: colour" in done.err
+        assert not locked.dist.exists() or list(locked.dist.iterdir()) == []
+
+
+def test_it_is_told_where_all_is_finished_too(locked: World) -> None:
+    assert locked.run("build", "debian-12-amd64").code == 0
+    before = sorted((path.name, digest(path)) for path in locked.dist.iterdir())
+    locked.write("qmd.yaml", BROKEN)
+    assert locked.run("build", "debian-12-amd64").code == 2
+    assert sorted((path.name, digest(path)) for path in locked.dist.iterdir()) == before
+
+
+def test_what_another_kind_knows_to_be_bad_is_not_built(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked.write("qmd.yaml", QMD)
+    lock = (locked.root / "manifests" / "locks" / "pylock.litellm-debian-12-amd64.toml").read_text()
+    [sha256, *_] = re.findall('sha256 = "([0-9a-f]{64})"', lock)
+    monkeypatch.setattr(PrebuiltComponent, "known_bad", {sha256: "it was stolen"})
+    done = locked.run("build", "debian-12-amd64")
+    assert done.code == 2
+    assert "it was stolen" in done.err
+    assert not locked.dist.exists() or list(locked.dist.iterdir()) == []

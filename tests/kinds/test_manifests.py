@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.errors import ManifestError, Problem
-from bundler.kinds.manifests import Manifests
+from bundler.kinds.manifests import Manifests, Reading
 from bundler.kinds.prebuilt.component import PrebuiltComponent
 from bundler.kinds.prebuilt.manifest import Prebuilt
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
@@ -212,6 +212,31 @@ def test_values_are_what_was_written() -> None:
             ),
         ),
     }
+
+
+def test_what_a_command_makes_is_read_before_all_else() -> None:
+    reading = Reading({**GOOD, "qmd.yaml": QMD + "colour: red\n"})
+    some = reading.some("build")
+    whole = Manifests.parse(GOOD)
+    assert list(some.components) == list(some.kinds) == ["litellm"]
+    assert some.components["litellm"] == whole.components["litellm"] and some.hosts == whole.hosts
+    with pytest.raises(ManifestError) as caught:
+        reading.whole()
+    assert [problem.file for problem in caught.value.problems] == ["qmd.yaml"]
+
+
+def test_a_problem_in_what_is_read_first_is_told_with_all_others() -> None:
+    with pytest.raises(ManifestError) as caught:
+        Reading({**GOOD, "litellm.yaml": "kind: wheelhouse\n", "qmd.yaml": QMD + "colour: red\n"}).some("build")
+    assert {problem.file for problem in caught.value.problems} == {"litellm.yaml", "qmd.yaml"}
+
+
+def test_a_package_that_is_read_first_knows_all_others() -> None:
+    package = real_texts()["offline.yaml"]
+    reading = Reading({**real_texts(), "offline.yaml": package.replace("manifest: qmd", "manifest: other")})
+    with pytest.raises(ManifestError, match=r"other\.yaml is no component"):
+        reading.some("assemble")
+    assert list(Reading(real_texts()).some("assemble").components) == ["offline"]
 
 
 def test_every_problem_of_every_file_is_told_by_file_and_line() -> None:

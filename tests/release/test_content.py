@@ -15,7 +15,8 @@ from bundler.model.release import PART_SIZE, TOO_LARGE
 from bundler.model.sidecar import NOTHING_TOLD, Held, Place
 from bundler.release.content import Content, content_of, files_of
 from bundler.release.parts import Cut
-from bundler.sidecars import SIDECARS, channel, parts, provenance, sums
+from bundler.sidecars import channel, parts, provenance, sums
+from bundler.sidecars.table import SIDECARS
 from tests.model.keys import SIGNER
 
 PLACE = Place("o/r", "runtime-1", "c" * 40)

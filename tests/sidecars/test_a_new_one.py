@@ -56,7 +56,7 @@ def tool(ready: Releasing, tmp_path: Path, request: pytest.FixtureRequest) -> Pa
     folder = tmp_path / "tool" / "bundler"
     shutil.copytree(Path(bundler.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "sidecars" / "toy.py").write_text(request.param)
-    table = folder / "sidecars" / "__init__.py"
+    table = folder / "sidecars" / "table.py"
     entry = r"from bundler.sidecars import toy\n\n\g<0>    toy,\n"
     text, tables = re.subn(r"^SIDECARS\b.*= \(\n", entry, table.read_text(), flags=re.MULTILINE)
     assert tables == 1

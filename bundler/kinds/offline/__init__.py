@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundler.errors import UsageError
-from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, OutdatedOptions, Said
-from bundler.kinds.offline import manifest, places
-from bundler.kinds.offline.component import OfflineComponent
+from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, Others, OutdatedOptions, Said
+from bundler.kinds.offline import places
 from bundler.model.contents import Head
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
@@ -21,6 +20,7 @@ from bundler.model.verdict import Verdict
 from bundler.session import Session
 
 if TYPE_CHECKING:
+    from bundler.kinds.offline.component import OfflineComponent
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
 
@@ -29,18 +29,28 @@ COMMAND = "assemble"
 TAG_PREFIX = OFFLINE_PREFIX
 MANIFEST = places.MANIFEST
 RECORDS = (places.FILE_LIST, places.MANIFEST, places.LOCK)
-schema = manifest.schema
 
 
-def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> OfflineComponent:
+def parse(name: str, document: Document, others: Others) -> OfflineComponent:
     """Validate a manifest; `name` is its file stem. Raises ManifestError."""
+    from bundler.kinds.offline import manifest  # large: loaded where there is one
+    from bundler.kinds.offline.component import OfflineComponent
+
     return OfflineComponent(name, manifest.parse(document), others)
+
+
+def schema() -> Mapping[str, object]:
+    """The JSON Schema of such manifests."""
+    from bundler.kinds.offline.manifest import schema
+
+    return schema()
 
 
 def lock(
     components: Sequence[Component], hosts: Hosts, session: Session, selectors: Sequence[str], options: LockOptions
 ) -> Sequence[Outcome]:
     """Lock the targets whose locks do not match, or all that the options ask for."""
+    from bundler.kinds.offline.component import OfflineComponent
     from bundler.kinds.offline.locking import lock_packages  # large: loaded when something is locked
 
     own = [component for component in components if isinstance(component, OfflineComponent)]

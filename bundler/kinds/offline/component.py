@@ -9,13 +9,13 @@ from functools import partial
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import Component, Described, Home, LockFile, Order
+from bundler.kinds.kind import Component, Described, Home, LockFile, Order, Others
 from bundler.kinds.offline.agreements import Agreement
 from bundler.kinds.offline.asking import disagreeing
 from bundler.kinds.offline.exports import export_fault
-from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Offline, Part
 from bundler.kinds.offline.order import OfflineOrder
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.recipe import Recipe
 from bundler.kinds.offline.required import Required
 from bundler.model.advice import joined, lock_again
@@ -29,17 +29,17 @@ from bundler.model.wheel_name import parse_wheel_name
 from bundler.platforms import platform_for
 
 
-def _nobody() -> Mapping[str, Component]:
+def _nobody(kind: str = "") -> Mapping[str, Component]:
     return {}
 
 
 @dataclass(frozen=True)
 class OfflineComponent:
-    """One manifest; `name` is its file stem, `others` tells all components by theirs."""
+    """One manifest; `name` is its file stem, `others` tells all components."""
 
     name: str
     manifest: Offline
-    others: Callable[[], Mapping[str, Component]] = field(default=_nobody, compare=False)
+    others: Others = field(default=_nobody, compare=False)
 
     @property
     def component(self) -> str:

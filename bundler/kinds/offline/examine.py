@@ -18,8 +18,8 @@ from bundler.kinds.kind import Judge
 from bundler.kinds.offline import package
 from bundler.kinds.offline.exports import sourced_fault
 from bundler.kinds.offline.inventory import inventory_of
-from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.package import ClosureFacts, Package, PartFacts
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.places import (
     COMPONENTS,
     FILE_LIST,
@@ -39,7 +39,7 @@ from bundler.model.contents import Contents
 from bundler.model.inventory import Inventory
 from bundler.model.verdict import Finding, Verdict
 from bundler.model.wheel_items import wheel_items
-from bundler.payloads import COLLECTIONS
+from bundler.payloads.collections import COLLECTIONS
 from bundler.platforms import name_for
 from bundler.sizes import size_text
 from bundler.words import ARCHIVE

@@ -11,7 +11,7 @@ from bundler.kinds.kind import Inspection
 from bundler.kinds.offline import package
 from bundler.kinds.offline.examine import is_text
 from bundler.kinds.offline.inventory import inventory_of
-from bundler.kinds.offline.lock import OfflineLock
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.places import FILE_LIST, LOCK, MANIFEST
 from bundler.kinds.reading import Interest, read_contents
 from bundler.model.closure import Wheel

@@ -13,9 +13,9 @@ from itertools import chain
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Part
 from bundler.kinds.offline.package import Package, PartFacts, camel
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.places import COMPONENTS
 from bundler.model.bundle import PYTHON, WHEELS
 from bundler.model.closure import Closure

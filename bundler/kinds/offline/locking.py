@@ -16,12 +16,12 @@ from bundler.errors import BundleError
 from bundler.kinds.kind import LockOptions
 from bundler.kinds.offline.asking import ask, choices_of
 from bundler.kinds.offline.component import OfflineComponent
-from bundler.kinds.offline.lock import LockFacts, OfflineLock, digest
+from bundler.kinds.offline.package_lock import LockFacts, OfflineLock, digest
 from bundler.model.hosts import Hosts
 from bundler.model.outcome import Outcome
 from bundler.model.target import Target
-from bundler.payloads import COLLECTIONS
 from bundler.payloads.collection import Collection
+from bundler.payloads.collections import COLLECTIONS
 from bundler.session import Network, Session
 
 # What a lock pins, by sections.

@@ -19,8 +19,8 @@ from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, template
 from bundler.model.sections import with_sections
 from bundler.model.target import Target
 from bundler.model.validation import validate
-from bundler.payloads import COLLECTIONS
 from bundler.payloads.collection import CollectionChoice
+from bundler.payloads.collections import COLLECTIONS
 from bundler.words import ComponentName, PlainPath, Repository, Selector, Tag
 
 _MOST_PARTS = 50

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bundler.kinds.kind import Job, Order
-from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Part
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.places import MANIFEST
 from bundler.kinds.offline.recipe import Recipe
 from bundler.model.bundle import Bundle, File

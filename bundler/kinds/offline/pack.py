@@ -12,7 +12,6 @@ from bundler.errors import IntegrityError
 from bundler.kinds import file_list
 from bundler.kinds.kind import Job, Order
 from bundler.kinds.offline import package
-from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Part
 from bundler.kinds.offline.package import (
     ClosureFacts,
@@ -24,6 +23,7 @@ from bundler.kinds.offline.package import (
     camel,
     collections_of,
 )
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.places import COMPONENTS, FILE_LIST, LOCK, MANIFEST, README, RECORDS, REQUIRED, TARGET_ENV
 from bundler.kinds.offline.recipe import Recipe
 from bundler.kinds.offline.required import required_on, written

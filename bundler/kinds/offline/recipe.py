@@ -9,8 +9,8 @@ from functools import cached_property
 
 from bundler.errors import LockError
 from bundler.kinds.kind import Order
-from bundler.kinds.offline.lock import OfflineLock
 from bundler.kinds.offline.manifest import Offline, Part
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.required import Required
 from bundler.model.advice import lock_again
 from bundler.model.manifest_values import adapter_of

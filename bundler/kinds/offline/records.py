@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from bundler.errors import IntegrityError
 from bundler.kinds import file_list
 from bundler.kinds.offline import package
-from bundler.kinds.offline.lock import OfflineLock
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.places import COMPONENTS, FILE_LIST, LOCK, MANIFEST
 from bundler.model import bundle
 from bundler.model.contents import Head

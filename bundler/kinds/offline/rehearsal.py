@@ -18,7 +18,7 @@ from bundler.kinds.kind import Component, Judge
 from bundler.kinds.offline import package
 from bundler.kinds.offline.component import OfflineComponent
 from bundler.kinds.offline.examine import judge
-from bundler.kinds.offline.lock import OfflineLock
+from bundler.kinds.offline.package_lock import OfflineLock
 from bundler.kinds.offline.places import LOCK, MANIFEST
 from bundler.kinds.offline.plan import PackageRehearsal
 from bundler.kinds.offline.rehearsing import checkouts, debs, npm, programs, runs, unpacking, wheels

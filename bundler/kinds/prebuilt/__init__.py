@@ -7,23 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundler.errors import UsageError
-from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, OutdatedOptions, Said
-from bundler.kinds.prebuilt.component import PrebuiltComponent
-from bundler.kinds.prebuilt.manifest import Prebuilt
+from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, Others, OutdatedOptions, Said
 from bundler.model import bundle
 from bundler.model.contents import Head
 from bundler.model.document import Document
 from bundler.model.hosts import Hosts
 from bundler.model.inventory import Inventory, Item
-from bundler.model.manifest_schema import Schema
-from bundler.model.manifest_values import adapter_of
 from bundler.model.outcome import Outcome
 from bundler.model.package_url import package_url
-from bundler.model.validation import validate
 from bundler.model.verdict import Verdict
 from bundler.session import Session
 
 if TYPE_CHECKING:
+    from bundler.kinds.prebuilt.component import PrebuiltComponent
     from bundler.kinds.steps import Rehearsal, Step
     from bundler.model.releases import Standing
 
@@ -34,20 +30,26 @@ MANIFEST = bundle.MANIFEST
 RECORDS = (bundle.MANIFEST,)
 
 
-def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> PrebuiltComponent:
+def parse(name: str, document: Document, others: Others) -> PrebuiltComponent:
     """Validate a manifest; `name` is its file stem. Commands always name it. Raises ManifestError."""
-    return PrebuiltComponent(name, validate(document, adapter_of(Prebuilt)))
+    from bundler.kinds.prebuilt import manifest  # large: loaded where there is one
+    from bundler.kinds.prebuilt.component import PrebuiltComponent
+
+    return PrebuiltComponent(name, manifest.parse(document))
 
 
 def schema() -> Mapping[str, object]:
     """The JSON Schema of such manifests."""
-    return Schema.of(adapter_of(Prebuilt)).root
+    from bundler.kinds.prebuilt.manifest import schema
+
+    return schema()
 
 
 def lock(
     components: Sequence[Component], hosts: Hosts, session: Session, selectors: Sequence[str], options: LockOptions
 ) -> Sequence[Outcome]:
     """Lock those of the components whose lock does not match, or all that the options ask for."""
+    from bundler.kinds.prebuilt.component import PrebuiltComponent
     from bundler.kinds.prebuilt.locking import lock_all  # large: loaded when something is locked
 
     own = [component for component in components if isinstance(component, PrebuiltComponent)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from bundler.model.manifest_values import MANIFEST_CONFIG, distinct, template
+from bundler.model.document import Document
+from bundler.model.manifest_schema import Schema
+from bundler.model.manifest_values import MANIFEST_CONFIG, adapter_of, distinct, template
+from bundler.model.validation import validate
 from bundler.platforms import PlatformName
 from bundler.words import ComponentName, Repository
 
@@ -52,3 +56,13 @@ class Prebuilt:
         """The archive's file name for a platform such as `linux-amd64`."""
         os, _, arch = platform.partition("-")
         return self.asset.format(os=os, arch=arch)
+
+
+def parse(document: Document) -> Prebuilt:
+    """Validate a manifest. Raises ManifestError with every problem."""
+    return validate(document, adapter_of(Prebuilt))
+
+
+def schema() -> Mapping[str, object]:
+    """The JSON Schema of such manifests."""
+    return Schema.of(adapter_of(Prebuilt)).root

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, OutdatedOptions, Said
+from bundler.kinds.kind import Component, Inspection, Job, Judge, LockOptions, Others, OutdatedOptions, Said
 from bundler.kinds.wheelhouse import manifest
 from bundler.kinds.wheelhouse.component import WheelhouseComponent
 from bundler.model import bundle
@@ -34,7 +34,7 @@ RECORDS = (bundle.INSTALLER, bundle.MANIFEST, bundle.LOCK, bundle.RUNTIME_ENV)
 schema = manifest.schema
 
 
-def parse(name: str, document: Document, others: Callable[[], Mapping[str, Component]]) -> WheelhouseComponent:
+def parse(name: str, document: Document, others: Others) -> WheelhouseComponent:
     """Validate a manifest; `name` is its file stem. Commands name it unless it is the only one of those released.
 
     Raises ManifestError.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from bundler.adapters.workspace import Workspace
 from bundler.errors import LockError, Problem, UsageError
-from bundler.kinds.kind import Component, Described, Home, LockFile
+from bundler.kinds.kind import Component, Described, Home, LockFile, Others
 from bundler.kinds.wheelhouse.build_lock import BuildLock
 from bundler.kinds.wheelhouse.inventory import inventory_of
 from bundler.kinds.wheelhouse.lock import Lock, lacking
@@ -33,18 +33,22 @@ from bundler.platforms import image, platform_for, short
 from bundler.terminal import Json
 
 
+def _nobody(kind: str = "") -> Mapping[str, Component]:
+    return {}
+
+
 @dataclass(frozen=True)
 class WheelhouseComponent:
-    """One manifest; `name` is its file stem, `others` tells all components by theirs."""
+    """One manifest; `name` is its file stem, `others` tells all components."""
 
     name: str
     manifest: Wheelhouse
-    others: Callable[[], Mapping[str, Component]] = field(default=dict, compare=False)
+    others: Others = field(default=_nobody, compare=False)
 
     @property
     def named(self) -> bool:
         """Whether commands have to name it: it is not the only wheelhouse that is released."""
-        own = [one.name for one in self.others().values() if isinstance(one, WheelhouseComponent) and one.released]
+        own = [one.name for one in self.others("wheelhouse").values() if one.released]
         return own not in ([], [self.name])
 
     @property

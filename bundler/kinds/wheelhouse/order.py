@@ -147,7 +147,7 @@ class WheelhouseJob:
 
     def _read_ahead(self, bench: Bench, wheel: LockedWheel, pinned: Mapping[str, Item]) -> None:
         """Do what the proof and the sidecars take of one wheel: it needs no archive, and no other wheel."""
-        from bundler.sidecars import ahead
+        from bundler.sidecars.table import ahead
 
         ahead(joined((pinned[wheel.sha256], *wheel_items((self._reader(bench)(wheel),), {}))))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bundler.kinds.offline.inventory import locked_inventory
-from bundler.kinds.offline.lock import LockFacts, OfflineLock
 from bundler.kinds.offline.manifest import Part
+from bundler.kinds.offline.package_lock import LockFacts, OfflineLock
 from bundler.model.inventory import Inventory, Item
 
 LOCK = OfflineLock(LockFacts("demo", "debian-12-amd64"))

@@ -23,8 +23,8 @@ from bundler.model.manifest_values import adapter_of
 from bundler.model.pin import Pin
 from bundler.model.target import Target, platform_of
 from bundler.model.toml import MOST_PARTS_OF_UV, parse_toml
-from bundler.payloads import COLLECTIONS
 from bundler.payloads.collection import Collection, CollectionChoice
+from bundler.payloads.collections import COLLECTIONS
 from bundler.words import ComponentName, Sha256
 
 _SECTIONS = {module.COLLECTION: module for module in COLLECTIONS}
